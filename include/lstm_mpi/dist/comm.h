@@ -1,0 +1,67 @@
+#ifndef LSTM_MPI_DIST_COMM_H
+#define LSTM_MPI_DIST_COMM_H
+
+/* The ranks of this run. Every collective function must be called by all of them, in the same order. */
+
+#include "lstm_mpi/base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* MPI's handles, for rooms that hand one to a library: lstm_mpi/dist/comm_handle.h. */
+struct comm_handles;
+
+struct comm {
+    int rank;
+    int size;
+    int node_rank; /* rank among those that share memory with this one */
+    int node_size;
+    int nodes;
+    struct comm_handles *handles;
+};
+
+/* Starts MPI and fills `comm`. Before MPI starts, where this host has more ranks than CPUs it asks Open MPI
+ * to yield the CPU while waiting (unless the user chose otherwise). Collective. */
+MUST_CHECK enum status comm_start(struct comm *comm, struct error *error);
+
+/* Frees the handles and ends MPI. Collective; after an error that not every rank knows of, comm_abort. */
+void comm_finish(struct comm *comm);
+
+/* The last resort, where a collective broke half-way: ends all ranks with this exit status. */
+_Noreturn void comm_abort(const struct comm *comm, enum status status);
+
+/* Copies `bytes` bytes of rank `root` to all. Collective; any length. */
+MUST_CHECK enum status comm_broadcast(const struct comm *comm, void *buffer, size_t bytes, int root,
+                                      struct error *error);
+
+/* Element-wise sums and maxima over all ranks, in place; the same bits on every rank. Collective; any
+ * length. */
+MUST_CHECK enum status comm_sum_f32(const struct comm *comm, float *values, size_t count, struct error *error);
+MUST_CHECK enum status comm_sum_f64(const struct comm *comm, double *values, size_t count,
+                                    struct error *error);
+MUST_CHECK enum status comm_sum_u64(const struct comm *comm, uint64_t *values, size_t count,
+                                    struct error *error);
+MUST_CHECK enum status comm_max_f64(const struct comm *comm, double *values, size_t count,
+                                    struct error *error);
+
+/* Puts `bytes` bytes of every rank behind each other in `all` (size · bytes), on every rank. Collective. */
+MUST_CHECK enum status comm_gather(const struct comm *comm, const void *mine, size_t bytes, void *all,
+                                   struct error *error);
+
+/* Waits for all ranks. Collective. */
+MUST_CHECK enum status comm_barrier(const struct comm *comm, struct error *error);
+
+/* Memory that all ranks of a node see, zeroed: the same bytes for all of them. The ranks of a node write it
+ * in turns, with comm_node_barrier between. Freed by comm_shared_free. All collective. */
+struct comm_shared;
+MUST_CHECK enum status comm_shared_allocate(struct comm_shared **shared, void **memory,
+                                            const struct comm *comm, size_t bytes, struct error *error);
+void comm_shared_free(struct comm_shared *shared);
+MUST_CHECK enum status comm_node_barrier(const struct comm *comm, struct error *error);
+
+/* The host's name, and "3 hosts" style facts for the header. */
+enum { COMM_HOST_BYTES = 256 };
+void comm_host_name(char name[COMM_HOST_BYTES]);
+
+#endif
