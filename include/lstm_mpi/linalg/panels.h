@@ -1,0 +1,59 @@
+#ifndef LSTM_MPI_LINALG_PANELS_H
+#define LSTM_MPI_LINALG_PANELS_H
+
+/* Matrices packed once and multiplied by many times.
+ *
+ * C[M × N] = A[M × K] · B[K × N] is computed by BLIS's micro-kernel, which takes a panel of a few rows of A
+ * and a panel of a few columns of B, both stored depth by depth:
+ *
+ *     narrow panel (lanes are rows of A)          wide panel (lanes are columns of B)
+ *     a00 a10 … a(n-1)0 | a01 a11 … | …           b00 b01 … b0(w-1) | b10 b11 … | …
+ *
+ * bli_sgemm packs both operands at every call; here the one that stays the same is packed once. A panel is
+ * always full: lanes that the matrix does not have are zero. The widths are those of BLIS's configuration in
+ * use (wide × narrow: 32 × 12 for skx, 16 × 6 for haswell).
+ *
+ * Where BLIS has more than one thread, nothing is packed: the panels remember the matrix, and bli_sgemm
+ * multiplies it. So the matrix must stay in place as long as its panels are used. */
+
+#include "lstm_mpi/base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum panels_side {
+    PANELS_NARROW, /* the left operand A: lanes are its rows */
+    PANELS_WIDE,   /* the right operand B: lanes are its columns */
+};
+
+/* A matrix in memory as seen by one operand: lane l at depth k is data[l·lane_stride + k·depth_stride]. One
+ * of the strides must be 1. */
+struct panels_source {
+    const float *data;
+    size_t lanes;
+    size_t depth;
+    size_t lane_stride;
+    size_t depth_stride;
+};
+
+struct panels {
+    enum panels_side side;
+    size_t width; /* lanes of a panel */
+    size_t capacity;
+    struct panels_source source; /* of the last packing */
+    float *data;                 /* [panel][depth][width] */
+};
+
+/* Room for any matrix with at most these lanes and this depth. The caller owns: panels_free. */
+MUST_CHECK enum status panels_create(struct panels *panels, enum panels_side side, size_t lanes, size_t depth,
+                                     struct error *error);
+void panels_free(struct panels *panels);
+
+/* Packs a matrix that fits into what panels_create was told. */
+void panels_pack(struct panels *panels, struct panels_source source);
+
+/* C = A·B, or C += A·B with `accumulate`; C is row-major, M rows of N columns, `stride` floats apart. */
+void panels_multiply(float *C, size_t stride, const struct panels *A, const struct panels *B,
+                     bool accumulate);
+
+#endif

@@ -1,0 +1,175 @@
+#include "lstm_mpi/linalg/blis_setup.h"
+
+#include "lstm_mpi/linalg/vector_level.h"
+
+#include <blis.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* BLIS's configurations for x86-64 that this build of it has, and the vector level that each needs. */
+struct configuration {
+    const char *name;
+    arch_t id;
+    enum vector_level level;
+    bool needs_fma4; /* the instruction set of AMD's Bulldozer family */
+};
+
+static const struct configuration configurations[] = {
+#ifdef BLIS_CONFIG_SKX
+    {"skx", BLIS_ARCH_SKX, VECTOR_AVX512, false},
+#endif
+#ifdef BLIS_CONFIG_HASWELL
+    {"haswell", BLIS_ARCH_HASWELL, VECTOR_AVX2, false},
+#endif
+#ifdef BLIS_CONFIG_ZEN3
+    {"zen3", BLIS_ARCH_ZEN3, VECTOR_AVX2, false},
+#endif
+#ifdef BLIS_CONFIG_ZEN2
+    {"zen2", BLIS_ARCH_ZEN2, VECTOR_AVX2, false},
+#endif
+#ifdef BLIS_CONFIG_ZEN
+    {"zen", BLIS_ARCH_ZEN, VECTOR_AVX2, false},
+#endif
+#ifdef BLIS_CONFIG_EXCAVATOR
+    {"excavator", BLIS_ARCH_EXCAVATOR, VECTOR_BASELINE, true},
+#endif
+#ifdef BLIS_CONFIG_STEAMROLLER
+    {"steamroller", BLIS_ARCH_STEAMROLLER, VECTOR_BASELINE, true},
+#endif
+#ifdef BLIS_CONFIG_PILEDRIVER
+    {"piledriver", BLIS_ARCH_PILEDRIVER, VECTOR_BASELINE, true},
+#endif
+#ifdef BLIS_CONFIG_BULLDOZER
+    {"bulldozer", BLIS_ARCH_BULLDOZER, VECTOR_BASELINE, true},
+#endif
+#ifdef BLIS_CONFIG_SANDYBRIDGE
+    {"sandybridge", BLIS_ARCH_SANDYBRIDGE, VECTOR_BASELINE, false},
+#endif
+#ifdef BLIS_CONFIG_PENRYN
+    {"penryn", BLIS_ARCH_PENRYN, VECTOR_BASELINE, false},
+#endif
+    {"generic", BLIS_ARCH_GENERIC, VECTOR_BASELINE, false},
+};
+enum { CONFIGURATION_COUNT = sizeof configurations / sizeof configurations[0] };
+
+static bool cpu_can_run(const struct configuration *configuration, enum vector_level level) {
+    if (configuration->level > level)
+        return false;
+#ifdef __x86_64__
+    if (configuration->needs_fma4 && !__builtin_cpu_supports("fma4"))
+        return false;
+    if (strcmp(configuration->name, "sandybridge") == 0 && !__builtin_cpu_supports("avx"))
+        return false;
+#endif
+    return true;
+}
+
+/* BLIS decides once and for all at the first question, so a child process asks it. */
+static enum status what_blis_would_choose(arch_t *choice, struct error *error) {
+    static const char what[] = "cannot find out which kernels BLIS would choose";
+    pid_t child = fork();
+    if (child < 0)
+        return error_system(error, errno, what);
+    if (child == 0)
+        _exit((int)bli_arch_query_id());
+    int exit_status;
+    while (waitpid(child, &exit_status, 0) < 0) {
+        if (errno != EINTR)
+            return error_system(error, errno, what);
+    }
+    if (!WIFEXITED(exit_status)) {
+        error_set(error, STATUS_FAILED, what);
+        return error_why(error, "the process that asked ended on a signal");
+    }
+    *choice = (arch_t)WEXITSTATUS(exit_status);
+    return STATUS_OK;
+}
+
+static enum status check_users_choice(const char *value, struct error *error) {
+    char *end;
+    long id = strtol(value, &end, 10);
+    for (size_t i = 0; i < CONFIGURATION_COUNT && *value && !*end; i++) {
+        if ((long)configurations[i].id == id && cpu_can_run(&configurations[i], vector_level_in_use()))
+            return STATUS_OK;
+    }
+    error_set(error, STATUS_FAILED, "BLIS_ARCH_TYPE is '%s'", value);
+    error_why(error, "BLIS has no such configuration, or this CPU cannot run it");
+    return error_remedy(error, "unset the variable and the best one is chosen");
+}
+
+/* Sets BLIS_ARCH_TYPE where that is better than what BLIS would choose by itself. */
+static enum status choose_configuration(struct blis_setup *setup, struct error *error) {
+    const char *users = getenv("BLIS_ARCH_TYPE");
+    if (users) {
+        snprintf(setup->reason, sizeof setup->reason, "BLIS_ARCH_TYPE is set");
+        return check_users_choice(users, error);
+    }
+    arch_t own = BLIS_ARCH_GENERIC;
+    enum status status = what_blis_would_choose(&own, error);
+    if (status != STATUS_OK)
+        return status;
+    snprintf(setup->reason, sizeof setup->reason, "BLIS chose it for this CPU");
+    enum vector_level level = vector_level_in_use();
+    if (own != BLIS_ARCH_GENERIC || level == VECTOR_BASELINE)
+        return STATUS_OK;
+    const struct configuration *best = configurations;
+    while (!cpu_can_run(best, level))
+        best++;
+    char id[16];
+    snprintf(id, sizeof id, "%d", (int)best->id);
+    if (setenv("BLIS_ARCH_TYPE", id, 1) != 0)
+        return error_system(error, errno, "cannot set BLIS_ARCH_TYPE");
+    snprintf(setup->reason, sizeof setup->reason, "BLIS does not know this CPU; it has %s",
+             level == VECTOR_AVX512 ? "AVX-512" : "AVX2");
+    return STATUS_OK;
+}
+
+static bool user_chose_threads(void) {
+    static const char *const variables[] = {"BLIS_NUM_THREADS", "BLIS_JC_NT", "BLIS_PC_NT",     "BLIS_IC_NT",
+                                            "BLIS_JR_NT",       "BLIS_IR_NT", "OMP_NUM_THREADS"};
+    for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++) {
+        if (getenv(variables[i]))
+            return true;
+    }
+    return false;
+}
+
+/* How many threads the user's variables come to. */
+static int threads_of_blis(void) {
+    dim_t threads = bli_thread_get_num_threads();
+    if (threads > 0)
+        return (int)threads;
+    threads = 1;
+    static const char *const loops[] = {"BLIS_JC_NT", "BLIS_PC_NT", "BLIS_IC_NT", "BLIS_JR_NT", "BLIS_IR_NT"};
+    for (size_t i = 0; i < sizeof loops / sizeof loops[0]; i++) {
+        const char *value = getenv(loops[i]);
+        long ways = value ? strtol(value, NULL, 10) : 1;
+        if (ways > 1 && ways <= 4096)
+            threads *= ways;
+    }
+    return (int)threads;
+}
+
+enum status blis_setup_start(struct blis_setup *setup, struct error *error) {
+    *setup = (struct blis_setup){.threads = 1};
+    enum status status = choose_configuration(setup, error);
+    if (status != STATUS_OK)
+        return status;
+    bli_init();
+    bool threaded = bli_info_get_enable_threading() != 0;
+    if (threaded && user_chose_threads())
+        setup->threads = threads_of_blis();
+    else
+        bli_thread_set_num_threads(1);
+    snprintf(setup->configuration, sizeof setup->configuration, "%s", bli_arch_string(bli_arch_query_id()));
+    snprintf(setup->threading, sizeof setup->threading, "%s",
+             bli_info_get_enable_openmp()     ? "openmp"
+             : bli_info_get_enable_pthreads() ? "pthread"
+                                              : "serial");
+    return STATUS_OK;
+}

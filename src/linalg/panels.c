@@ -1,0 +1,143 @@
+#include "lstm_mpi/linalg/panels.h"
+
+#include "lstm_mpi/base/memory.h"
+#include "lstm_mpi/base/partition.h"
+#include "vector_functions.h"
+
+#include <assert.h>
+#include <blis.h>
+#include <string.h>
+
+/* BLIS's micro-kernel of the configuration in use, with its sides named as in panels.h. */
+struct kernel {
+    sgemm_ukr_ft run;
+    cntx_t *context;
+    size_t narrow;
+    size_t wide;
+    bool rows_are_narrow; /* the kernel prefers rows: its M side is the narrow one */
+    bool multiplies_packed;
+};
+
+static const struct kernel *kernel_in_use(void) {
+    static struct kernel kernel;
+    if (kernel.run)
+        return &kernel;
+    cntx_t *context = bli_gks_query_cntx();
+    size_t rows = (size_t)bli_cntx_get_blksz_max_dt(BLIS_FLOAT, BLIS_MR, context);
+    size_t columns = (size_t)bli_cntx_get_blksz_max_dt(BLIS_FLOAT, BLIS_NR, context);
+    kernel.context = context;
+    kernel.rows_are_narrow = bli_cntx_l3_vir_ukr_prefers_rows_dt(BLIS_FLOAT, BLIS_GEMM_UKR, context);
+    kernel.narrow = kernel.rows_are_narrow ? rows : columns;
+    kernel.wide = kernel.rows_are_narrow ? columns : rows;
+    kernel.multiplies_packed = bli_thread_get_num_threads() <= 1;
+    void *function = bli_cntx_get_l3_nat_ukr_dt(BLIS_FLOAT, BLIS_GEMM_UKR, context);
+    memcpy(&kernel.run, &function, sizeof kernel.run); /* POSIX allows it, ISO C has no cast for it */
+    return &kernel;
+}
+
+static size_t panel_count(size_t lanes, size_t width) {
+    return (lanes + width - 1) / width;
+}
+
+enum status panels_create(struct panels *panels, enum panels_side side, size_t lanes, size_t depth,
+                          struct error *error) {
+    const struct kernel *kernel = kernel_in_use();
+    *panels = (struct panels){.side = side, .width = side == PANELS_WIDE ? kernel->wide : kernel->narrow};
+    if (!kernel->multiplies_packed)
+        return STATUS_OK;
+    panels->capacity = panel_count(lanes, panels->width) * panels->width * depth;
+    return memory_new(&panels->data, panels->capacity, error);
+}
+
+void panels_free(struct panels *panels) {
+    memory_free(panels->data);
+    *panels = (struct panels){0};
+}
+
+static void pack_panel(float *panel, size_t width, size_t lanes, const struct panels_source *source,
+                       const float *first) {
+    const struct vector_functions *vector = vector_functions_in_use();
+    if (lanes == width && source->lane_stride == 1) {
+        vector->pack_copied(width, source->depth, first, source->depth_stride, panel);
+    } else if (lanes == width) {
+        vector->pack_transposed(width, source->depth, first, source->lane_stride, panel);
+    } else {
+        for (size_t k = 0; k < source->depth; k++) {
+            for (size_t lane = 0; lane < lanes; lane++)
+                panel[k * width + lane] = first[lane * source->lane_stride + k * source->depth_stride];
+            memset(panel + k * width + lanes, 0, (width - lanes) * sizeof *panel);
+        }
+    }
+}
+
+void panels_pack(struct panels *panels, struct panels_source source) {
+    panels->source = source;
+    if (!panels->data)
+        return;
+    size_t width = panels->width;
+    assert(panel_count(source.lanes, width) * width * source.depth <= panels->capacity);
+    assert(source.lane_stride == 1 || source.depth_stride == 1);
+    for (size_t lane = 0; lane < source.lanes; lane += width) {
+        size_t lanes = source.lanes - lane < width ? source.lanes - lane : width;
+        pack_panel(panels->data + lane * source.depth, width, lanes, &source,
+                   source.data + lane * source.lane_stride);
+    }
+}
+
+static void multiply_unpacked(float *C, size_t stride, const struct panels_source *A,
+                              const struct panels_source *B, bool accumulate) {
+    float one = 1;
+    float beta = accumulate ? 1 : 0;
+    bli_sgemm(BLIS_NO_TRANSPOSE, BLIS_NO_TRANSPOSE, (dim_t)A->lanes, (dim_t)B->lanes, (dim_t)A->depth, &one,
+              (float *)A->data, (inc_t)A->lane_stride, (inc_t)A->depth_stride, (float *)B->data,
+              (inc_t)B->depth_stride, (inc_t)B->lane_stride, &beta, C, (inc_t)stride, 1);
+}
+
+/* A depth block of a wide panel stays in the first cache while the narrow panels, which stay in the second,
+ * go past it. */
+enum { DEPTH_BLOCK = 256, NARROW_BLOCK_LANES = 384 };
+
+static void multiply_block(const struct kernel *kernel, float *C, size_t stride, const struct panels *A,
+                           const struct panels *B, struct range rows, struct range depths, bool accumulate) {
+    float one = 1;
+    float beta = accumulate ? 1 : 0;
+    size_t depth = A->source.depth;
+    auxinfo_t next = {0};
+    for (size_t column = 0; column < B->source.lanes; column += B->width) {
+        size_t columns = B->source.lanes - column < B->width ? B->source.lanes - column : B->width;
+        float *wide = B->data + column * depth + depths.first * B->width;
+        for (size_t row = rows.first; row < rows.first + rows.count; row += A->width) {
+            size_t count = A->source.lanes - row < A->width ? A->source.lanes - row : A->width;
+            float *narrow = A->data + row * depth + depths.first * A->width;
+            float *tile = C + row * stride + column;
+            if (kernel->rows_are_narrow) {
+                bli_auxinfo_set_next_ab(narrow + depth * A->width, wide, &next);
+                kernel->run((dim_t)count, (dim_t)columns, (dim_t)depths.count, &one, narrow, wide, &beta,
+                            tile, (inc_t)stride, 1, &next, kernel->context);
+            } else {
+                bli_auxinfo_set_next_ab(wide, narrow + depth * A->width, &next);
+                kernel->run((dim_t)columns, (dim_t)count, (dim_t)depths.count, &one, wide, narrow, &beta,
+                            tile, 1, (inc_t)stride, &next, kernel->context);
+            }
+        }
+    }
+}
+
+void panels_multiply(float *C, size_t stride, const struct panels *A, const struct panels *B,
+                     bool accumulate) {
+    const struct kernel *kernel = kernel_in_use();
+    assert(A->side == PANELS_NARROW && B->side == PANELS_WIDE && A->source.depth == B->source.depth);
+    if (!kernel->multiplies_packed) {
+        multiply_unpacked(C, stride, &A->source, &B->source, accumulate);
+        return;
+    }
+    size_t depth = A->source.depth;
+    size_t row_block = NARROW_BLOCK_LANES / A->width * A->width;
+    for (size_t k = 0; k < depth; k += DEPTH_BLOCK) {
+        struct range depths = {k, depth - k < DEPTH_BLOCK ? depth - k : DEPTH_BLOCK};
+        for (size_t row = 0; row < A->source.lanes; row += row_block) {
+            size_t count = A->source.lanes - row < row_block ? A->source.lanes - row : row_block;
+            multiply_block(kernel, C, stride, A, B, (struct range){row, count}, depths, accumulate || k > 0);
+        }
+    }
+}
