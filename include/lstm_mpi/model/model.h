@@ -1,0 +1,54 @@
+#ifndef LSTM_MPI_MODEL_MODEL_H
+#define LSTM_MPI_MODEL_MODEL_H
+
+/* The network over some rows of a batch: weights in, loss and gradients out. It knows nothing of ranks. */
+
+#include "lstm_mpi/model/parameters.h"
+#include "lstm_mpi/model/phase.h"
+
+#include <stdint.h>
+
+struct model;
+
+/* A network with room for `rows` rows of `steps` time steps, its carried state zero. All its memory is
+ * allocated here. The caller owns: model_destroy. */
+MUST_CHECK enum status model_create(struct model **out, const struct model_spec *spec, size_t rows,
+                                    size_t steps, struct error *error);
+void model_destroy(struct model *model);
+
+/* Takes new weights, laid out by parameters_layout. They must stay in place and unchanged until the next
+ * call. */
+void model_load(struct model *model, const float *weights);
+
+/* The carried state becomes zero. */
+void model_zero_state(struct model *model);
+
+/* The carried state (H, C), each [rows, H]: views that may be written. `c` is NULL for cells without it. */
+struct model_state {
+    float *h;
+    float *c;
+};
+struct model_state model_state(struct model *model);
+
+/* One piece of the text for every row, in time order. */
+struct model_batch {
+    const uint32_t *inputs;     /* [steps, rows] tokens */
+    const uint32_t *targets;    /* [steps, rows] tokens */
+    const uint32_t *input_rows; /* [steps, rows]: which row of the row table's gradient an input's goes to */
+};
+
+/* Forward, loss and back-propagation through all steps, from the carried state, which goes on. Returns the
+ * sum of the cross-entropies of all targets. `gradients` has parameters_layout's layout: the dense part
+ * becomes the gradient of scale · sum; to the rows of the row table, that gradient is added. */
+double model_gradients(struct model *model, const struct model_batch *batch, float scale, float *gradients);
+
+/* One step for every row: its token in, the logits of the next out ([rows, V]). The carried state goes on. */
+void model_step(struct model *model, const uint32_t *tokens, float *logits);
+
+/* Where the time went since model_create; the caller may add phases of its own. */
+struct phase_times *model_phase_times(struct model *model);
+
+/* Floating-point operations of the products of one token in training: 3 · 2 · (H·G + H·V). */
+double model_operations_per_token(const struct model_spec *spec);
+
+#endif

@@ -1,0 +1,131 @@
+#include "layer.h"
+
+#include "lstm_mpi/base/memory.h"
+#include "lstm_mpi/linalg/vector.h"
+
+#include <string.h>
+
+enum status layer_create(struct layer *layer, const struct cell_ops *cell, size_t hidden, size_t rows,
+                         size_t steps, struct error *error) {
+    enum status status;
+    size_t width = cell->gates * hidden;
+    *layer = (struct layer){
+        .cell = cell,
+        .functions = cell_functions_in_use(cell),
+        .hidden = hidden,
+        .gate_width = width,
+        .rows = rows,
+        .steps = steps,
+    };
+    TRY(panels_create(&layer->W_h, PANELS_WIDE, width, hidden, error));
+    TRY(panels_create(&layer->W_h_transposed, PANELS_WIDE, hidden, width, error));
+    TRY(panels_create(&layer->h_rows, PANELS_NARROW, rows, hidden, error));
+    TRY(panels_create(&layer->gate_rows, PANELS_NARROW, rows, width, error));
+    TRY(panels_create(&layer->h_columns, PANELS_NARROW, hidden, steps * rows, error));
+    TRY(panels_create(&layer->all_gates, PANELS_WIDE, width, steps * rows, error));
+    TRY(memory_new(&layer->gates, steps * rows * width, error));
+    TRY(memory_new(&layer->h, (steps + 1) * rows * hidden, error));
+    TRY(memory_new(&layer->c, (steps + 1) * rows * hidden, error));
+    TRY(memory_new(&layer->saved, steps * rows * hidden, error));
+    TRY(memory_new(&layer->dc, rows * hidden, error));
+done:
+    if (status != STATUS_OK)
+        layer_free(layer);
+    return status;
+}
+
+void layer_free(struct layer *layer) {
+    panels_free(&layer->W_h);
+    panels_free(&layer->W_h_transposed);
+    panels_free(&layer->h_rows);
+    panels_free(&layer->gate_rows);
+    panels_free(&layer->h_columns);
+    panels_free(&layer->all_gates);
+    memory_free(layer->gates);
+    memory_free(layer->h);
+    memory_free(layer->c);
+    memory_free(layer->saved);
+    memory_free(layer->dc);
+    *layer = (struct layer){0};
+}
+
+void layer_load(struct layer *layer, const struct layer_weights *weights) {
+    size_t H = layer->hidden;
+    size_t G = layer->gate_width;
+    layer->weights = *weights;
+    panels_pack(&layer->W_h, (struct panels_source){weights->W_h, .lanes = G, .depth = H, 1, G});
+    panels_pack(&layer->W_h_transposed, (struct panels_source){weights->W_h, .lanes = H, .depth = G, G, 1});
+}
+
+static void step_forward(struct layer *layer, const uint32_t *inputs, size_t step) {
+    size_t H = layer->hidden;
+    size_t G = layer->gate_width;
+    size_t state = layer->rows * H;
+    float *gates = layer->gates + step * layer->rows * G;
+    const float *h_previous = layer->h + step * state;
+    for (size_t row = 0; row < layer->rows; row++)
+        vector_sum(G, layer->weights.W_x + inputs[row] * G, layer->weights.b, gates + row * G);
+    panels_pack(&layer->h_rows, (struct panels_source){h_previous, .lanes = layer->rows, .depth = H, H, 1});
+    panels_multiply(gates, G, &layer->h_rows, &layer->W_h, true);
+    for (size_t row = 0; row < layer->rows; row++) {
+        size_t at = step * state + row * H;
+        layer->functions->forward(H, gates + row * G, layer->c + at, layer->c + at + state, layer->saved + at,
+                                  layer->h + at + state);
+    }
+}
+
+void layer_forward(struct layer *layer, const uint32_t *inputs, size_t steps) {
+    for (size_t step = 0; step < steps; step++)
+        step_forward(layer, inputs + step * layer->rows, step);
+}
+
+/* Leaves the gradient of the step's pre-activations in `gates`, and adds the gradient of H before the step
+ * to `dh_previous` (NULL at the first step: the carried state is cut off from the gradient). */
+static void step_backward(struct layer *layer, const float *dh, float *dh_previous, size_t step) {
+    size_t H = layer->hidden;
+    size_t G = layer->gate_width;
+    size_t state = layer->rows * H;
+    float *gates = layer->gates + step * layer->rows * G;
+    for (size_t row = 0; row < layer->rows; row++) {
+        size_t at = step * state + row * H;
+        layer->functions->backward(H, gates + row * G, layer->c + at, layer->saved + at, dh + row * H,
+                                   layer->dc + row * H);
+    }
+    if (!dh_previous)
+        return;
+    panels_pack(&layer->gate_rows, (struct panels_source){gates, .lanes = layer->rows, .depth = G, G, 1});
+    panels_multiply(dh_previous, H, &layer->gate_rows, &layer->W_h_transposed, true);
+}
+
+void layer_backward(struct layer *layer, float *dh, const uint32_t *input_rows,
+                    const struct layer_gradients *gradients, struct phase_times *times) {
+    size_t H = layer->hidden;
+    size_t G = layer->gate_width;
+    size_t state = layer->rows * H;
+    size_t positions = layer->steps * layer->rows;
+    phase_start(times);
+    memset(layer->dc, 0, state * sizeof *layer->dc);
+    for (size_t step = layer->steps; step-- > 0;)
+        step_backward(layer, dh + step * state, step > 0 ? dh + (step - 1) * state : NULL, step);
+    phase_end(times, PHASE_STEPS_BACKWARD);
+
+    panels_pack(&layer->h_columns, (struct panels_source){layer->h, .lanes = H, .depth = positions, 1, H});
+    panels_pack(&layer->all_gates,
+                (struct panels_source){layer->gates, .lanes = G, .depth = positions, 1, G});
+    panels_multiply(gradients->W_h, G, &layer->h_columns, &layer->all_gates, false);
+    phase_end(times, PHASE_DW_H);
+
+    memset(gradients->b, 0, G * sizeof *gradients->b);
+    for (size_t position = 0; position < positions; position++) {
+        const float *row = layer->gates + position * G;
+        vector_add(G, row, gradients->b);
+        vector_add(G, row, gradients->W_x + input_rows[position] * G);
+    }
+    phase_end(times, PHASE_DW_X);
+}
+
+void layer_carry(struct layer *layer, size_t steps) {
+    size_t state = layer->rows * layer->hidden;
+    memcpy(layer->h, layer->h + steps * state, state * sizeof *layer->h);
+    memcpy(layer->c, layer->c + steps * state, state * sizeof *layer->c);
+}

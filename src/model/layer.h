@@ -1,0 +1,64 @@
+#ifndef LSTM_MPI_MODEL_LAYER_H
+#define LSTM_MPI_MODEL_LAYER_H
+
+/* One recurrent layer with one-hot inputs over T steps of some rows. */
+
+#include "lstm_mpi/linalg/panels.h"
+#include "lstm_mpi/model/cell.h"
+#include "lstm_mpi/model/phase.h"
+
+#include <stdint.h>
+
+struct layer_weights {
+    const float *W_x; /* [V, G] with G = gates · H */
+    const float *W_h; /* [H, G] */
+    const float *b;   /* [G] */
+};
+
+struct layer_gradients {
+    float *W_x; /* rows of G floats: row input_rows[t·rows + r] belongs to the input at (t, r) */
+    float *W_h;
+    float *b;
+};
+
+struct layer {
+    const struct cell_ops *cell;
+    const struct cell_functions *functions;
+    size_t hidden;
+    size_t gate_width; /* G */
+    size_t rows;
+    size_t steps;
+    struct layer_weights weights; /* a view of the weights last loaded */
+    struct panels W_h;
+    struct panels W_h_transposed;
+    struct panels h_rows;    /* H of one step as the left operand */
+    struct panels gate_rows; /* gradient of one step's gates as the left operand */
+    struct panels h_columns; /* H of all steps, transposed, as the left operand */
+    struct panels all_gates; /* gradient of all steps' gates as the right operand */
+    float *gates; /* [T, rows, G]: activations, after layer_backward the gradient of the pre-activations */
+    float *h;     /* [T + 1, rows, H]; h[0] is the carried state */
+    float *c;     /* [T + 1, rows, H] */
+    float *saved; /* [T, rows, H] */
+    float *dc;    /* [rows, H] */
+};
+
+MUST_CHECK enum status layer_create(struct layer *layer, const struct cell_ops *cell, size_t hidden,
+                                    size_t rows, size_t steps, struct error *error);
+void layer_free(struct layer *layer);
+
+/* Packs weights, which must stay in place until the next call. */
+void layer_load(struct layer *layer, const struct layer_weights *weights);
+
+/* Runs `steps` steps, at most those of layer_create, from the state in h[0], c[0]. `inputs`: [steps, rows].
+ */
+void layer_forward(struct layer *layer, const uint32_t *inputs, size_t steps);
+
+/* Back-propagation through the time of the last layer_forward over all T steps. `dh`: [T, rows, H], the
+ * gradient of H from above, is used up. Writes the gradients of W_h and b, and adds to the rows of W_x's. */
+void layer_backward(struct layer *layer, float *dh, const uint32_t *input_rows,
+                    const struct layer_gradients *gradients, struct phase_times *times);
+
+/* The state after `steps` steps becomes the carried one. */
+void layer_carry(struct layer *layer, size_t steps);
+
+#endif

@@ -1,0 +1,114 @@
+#include "lstm_mpi/model/model.h"
+
+#include "layer.h"
+#include "lstm_mpi/base/memory.h"
+#include "output.h"
+
+#include <string.h>
+
+struct model {
+    struct parameters parameters;
+    struct layer layer;
+    struct output output;
+    size_t rows;
+    size_t steps;
+    float *dh; /* [steps, rows, H] */
+    struct phase_times times;
+};
+
+static size_t offset_of(const struct model *model, const char *path) {
+    return parameters_find(&model->parameters, path)->offset;
+}
+
+enum status model_create(struct model **out, const struct model_spec *spec, size_t rows, size_t steps,
+                         struct error *error) {
+    enum status status;
+    struct model *model = NULL;
+    TRY(memory_new(&model, 1, error));
+    model->rows = rows;
+    model->steps = steps;
+    TRY(parameters_layout(&model->parameters, spec, error));
+    TRY(layer_create(&model->layer, spec->cell, spec->hidden_size, rows, steps, error));
+    TRY(output_create(&model->output, spec->hidden_size, spec->vocabulary_size, rows * steps, error));
+    TRY(memory_new(&model->dh, rows * steps * spec->hidden_size, error));
+done:
+    if (status != STATUS_OK) {
+        model_destroy(model);
+        model = NULL;
+    }
+    *out = model;
+    return status;
+}
+
+void model_destroy(struct model *model) {
+    if (!model)
+        return;
+    layer_free(&model->layer);
+    output_free(&model->output);
+    memory_free(model->dh);
+    memory_free(model);
+}
+
+void model_load(struct model *model, const float *weights) {
+    phase_start(&model->times);
+    layer_load(&model->layer, &(struct layer_weights){
+                                  .W_x = weights + offset_of(model, "layer0/W_x"),
+                                  .W_h = weights + offset_of(model, "layer0/W_h"),
+                                  .b = weights + offset_of(model, "layer0/b"),
+                              });
+    output_load(&model->output, &(struct output_weights){
+                                    .W = weights + offset_of(model, "output/W"),
+                                    .b = weights + offset_of(model, "output/b"),
+                                });
+    phase_end(&model->times, PHASE_PACK_WEIGHTS);
+}
+
+void model_zero_state(struct model *model) {
+    size_t state_bytes = model->rows * model->layer.hidden * sizeof(float);
+    memset(model->layer.h, 0, state_bytes);
+    memset(model->layer.c, 0, state_bytes);
+}
+
+struct model_state model_state(struct model *model) {
+    return (struct model_state){
+        .h = model->layer.h,
+        .c = model->layer.cell->has_cell_state ? model->layer.c : NULL,
+    };
+}
+
+double model_gradients(struct model *model, const struct model_batch *batch, float scale, float *gradients) {
+    struct layer_gradients layer_gradients = {
+        .W_x = gradients + offset_of(model, "layer0/W_x"),
+        .W_h = gradients + offset_of(model, "layer0/W_h"),
+        .b = gradients + offset_of(model, "layer0/b"),
+    };
+    struct output_gradients output_gradients = {
+        .W = gradients + offset_of(model, "output/W"),
+        .b = gradients + offset_of(model, "output/b"),
+    };
+    size_t state = model->rows * model->layer.hidden;
+
+    phase_start(&model->times);
+    layer_forward(&model->layer, batch->inputs, model->steps);
+    phase_end(&model->times, PHASE_STEPS_FORWARD);
+    double loss = output_loss(&model->output, model->layer.h + state, batch->targets,
+                              model->rows * model->steps, scale, model->dh, &output_gradients, &model->times);
+    layer_backward(&model->layer, model->dh, batch->input_rows, &layer_gradients, &model->times);
+    layer_carry(&model->layer, model->steps);
+    return loss;
+}
+
+void model_step(struct model *model, const uint32_t *tokens, float *logits) {
+    layer_forward(&model->layer, tokens, 1);
+    layer_carry(&model->layer, 1);
+    output_logits(&model->output, model->layer.h, model->rows, logits);
+}
+
+struct phase_times *model_phase_times(struct model *model) {
+    return &model->times;
+}
+
+double model_operations_per_token(const struct model_spec *spec) {
+    double H = (double)spec->hidden_size;
+    return 3 * 2 * (H * (double)spec->cell->gates * H + H * (double)spec->vocabulary_size);
+}

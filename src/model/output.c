@@ -1,0 +1,104 @@
+#include "output.h"
+
+#include "lstm_mpi/base/memory.h"
+#include "lstm_mpi/linalg/vector.h"
+
+#include <string.h>
+
+/* A block of logits should stay in the second-level cache and still be many rows, since every block adds to
+ * the whole gradient of W once. */
+enum { BLOCK_ROWS = 96 };
+
+enum status output_create(struct output *output, size_t hidden, size_t vocabulary, size_t rows,
+                          struct error *error) {
+    enum status status;
+    size_t block = rows < BLOCK_ROWS ? rows : BLOCK_ROWS;
+    *output = (struct output){.hidden = hidden, .vocabulary = vocabulary, .block_rows = block};
+    TRY(panels_create(&output->W, PANELS_WIDE, vocabulary, hidden, error));
+    TRY(panels_create(&output->W_transposed, PANELS_WIDE, hidden, vocabulary, error));
+    TRY(panels_create(&output->h_rows, PANELS_NARROW, block, hidden, error));
+    TRY(panels_create(&output->h_columns, PANELS_NARROW, hidden, block, error));
+    TRY(panels_create(&output->logit_rows, PANELS_NARROW, block, vocabulary, error));
+    TRY(panels_create(&output->logit_columns, PANELS_WIDE, vocabulary, block, error));
+    TRY(memory_new(&output->logits, block * vocabulary, error));
+done:
+    if (status != STATUS_OK)
+        output_free(output);
+    return status;
+}
+
+void output_free(struct output *output) {
+    panels_free(&output->W);
+    panels_free(&output->W_transposed);
+    panels_free(&output->h_rows);
+    panels_free(&output->h_columns);
+    panels_free(&output->logit_rows);
+    panels_free(&output->logit_columns);
+    memory_free(output->logits);
+    *output = (struct output){0};
+}
+
+void output_load(struct output *output, const struct output_weights *weights) {
+    size_t H = output->hidden;
+    size_t V = output->vocabulary;
+    output->weights = *weights;
+    panels_pack(&output->W, (struct panels_source){weights->W, .lanes = V, .depth = H, 1, V});
+    panels_pack(&output->W_transposed, (struct panels_source){weights->W, .lanes = H, .depth = V, V, 1});
+}
+
+/* Without the bias. */
+static void block_logits(struct output *output, const float *h, size_t rows, float *logits) {
+    size_t H = output->hidden;
+    panels_pack(&output->h_rows, (struct panels_source){h, .lanes = rows, .depth = H, H, 1});
+    panels_multiply(logits, output->vocabulary, &output->h_rows, &output->W, false);
+}
+
+static double block_loss(struct output *output, const float *h, const uint32_t *targets, size_t rows,
+                         float scale, bool first, float *dh, const struct output_gradients *gradients,
+                         struct phase_times *times) {
+    size_t H = output->hidden;
+    size_t V = output->vocabulary;
+    float *logits = output->logits;
+    block_logits(output, h, rows, logits);
+    phase_end(times, PHASE_LOGITS);
+
+    double loss = 0;
+    for (size_t row = 0; row < rows; row++)
+        loss +=
+            vector_softmax_loss(V, logits + row * V, output->weights.b, targets[row], scale, gradients->b);
+    phase_end(times, PHASE_SOFTMAX);
+
+    panels_pack(&output->logit_rows, (struct panels_source){logits, .lanes = rows, .depth = V, V, 1});
+    panels_multiply(dh, H, &output->logit_rows, &output->W_transposed, false);
+    phase_end(times, PHASE_OUTPUT_DH);
+
+    panels_pack(&output->h_columns, (struct panels_source){h, .lanes = H, .depth = rows, 1, H});
+    panels_pack(&output->logit_columns, (struct panels_source){logits, .lanes = V, .depth = rows, 1, V});
+    panels_multiply(gradients->W, V, &output->h_columns, &output->logit_columns, !first);
+    phase_end(times, PHASE_OUTPUT_DW);
+    return loss;
+}
+
+double output_loss(struct output *output, const float *h, const uint32_t *targets, size_t rows, float scale,
+                   float *dh, const struct output_gradients *gradients, struct phase_times *times) {
+    size_t H = output->hidden;
+    phase_start(times);
+    memset(gradients->b, 0, output->vocabulary * sizeof *gradients->b);
+    double loss = 0;
+    for (size_t row = 0; row < rows; row += output->block_rows) {
+        size_t count = rows - row < output->block_rows ? rows - row : output->block_rows;
+        loss += block_loss(output, h + row * H, targets + row, count, scale, row == 0, dh + row * H,
+                           gradients, times);
+    }
+    return loss;
+}
+
+void output_logits(struct output *output, const float *h, size_t rows, float *logits) {
+    size_t V = output->vocabulary;
+    for (size_t row = 0; row < rows; row += output->block_rows) {
+        size_t count = rows - row < output->block_rows ? rows - row : output->block_rows;
+        block_logits(output, h + row * output->hidden, count, logits + row * V);
+    }
+    for (size_t row = 0; row < rows; row++)
+        vector_add(V, output->weights.b, logits + row * V);
+}

@@ -1,0 +1,52 @@
+#ifndef LSTM_MPI_MODEL_OUTPUT_H
+#define LSTM_MPI_MODEL_OUTPUT_H
+
+/* The output layer: logits = H·W + b, their softmax and the cross-entropy. */
+
+#include "lstm_mpi/linalg/panels.h"
+#include "lstm_mpi/model/phase.h"
+
+#include <stdint.h>
+
+struct output_weights {
+    const float *W; /* [H, V] */
+    const float *b; /* [V] */
+};
+
+struct output_gradients {
+    float *W;
+    float *b;
+};
+
+struct output {
+    size_t hidden;
+    size_t vocabulary;
+    size_t block_rows;
+    struct output_weights weights; /* a view of the weights last loaded */
+    struct panels W;
+    struct panels W_transposed;
+    struct panels h_rows;
+    struct panels h_columns;
+    struct panels logit_rows;
+    struct panels logit_columns;
+    float *logits; /* [block_rows, V]: the logits of a block, then their gradient */
+};
+
+/* For any number of rows up to `rows` at once; they are worked through in blocks, so that the logits of all
+ * of them are never held. */
+MUST_CHECK enum status output_create(struct output *output, size_t hidden, size_t vocabulary, size_t rows,
+                                     struct error *error);
+void output_free(struct output *output);
+
+/* Packs weights, which must stay in place until the next call. */
+void output_load(struct output *output, const struct output_weights *weights);
+
+/* Returns the sum of the cross-entropies of `rows` rows of h against `targets`. Of scale · that sum it
+ * writes the gradients of W and b, and into `dh` that of h. */
+double output_loss(struct output *output, const float *h, const uint32_t *targets, size_t rows, float scale,
+                   float *dh, const struct output_gradients *gradients, struct phase_times *times);
+
+/* logits: [rows, V], with the bias. */
+void output_logits(struct output *output, const float *h, size_t rows, float *logits);
+
+#endif
