@@ -5,14 +5,16 @@
 #include <string.h>
 
 /* A byte 10xxxxxx continues a UTF-8 character: a cut before one would leave half a character. */
-static void cut_at_character(char *text, size_t length) {
+static void cut_at_character(char *text, size_t length)
+{
     while (length > 0 && ((unsigned char)text[length] & 0xC0U) == 0x80U)
         length--;
     text[length] = '\0';
 }
 
 __attribute__((format(printf, 2, 0))) static void write_text(char text[ERROR_TEXT_BYTES], const char *format,
-                                                             va_list arguments) {
+                                                             va_list arguments)
+{
     char whole[2 * ERROR_TEXT_BYTES];
     int length = vsnprintf(whole, sizeof whole, format, arguments);
     if (length < 0)
@@ -25,7 +27,8 @@ __attribute__((format(printf, 2, 0))) static void write_text(char text[ERROR_TEX
     memcpy(text, whole, strlen(whole) + 1);
 }
 
-enum status error_set(struct error *error, enum status status, const char *what, ...) {
+enum status error_set(struct error *error, enum status status, const char *what, ...)
+{
     *error = (struct error){.status = status};
     va_list arguments;
     va_start(arguments, what);
@@ -34,7 +37,8 @@ enum status error_set(struct error *error, enum status status, const char *what,
     return status;
 }
 
-enum status error_why(struct error *error, const char *why, ...) {
+enum status error_why(struct error *error, const char *why, ...)
+{
     va_list arguments;
     va_start(arguments, why);
     write_text(error->why, why, arguments);
@@ -42,7 +46,8 @@ enum status error_why(struct error *error, const char *why, ...) {
     return error->status;
 }
 
-enum status error_remedy(struct error *error, const char *remedy, ...) {
+enum status error_remedy(struct error *error, const char *remedy, ...)
+{
     va_list arguments;
     va_start(arguments, remedy);
     write_text(error->remedy, remedy, arguments);
@@ -50,7 +55,8 @@ enum status error_remedy(struct error *error, const char *remedy, ...) {
     return error->status;
 }
 
-enum status error_system(struct error *error, int error_number, const char *what, ...) {
+enum status error_system(struct error *error, int error_number, const char *what, ...)
+{
     *error = (struct error){.status = STATUS_FAILED};
     va_list arguments;
     va_start(arguments, what);
@@ -59,7 +65,8 @@ enum status error_system(struct error *error, int error_number, const char *what
     return error_why(error, "%s", strerror(error_number));
 }
 
-void error_line(char line[ERROR_LINE_BYTES], const struct error *error) {
+void error_line(char line[ERROR_LINE_BYTES], const struct error *error)
+{
     snprintf(line, ERROR_LINE_BYTES, "%s%s%s%s%s%s", error->what, error->why[0] ? ": " : "", error->why,
              error->remedy[0] ? " (" : "", error->remedy, error->remedy[0] ? ")" : "");
 }

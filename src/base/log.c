@@ -7,12 +7,14 @@
 static log_sink *current_sink;
 static void *current_context;
 
-void log_set_sink(log_sink *sink, void *context) {
+void log_set_sink(log_sink *sink, void *context)
+{
     current_sink = sink;
     current_context = context;
 }
 
-void log_warning(const char *format, ...) {
+void log_warning(const char *format, ...)
+{
     if (!current_sink)
         return;
     char line[LOG_LINE_BYTES];

@@ -4,14 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-static enum status out_of_memory(size_t count, size_t size, struct error *error) {
+static enum status out_of_memory(size_t count, size_t size, struct error *error)
+{
     error_set(error, STATUS_FAILED, "out of memory");
     error_why(error, "%zu elements of %zu bytes were needed", count, size);
     return error_remedy(error, "use smaller settings or more ranks on more hosts");
 }
 
 /* Rounded up to whole cache lines, as aligned_alloc wants it; 0 where that overflows. */
-static size_t padded_bytes(size_t count, size_t size) {
+static size_t padded_bytes(size_t count, size_t size)
+{
     size_t bytes;
     if (__builtin_mul_overflow(count, size, &bytes) || bytes > PTRDIFF_MAX - MEMORY_ALIGNMENT)
         return 0;
@@ -20,7 +22,8 @@ static size_t padded_bytes(size_t count, size_t size) {
     return (bytes + MEMORY_ALIGNMENT - 1) / MEMORY_ALIGNMENT * MEMORY_ALIGNMENT;
 }
 
-enum status memory_allocate(void *out_pointer, size_t count, size_t size, struct error *error) {
+enum status memory_allocate(void *out_pointer, size_t count, size_t size, struct error *error)
+{
     size_t bytes = padded_bytes(count, size);
     void *memory = bytes ? aligned_alloc(MEMORY_ALIGNMENT, bytes) : NULL;
     memcpy(out_pointer, &memory, sizeof memory);
@@ -31,7 +34,8 @@ enum status memory_allocate(void *out_pointer, size_t count, size_t size, struct
 }
 
 enum status memory_reserve(void *array_pointer, size_t *capacity, size_t needed, size_t size,
-                           struct error *error) {
+                           struct error *error)
+{
     if (needed <= *capacity)
         return STATUS_OK;
     size_t grown = *capacity > SIZE_MAX / 2 ? SIZE_MAX : 2 * *capacity;
@@ -51,7 +55,8 @@ enum status memory_reserve(void *array_pointer, size_t *capacity, size_t needed,
     return STATUS_OK;
 }
 
-enum status memory_copy_text(char **out, const char *text, struct error *error) {
+enum status memory_copy_text(char **out, const char *text, struct error *error)
+{
     size_t bytes = strlen(text) + 1;
     enum status status = memory_new(out, bytes, error);
     if (status == STATUS_OK)
@@ -59,6 +64,7 @@ enum status memory_copy_text(char **out, const char *text, struct error *error) 
     return status;
 }
 
-void memory_free(void *memory) {
+void memory_free(void *memory)
+{
     free(memory);
 }

@@ -9,7 +9,8 @@ struct four_words {
     uint32_t word[4];
 };
 
-static struct four_words words_at(uint64_t seed, uint64_t stream, uint64_t index) {
+static struct four_words words_at(uint64_t seed, uint64_t stream, uint64_t index)
+{
     philox4x32_ctr_t counter = {
         {(uint32_t)index, (uint32_t)(index >> 32), (uint32_t)stream, (uint32_t)(stream >> 32)}};
     philox4x32_key_t key = {{(uint32_t)seed, (uint32_t)(seed >> 32)}};
@@ -17,20 +18,24 @@ static struct four_words words_at(uint64_t seed, uint64_t stream, uint64_t index
     return (struct four_words){{random.v[0], random.v[1], random.v[2], random.v[3]}};
 }
 
-static double uniform_of(uint64_t bits) {
+static double uniform_of(uint64_t bits)
+{
     return (double)(bits >> 11) * 0x1p-53;
 }
 
-uint64_t random_bits(uint64_t seed, uint64_t stream, uint64_t index) {
+uint64_t random_bits(uint64_t seed, uint64_t stream, uint64_t index)
+{
     struct four_words words = words_at(seed, stream, index);
     return (uint64_t)words.word[1] << 32 | words.word[0];
 }
 
-double random_uniform(uint64_t seed, uint64_t stream, uint64_t index) {
+double random_uniform(uint64_t seed, uint64_t stream, uint64_t index)
+{
     return uniform_of(random_bits(seed, stream, index));
 }
 
-double random_normal(uint64_t seed, uint64_t stream, uint64_t index) {
+double random_normal(uint64_t seed, uint64_t stream, uint64_t index)
+{
     static const double two_pi = 6.283185307179586;
     struct four_words words = words_at(seed, stream, index);
     double radius = uniform_of((uint64_t)words.word[1] << 32 | words.word[0]);
@@ -38,6 +43,7 @@ double random_normal(uint64_t seed, uint64_t stream, uint64_t index) {
     return sqrt(-2 * log1p(-radius)) * cos(two_pi * angle);
 }
 
-uint64_t random_below(uint64_t seed, uint64_t stream, uint64_t index, uint64_t bound) {
+uint64_t random_below(uint64_t seed, uint64_t stream, uint64_t index, uint64_t bound)
+{
     return (uint64_t)(((wide_product)random_bits(seed, stream, index) * bound) >> 64);
 }

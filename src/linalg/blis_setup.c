@@ -57,7 +57,8 @@ static const struct configuration configurations[] = {
 };
 enum { CONFIGURATION_COUNT = sizeof configurations / sizeof configurations[0] };
 
-static bool cpu_can_run(const struct configuration *configuration, enum vector_level level) {
+static bool cpu_can_run(const struct configuration *configuration, enum vector_level level)
+{
     if (configuration->level > level)
         return false;
 #ifdef __x86_64__
@@ -70,7 +71,8 @@ static bool cpu_can_run(const struct configuration *configuration, enum vector_l
 }
 
 /* BLIS decides once and for all at the first question, so a child process asks it. */
-static enum status what_blis_would_choose(arch_t *choice, struct error *error) {
+static enum status what_blis_would_choose(arch_t *choice, struct error *error)
+{
     static const char what[] = "cannot find out which kernels BLIS would choose";
     pid_t child = fork();
     if (child < 0)
@@ -90,7 +92,8 @@ static enum status what_blis_would_choose(arch_t *choice, struct error *error) {
     return STATUS_OK;
 }
 
-static enum status check_users_choice(const char *value, struct error *error) {
+static enum status check_users_choice(const char *value, struct error *error)
+{
     char *end;
     long id = strtol(value, &end, 10);
     for (size_t i = 0; i < CONFIGURATION_COUNT && *value && !*end; i++) {
@@ -103,7 +106,8 @@ static enum status check_users_choice(const char *value, struct error *error) {
 }
 
 /* Sets BLIS_ARCH_TYPE where that is better than what BLIS would choose by itself. */
-static enum status choose_configuration(struct blis_setup *setup, struct error *error) {
+static enum status choose_configuration(struct blis_setup *setup, struct error *error)
+{
     const char *users = getenv("BLIS_ARCH_TYPE");
     if (users) {
         snprintf(setup->reason, sizeof setup->reason, "BLIS_ARCH_TYPE is set");
@@ -129,7 +133,8 @@ static enum status choose_configuration(struct blis_setup *setup, struct error *
     return STATUS_OK;
 }
 
-static bool user_chose_threads(void) {
+static bool user_chose_threads(void)
+{
     static const char *const variables[] = {"BLIS_NUM_THREADS", "BLIS_JC_NT", "BLIS_PC_NT",     "BLIS_IC_NT",
                                             "BLIS_JR_NT",       "BLIS_IR_NT", "OMP_NUM_THREADS"};
     for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++) {
@@ -140,7 +145,8 @@ static bool user_chose_threads(void) {
 }
 
 /* How many threads the user's variables come to. */
-static int threads_of_blis(void) {
+static int threads_of_blis(void)
+{
     dim_t threads = bli_thread_get_num_threads();
     if (threads > 0)
         return (int)threads;
@@ -155,7 +161,8 @@ static int threads_of_blis(void) {
     return (int)threads;
 }
 
-enum status blis_setup_start(struct blis_setup *setup, struct error *error) {
+enum status blis_setup_start(struct blis_setup *setup, struct error *error)
+{
     *setup = (struct blis_setup){.threads = 1};
     enum status status = choose_configuration(setup, error);
     if (status != STATUS_OK)

@@ -18,7 +18,8 @@ struct kernel {
     bool multiplies_packed;
 };
 
-static const struct kernel *kernel_in_use(void) {
+static const struct kernel *kernel_in_use(void)
+{
     static struct kernel kernel;
     if (kernel.run)
         return &kernel;
@@ -35,12 +36,14 @@ static const struct kernel *kernel_in_use(void) {
     return &kernel;
 }
 
-static size_t panel_count(size_t lanes, size_t width) {
+static size_t panel_count(size_t lanes, size_t width)
+{
     return (lanes + width - 1) / width;
 }
 
 enum status panels_create(struct panels *panels, enum panels_side side, size_t lanes, size_t depth,
-                          struct error *error) {
+                          struct error *error)
+{
     const struct kernel *kernel = kernel_in_use();
     *panels = (struct panels){.side = side, .width = side == PANELS_WIDE ? kernel->wide : kernel->narrow};
     if (!kernel->multiplies_packed)
@@ -49,13 +52,15 @@ enum status panels_create(struct panels *panels, enum panels_side side, size_t l
     return memory_new(&panels->data, panels->capacity, error);
 }
 
-void panels_free(struct panels *panels) {
+void panels_free(struct panels *panels)
+{
     memory_free(panels->data);
     *panels = (struct panels){0};
 }
 
 static void pack_panel(float *panel, size_t width, size_t lanes, const struct panels_source *source,
-                       const float *first) {
+                       const float *first)
+{
     const struct vector_functions *vector = vector_functions_in_use();
     if (lanes == width && source->lane_stride == 1) {
         vector->pack_copied(width, source->depth, first, source->depth_stride, panel);
@@ -70,7 +75,8 @@ static void pack_panel(float *panel, size_t width, size_t lanes, const struct pa
     }
 }
 
-void panels_pack(struct panels *panels, struct panels_source source) {
+void panels_pack(struct panels *panels, struct panels_source source)
+{
     panels->source = source;
     if (!panels->data)
         return;
@@ -85,7 +91,8 @@ void panels_pack(struct panels *panels, struct panels_source source) {
 }
 
 static void multiply_unpacked(float *C, size_t stride, const struct panels_source *A,
-                              const struct panels_source *B, bool accumulate) {
+                              const struct panels_source *B, bool accumulate)
+{
     float one = 1;
     float beta = accumulate ? 1 : 0;
     bli_sgemm(BLIS_NO_TRANSPOSE, BLIS_NO_TRANSPOSE, (dim_t)A->lanes, (dim_t)B->lanes, (dim_t)A->depth, &one,
@@ -98,7 +105,8 @@ static void multiply_unpacked(float *C, size_t stride, const struct panels_sourc
 enum { DEPTH_BLOCK = 256, NARROW_BLOCK_LANES = 384 };
 
 static void multiply_block(const struct kernel *kernel, float *C, size_t stride, const struct panels *A,
-                           const struct panels *B, struct range rows, struct range depths, bool accumulate) {
+                           const struct panels *B, struct range rows, struct range depths, bool accumulate)
+{
     float one = 1;
     float beta = accumulate ? 1 : 0;
     size_t depth = A->source.depth;
@@ -123,8 +131,8 @@ static void multiply_block(const struct kernel *kernel, float *C, size_t stride,
     }
 }
 
-void panels_multiply(float *C, size_t stride, const struct panels *A, const struct panels *B,
-                     bool accumulate) {
+void panels_multiply(float *C, size_t stride, const struct panels *A, const struct panels *B, bool accumulate)
+{
     const struct kernel *kernel = kernel_in_use();
     assert(A->side == PANELS_NARROW && B->side == PANELS_WIDE && A->source.depth == B->source.depth);
     if (!kernel->multiplies_packed) {

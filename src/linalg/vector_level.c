@@ -10,7 +10,8 @@ static const char *const level_names[] = {
     [VECTOR_AVX512] = "avx512",
 };
 
-static enum vector_level highest_of_cpu(void) {
+static enum vector_level highest_of_cpu(void)
+{
 #ifdef __x86_64__
     __builtin_cpu_init();
     if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") || !__builtin_cpu_supports("bmi2"))
@@ -25,7 +26,8 @@ static enum vector_level highest_of_cpu(void) {
 #endif
 }
 
-static enum vector_level choose(void) {
+static enum vector_level choose(void)
+{
     enum vector_level highest = highest_of_cpu();
     const char *wanted = getenv("LSTM_MPI_VECTOR_LEVEL");
     for (unsigned level = VECTOR_BASELINE; wanted && level < highest; level++) {
@@ -35,13 +37,15 @@ static enum vector_level choose(void) {
     return highest;
 }
 
-enum vector_level vector_level_in_use(void) {
+enum vector_level vector_level_in_use(void)
+{
     static int chosen = -1;
     if (chosen < 0)
         chosen = (int)choose();
     return (enum vector_level)chosen;
 }
 
-const char *vector_level_name(enum vector_level level) {
+const char *vector_level_name(enum vector_level level)
+{
     return level_names[level];
 }

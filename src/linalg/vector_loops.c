@@ -7,22 +7,26 @@
 
 #include <string.h>
 
-static void add(size_t count, const float *restrict x, float *restrict y) {
+static void add(size_t count, const float *restrict x, float *restrict y)
+{
     for (size_t i = 0; i < count; i++)
         y[i] += x[i];
 }
 
-static void sum(size_t count, const float *restrict x, const float *restrict y, float *restrict out) {
+static void sum(size_t count, const float *restrict x, const float *restrict y, float *restrict out)
+{
     for (size_t i = 0; i < count; i++)
         out[i] = x[i] + y[i];
 }
 
-static void axpy(size_t count, float a, const float *restrict x, float *restrict y) {
+static void axpy(size_t count, float a, const float *restrict x, float *restrict y)
+{
     for (size_t i = 0; i < count; i++)
         y[i] += a * x[i];
 }
 
-static double sum_of_squares(size_t count, const float *x) {
+static double sum_of_squares(size_t count, const float *x)
+{
     double total = 0;
 #pragma omp simd reduction(+ : total)
     for (size_t i = 0; i < count; i++)
@@ -32,7 +36,8 @@ static double sum_of_squares(size_t count, const float *x) {
 
 /* Subtracting the largest logit first keeps every exponential at most 1. */
 static double softmax_loss(size_t count, float *restrict logits, const float *restrict bias, size_t target,
-                           float scale, float *restrict bias_gradient) {
+                           float scale, float *restrict bias_gradient)
+{
     float largest = -INFINITY;
 #pragma omp simd reduction(max : largest)
     for (size_t i = 0; i < count; i++) {
@@ -59,7 +64,8 @@ static double softmax_loss(size_t count, float *restrict logits, const float *re
 }
 
 static void pack_transposed(size_t width, size_t depth, const float *restrict source, size_t lane_stride,
-                            float *restrict panel) {
+                            float *restrict panel)
+{
     for (size_t k = 0; k < depth; k++) {
         for (size_t lane = 0; lane < width; lane++)
             panel[k * width + lane] = source[lane * lane_stride + k];
@@ -67,7 +73,8 @@ static void pack_transposed(size_t width, size_t depth, const float *restrict so
 }
 
 static void pack_copied(size_t width, size_t depth, const float *restrict source, size_t depth_stride,
-                        float *restrict panel) {
+                        float *restrict panel)
+{
     for (size_t k = 0; k < depth; k++)
         memcpy(panel + k * width, source + k * depth_stride, width * sizeof *panel);
 }

@@ -17,7 +17,8 @@ const struct cell_ops cells[] = {
 };
 const size_t cell_count = sizeof cells / sizeof cells[0];
 
-const struct cell_ops *cell_find(const char *name) {
+const struct cell_ops *cell_find(const char *name)
+{
     for (size_t i = 0; i < cell_count; i++) {
         if (strcmp(cells[i].name, name) == 0)
             return &cells[i];
@@ -25,6 +26,7 @@ const struct cell_ops *cell_find(const char *name) {
     return NULL;
 }
 
-const struct cell_functions *cell_functions_in_use(const struct cell_ops *cell) {
+const struct cell_functions *cell_functions_in_use(const struct cell_ops *cell)
+{
     return cell->levels[vector_level_in_use()];
 }

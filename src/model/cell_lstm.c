@@ -22,7 +22,8 @@
 #include "lstm_mpi/model/cell.h"
 
 static void forward(size_t hidden, float *restrict gates, const float *restrict c_previous, float *restrict c,
-                    float *restrict saved, float *restrict h) {
+                    float *restrict saved, float *restrict h)
+{
     for (size_t j = 0; j < 3 * hidden; j++)
         gates[j] = sigmoidf(gates[j]);
     const float *i = gates;
@@ -41,7 +42,8 @@ static void forward(size_t hidden, float *restrict gates, const float *restrict 
 
 static void backward_blocks(size_t hidden, float *restrict i, float *restrict f, float *restrict o,
                             float *restrict candidate, const float *restrict c_previous,
-                            const float *restrict tanh_c, const float *restrict dh, float *restrict dc) {
+                            const float *restrict tanh_c, const float *restrict dh, float *restrict dc)
+{
     for (size_t j = 0; j < hidden; j++) {
         float dc_j = dc[j] + dh[j] * o[j] * (1 - tanh_c[j] * tanh_c[j]);
         float di = dc_j * candidate[j] * i[j] * (1 - i[j]);
@@ -55,7 +57,8 @@ static void backward_blocks(size_t hidden, float *restrict i, float *restrict f,
 }
 
 static void backward(size_t hidden, float *gates, const float *c_previous, const float *saved,
-                     const float *dh, float *dc) {
+                     const float *dh, float *dc)
+{
     backward_blocks(hidden, gates, gates + hidden, gates + 2 * hidden, gates + 3 * hidden, c_previous, saved,
                     dh, dc);
 }

@@ -6,7 +6,8 @@
 #include <string.h>
 
 enum status layer_create(struct layer *layer, const struct cell_ops *cell, size_t hidden, size_t rows,
-                         size_t steps, struct error *error) {
+                         size_t steps, struct error *error)
+{
     enum status status;
     size_t width = cell->gates * hidden;
     *layer = (struct layer){
@@ -34,7 +35,8 @@ done:
     return status;
 }
 
-void layer_free(struct layer *layer) {
+void layer_free(struct layer *layer)
+{
     panels_free(&layer->W_h);
     panels_free(&layer->W_h_transposed);
     panels_free(&layer->h_rows);
@@ -49,7 +51,8 @@ void layer_free(struct layer *layer) {
     *layer = (struct layer){0};
 }
 
-void layer_load(struct layer *layer, const struct layer_weights *weights) {
+void layer_load(struct layer *layer, const struct layer_weights *weights)
+{
     size_t H = layer->hidden;
     size_t G = layer->gate_width;
     layer->weights = *weights;
@@ -57,7 +60,8 @@ void layer_load(struct layer *layer, const struct layer_weights *weights) {
     panels_pack(&layer->W_h_transposed, (struct panels_source){weights->W_h, .lanes = H, .depth = G, G, 1});
 }
 
-static void step_forward(struct layer *layer, const uint32_t *inputs, size_t step) {
+static void step_forward(struct layer *layer, const uint32_t *inputs, size_t step)
+{
     size_t H = layer->hidden;
     size_t G = layer->gate_width;
     size_t state = layer->rows * H;
@@ -74,14 +78,16 @@ static void step_forward(struct layer *layer, const uint32_t *inputs, size_t ste
     }
 }
 
-void layer_forward(struct layer *layer, const uint32_t *inputs, size_t steps) {
+void layer_forward(struct layer *layer, const uint32_t *inputs, size_t steps)
+{
     for (size_t step = 0; step < steps; step++)
         step_forward(layer, inputs + step * layer->rows, step);
 }
 
 /* Leaves the gradient of the step's pre-activations in `gates`, and adds the gradient of H before the step
  * to `dh_previous` (NULL at the first step: the carried state is cut off from the gradient). */
-static void step_backward(struct layer *layer, const float *dh, float *dh_previous, size_t step) {
+static void step_backward(struct layer *layer, const float *dh, float *dh_previous, size_t step)
+{
     size_t H = layer->hidden;
     size_t G = layer->gate_width;
     size_t state = layer->rows * H;
@@ -98,7 +104,8 @@ static void step_backward(struct layer *layer, const float *dh, float *dh_previo
 }
 
 void layer_backward(struct layer *layer, float *dh, const uint32_t *input_rows,
-                    const struct layer_gradients *gradients, struct phase_times *times) {
+                    const struct layer_gradients *gradients, struct phase_times *times)
+{
     size_t H = layer->hidden;
     size_t G = layer->gate_width;
     size_t state = layer->rows * H;
@@ -124,7 +131,8 @@ void layer_backward(struct layer *layer, float *dh, const uint32_t *input_rows,
     phase_end(times, PHASE_DW_X);
 }
 
-void layer_carry(struct layer *layer, size_t steps) {
+void layer_carry(struct layer *layer, size_t steps)
+{
     size_t state = layer->rows * layer->hidden;
     memcpy(layer->h, layer->h + steps * state, state * sizeof *layer->h);
     memcpy(layer->c, layer->c + steps * state, state * sizeof *layer->c);

@@ -16,12 +16,14 @@ struct model {
     struct phase_times times;
 };
 
-static size_t offset_of(const struct model *model, const char *path) {
+static size_t offset_of(const struct model *model, const char *path)
+{
     return parameters_find(&model->parameters, path)->offset;
 }
 
 enum status model_create(struct model **out, const struct model_spec *spec, size_t rows, size_t steps,
-                         struct error *error) {
+                         struct error *error)
+{
     enum status status;
     struct model *model = NULL;
     TRY(memory_new(&model, 1, error));
@@ -40,7 +42,8 @@ done:
     return status;
 }
 
-void model_destroy(struct model *model) {
+void model_destroy(struct model *model)
+{
     if (!model)
         return;
     layer_free(&model->layer);
@@ -49,7 +52,8 @@ void model_destroy(struct model *model) {
     memory_free(model);
 }
 
-void model_load(struct model *model, const float *weights) {
+void model_load(struct model *model, const float *weights)
+{
     phase_start(&model->times);
     layer_load(&model->layer, &(struct layer_weights){
                                   .W_x = weights + offset_of(model, "layer0/W_x"),
@@ -63,20 +67,23 @@ void model_load(struct model *model, const float *weights) {
     phase_end(&model->times, PHASE_PACK_WEIGHTS);
 }
 
-void model_zero_state(struct model *model) {
+void model_zero_state(struct model *model)
+{
     size_t state_bytes = model->rows * model->layer.hidden * sizeof(float);
     memset(model->layer.h, 0, state_bytes);
     memset(model->layer.c, 0, state_bytes);
 }
 
-struct model_state model_state(struct model *model) {
+struct model_state model_state(struct model *model)
+{
     return (struct model_state){
         .h = model->layer.h,
         .c = model->layer.cell->has_cell_state ? model->layer.c : NULL,
     };
 }
 
-double model_gradients(struct model *model, const struct model_batch *batch, float scale, float *gradients) {
+double model_gradients(struct model *model, const struct model_batch *batch, float scale, float *gradients)
+{
     struct layer_gradients layer_gradients = {
         .W_x = gradients + offset_of(model, "layer0/W_x"),
         .W_h = gradients + offset_of(model, "layer0/W_h"),
@@ -98,17 +105,20 @@ double model_gradients(struct model *model, const struct model_batch *batch, flo
     return loss;
 }
 
-void model_step(struct model *model, const uint32_t *tokens, float *logits) {
+void model_step(struct model *model, const uint32_t *tokens, float *logits)
+{
     layer_forward(&model->layer, tokens, 1);
     layer_carry(&model->layer, 1);
     output_logits(&model->output, model->layer.h, model->rows, logits);
 }
 
-struct phase_times *model_phase_times(struct model *model) {
+struct phase_times *model_phase_times(struct model *model)
+{
     return &model->times;
 }
 
-double model_operations_per_token(const struct model_spec *spec) {
+double model_operations_per_token(const struct model_spec *spec)
+{
     double H = (double)spec->hidden_size;
     return 3 * 2 * (H * (double)spec->cell->gates * H + H * (double)spec->vocabulary_size);
 }

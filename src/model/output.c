@@ -10,7 +10,8 @@
 enum { BLOCK_ROWS = 96 };
 
 enum status output_create(struct output *output, size_t hidden, size_t vocabulary, size_t rows,
-                          struct error *error) {
+                          struct error *error)
+{
     enum status status;
     size_t block = rows < BLOCK_ROWS ? rows : BLOCK_ROWS;
     *output = (struct output){.hidden = hidden, .vocabulary = vocabulary, .block_rows = block};
@@ -27,7 +28,8 @@ done:
     return status;
 }
 
-void output_free(struct output *output) {
+void output_free(struct output *output)
+{
     panels_free(&output->W);
     panels_free(&output->W_transposed);
     panels_free(&output->h_rows);
@@ -38,7 +40,8 @@ void output_free(struct output *output) {
     *output = (struct output){0};
 }
 
-void output_load(struct output *output, const struct output_weights *weights) {
+void output_load(struct output *output, const struct output_weights *weights)
+{
     size_t H = output->hidden;
     size_t V = output->vocabulary;
     output->weights = *weights;
@@ -47,7 +50,8 @@ void output_load(struct output *output, const struct output_weights *weights) {
 }
 
 /* Without the bias. */
-static void block_logits(struct output *output, const float *h, size_t rows, float *logits) {
+static void block_logits(struct output *output, const float *h, size_t rows, float *logits)
+{
     size_t H = output->hidden;
     panels_pack(&output->h_rows, (struct panels_source){h, .lanes = rows, .depth = H, H, 1});
     panels_multiply(logits, output->vocabulary, &output->h_rows, &output->W, false);
@@ -55,7 +59,8 @@ static void block_logits(struct output *output, const float *h, size_t rows, flo
 
 static double block_loss(struct output *output, const float *h, const uint32_t *targets, size_t rows,
                          float scale, bool first, float *dh, const struct output_gradients *gradients,
-                         struct phase_times *times) {
+                         struct phase_times *times)
+{
     size_t H = output->hidden;
     size_t V = output->vocabulary;
     float *logits = output->logits;
@@ -80,7 +85,8 @@ static double block_loss(struct output *output, const float *h, const uint32_t *
 }
 
 double output_loss(struct output *output, const float *h, const uint32_t *targets, size_t rows, float scale,
-                   float *dh, const struct output_gradients *gradients, struct phase_times *times) {
+                   float *dh, const struct output_gradients *gradients, struct phase_times *times)
+{
     size_t H = output->hidden;
     phase_start(times);
     memset(gradients->b, 0, output->vocabulary * sizeof *gradients->b);
@@ -93,7 +99,8 @@ double output_loss(struct output *output, const float *h, const uint32_t *target
     return loss;
 }
 
-void output_logits(struct output *output, const float *h, size_t rows, float *logits) {
+void output_logits(struct output *output, const float *h, size_t rows, float *logits)
+{
     size_t V = output->vocabulary;
     for (size_t row = 0; row < rows; row += output->block_rows) {
         size_t count = rows - row < output->block_rows ? rows - row : output->block_rows;

@@ -3,11 +3,13 @@
 #include "lstm_mpi/model/cell.h"
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 /* Appends a tensor to the table; false where the size of the buffer overflows. */
-static bool append(struct parameters *parameters, struct parameter tensor, const char *path) {
+static bool append(struct parameters *parameters, struct parameter tensor, const char *path)
+{
     assert(parameters->count < PARAMETER_MAX_COUNT);
     size_t floats = tensor.dims[0];
     if (tensor.dim_count == 2 && __builtin_mul_overflow(floats, tensor.dims[1], &floats))
@@ -22,7 +24,8 @@ static bool append(struct parameters *parameters, struct parameter tensor, const
 }
 
 enum status parameters_layout(struct parameters *parameters, const struct model_spec *spec,
-                              struct error *error) {
+                              struct error *error)
+{
     *parameters = (struct parameters){0};
     size_t V = spec->vocabulary_size;
     size_t H = spec->hidden_size;
@@ -62,18 +65,21 @@ enum status parameters_layout(struct parameters *parameters, const struct model_
     return STATUS_OK;
 }
 
-size_t parameter_size(const struct parameter *parameter) {
+size_t parameter_size(const struct parameter *parameter)
+{
     return parameter->dims[0] * (parameter->dim_count == 2 ? parameter->dims[1] : 1);
 }
 
-size_t parameters_learned(const struct parameters *parameters) {
+size_t parameters_learned(const struct parameters *parameters)
+{
     size_t learned = 0;
     for (size_t i = 0; i < parameters->count; i++)
         learned += parameter_size(&parameters->table[i]);
     return learned;
 }
 
-const struct parameter *parameters_find(const struct parameters *parameters, const char *path) {
+const struct parameter *parameters_find(const struct parameters *parameters, const char *path)
+{
     for (size_t i = 0; i < parameters->count; i++) {
         if (strcmp(parameters->table[i].path, path) == 0)
             return &parameters->table[i];

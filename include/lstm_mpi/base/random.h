@@ -16,7 +16,8 @@ enum random_purpose {
 };
 
 /* The stream of a purpose and of its own number below 2^32 (a tensor, an epoch modulo 2^32, a sample). */
-static inline uint64_t random_stream(enum random_purpose purpose, uint64_t number) {
+static inline uint64_t random_stream(enum random_purpose purpose, uint64_t number)
+{
     return (uint64_t)purpose << 32 | (number & 0xFFFFFFFFU);
 }
 

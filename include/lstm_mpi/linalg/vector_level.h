@@ -30,12 +30,16 @@ const char *vector_level_name(enum vector_level level);
 
 #ifdef __x86_64__
 #define VECTOR_LEVELS_DECLARE(type, name) extern type name##_baseline, name##_avx2, name##_avx512
-#define VECTOR_LEVELS_ARRAY(name) \
-    { &name##_baseline, &name##_avx2, &name##_avx512 }
+#define VECTOR_LEVELS_ARRAY(name)                      \
+    {                                                  \
+        &name##_baseline, &name##_avx2, &name##_avx512 \
+    }
 #else
 #define VECTOR_LEVELS_DECLARE(type, name) extern type name##_baseline
 #define VECTOR_LEVELS_ARRAY(name) \
-    { &name##_baseline }
+    {                             \
+        &name##_baseline          \
+    }
 #endif
 
 #endif

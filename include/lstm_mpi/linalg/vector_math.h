@@ -13,7 +13,8 @@ extern float expf(float) LSTM_MPI_VECTOR_FORM;
 extern float tanhf(float) LSTM_MPI_VECTOR_FORM;
 #endif
 
-static inline float sigmoidf(float x) {
+static inline float sigmoidf(float x)
+{
     return 1.0F / (1.0F + expf(-x));
 }
 

@@ -28,12 +28,14 @@ struct phase_times {
 };
 
 /* The next lap starts now. */
-static inline void phase_start(struct phase_times *times) {
+static inline void phase_start(struct phase_times *times)
+{
     times->lap_start = clock_seconds();
 }
 
 /* The lap that ends now was spent on `phase`. */
-static inline void phase_end(struct phase_times *times, enum phase phase) {
+static inline void phase_end(struct phase_times *times, enum phase phase)
+{
     double now = clock_seconds();
     times->seconds[phase] += now - times->lap_start;
     times->lap_start = now;
