@@ -1,0 +1,63 @@
+#include "lstm_mpi/generate/generator.h"
+
+#include "lstm_mpi/base/memory.h"
+#include "lstm_mpi/model/model.h"
+
+#include <assert.h>
+
+struct generator {
+    struct model *model;
+    struct sampler *sampler;
+    float *logits; /* [V], of the token that follows */
+    uint64_t position;
+};
+
+enum status generator_create(struct generator **out, const struct model_spec *spec,
+                             const struct sampling_spec *sampling, struct error *error)
+{
+    enum status status;
+    struct generator *generator = NULL;
+    TRY(memory_new(&generator, 1, error));
+    TRY(model_create(&generator->model, spec, 1, 1, error));
+    TRY(sampler_create(&generator->sampler, sampling, spec->vocabulary_size, error));
+    TRY(memory_new(&generator->logits, spec->vocabulary_size, error));
+done:
+    if (status != STATUS_OK) {
+        generator_destroy(generator);
+        generator = NULL;
+    }
+    *out = generator;
+    return status;
+}
+
+void generator_destroy(struct generator *generator)
+{
+    if (!generator)
+        return;
+    model_destroy(generator->model);
+    sampler_destroy(generator->sampler);
+    memory_free(generator->logits);
+    memory_free(generator);
+}
+
+void generator_load(struct generator *generator, const float *weights)
+{
+    model_load(generator->model, weights);
+}
+
+void generator_start(struct generator *generator, const uint32_t *prefix, size_t count)
+{
+    assert(count > 0);
+    model_zero_state(generator->model);
+    for (size_t i = 0; i < count; i++)
+        model_step(generator->model, &prefix[i], generator->logits);
+    generator->position = 0;
+}
+
+uint32_t generator_next(struct generator *generator)
+{
+    uint32_t token = sampler_choose(generator->sampler, generator->logits, 0, generator->position);
+    generator->position++;
+    model_step(generator->model, &token, generator->logits);
+    return token;
+}
