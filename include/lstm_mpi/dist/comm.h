@@ -22,10 +22,12 @@ struct comm {
 };
 
 /* Starts MPI and fills `comm`. Before MPI starts, where this host has more ranks than CPUs it asks Open MPI
- * to yield the CPU while waiting (unless the user chose otherwise). Collective. */
+ * to yield the CPU while waiting (unless the user chose otherwise). Signals stay as MPI leaves them. After a
+ * failure `comm` is good for comm_finish and comm_abort only. Collective. */
 MUST_CHECK enum status comm_start(struct comm *comm, struct error *error);
 
-/* Frees the handles and ends MPI. Collective; after an error that not every rank knows of, comm_abort. */
+/* Frees the handles and ends MPI, if it was started. Collective; after an error that not every rank knows of,
+ * comm_abort. */
 void comm_finish(struct comm *comm);
 
 /* The last resort, where a collective broke half-way: ends all ranks with this exit status. */
@@ -53,15 +55,11 @@ MUST_CHECK enum status comm_gather(const struct comm *comm, const void *mine, si
 /* Waits for all ranks. Collective. */
 MUST_CHECK enum status comm_barrier(const struct comm *comm, struct error *error);
 
-/* Memory that all ranks of a node see, zeroed: the same bytes for all of them. The ranks of a node write it
- * in turns, with comm_node_barrier between. Freed by comm_shared_free. All collective. */
-struct comm_shared;
-MUST_CHECK enum status comm_shared_allocate(struct comm_shared **shared, void **memory,
-                                            const struct comm *comm, size_t bytes, struct error *error);
-void comm_shared_free(struct comm_shared *shared);
+/* Waits for all ranks of this node; what they wrote to memory that they share is seen by all of them
+ * afterwards. Collective among them. */
 MUST_CHECK enum status comm_node_barrier(const struct comm *comm, struct error *error);
 
-/* The host's name, and "3 hosts" style facts for the header. */
+/* The name of this host, empty if it has none. Not collective. */
 enum { COMM_HOST_BYTES = 256 };
 void comm_host_name(char name[COMM_HOST_BYTES]);
 

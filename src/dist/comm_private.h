@@ -1,0 +1,29 @@
+#ifndef LSTM_MPI_DIST_COMM_PRIVATE_H
+#define LSTM_MPI_DIST_COMM_PRIVATE_H
+
+/* What the modules of this room share, and no other room sees. */
+
+#include "lstm_mpi/dist/comm.h"
+
+#include <mpi.h>
+
+/* Duplicates of our own, so that no library's messages can meet ours. On all of them errors return. */
+struct comm_handles {
+    MPI_Comm ranks;   /* all ranks of the run */
+    MPI_Comm node;    /* those that share memory with this one */
+    MPI_Comm library; /* lent to libraries */
+};
+
+/* MPI counts in int, and Open MPI's reductions take a second buffer as long as the call: longer calls are
+ * made in pieces of this many elements. The functions of comm.h are these with that piece. */
+enum { COMM_PIECE = 1 << 26 };
+
+MUST_CHECK enum status comm_broadcast_pieces(const struct comm *comm, void *buffer, size_t bytes, int root,
+                                             size_t piece, struct error *error);
+MUST_CHECK enum status comm_reduce_pieces(const struct comm *comm, void *values, size_t count,
+                                          MPI_Datatype type, MPI_Op operation, size_t piece,
+                                          struct error *error);
+MUST_CHECK enum status comm_gather_pieces(const struct comm *comm, const void *mine, size_t bytes, void *all,
+                                          size_t piece, struct error *error);
+
+#endif

@@ -1,0 +1,65 @@
+/* A rank that waits in MPI spins. With more ranks than CPUs it spins on the CPU that another rank needs, and
+ * an exchange of microseconds takes a whole time slice of the scheduler. mpirun sees to it only where it
+ * knows that a host is crowded; --host NAME:SLOTS, a host file with too many slots, and srun hide that from
+ * it. */
+
+#include "launch.h"
+
+#include <sched.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* A whole number from the environment; `otherwise` where there is none. */
+static int environment_number(const char *name, int otherwise) {
+    const char *text = getenv(name);
+    char *end;
+    long number = text ? strtol(text, &end, 10) : 0;
+    return text && end != text && number >= 0 && number < 1 << 24 ? (int)number : otherwise;
+}
+
+int launch_slurm_tasks(const char *tasks_per_node, int node) {
+    const char *rest = tasks_per_node;
+    for (long nodes_before = 0; *rest;) {
+        char *end;
+        long tasks = strtol(rest, &end, 10);
+        long nodes = 1;
+        if (end == rest || tasks < 0 || tasks >= 1 << 24)
+            return 0;
+        if (end[0] == '(' && end[1] == 'x')
+            nodes = strtol(end + 2, &end, 10);
+        if (nodes < 1)
+            return 0;
+        if (node < nodes_before + nodes)
+            return (int)tasks;
+        nodes_before += nodes;
+        while (*end == ')' || *end == ',')
+            end++;
+        rest = end;
+    }
+    return 0;
+}
+
+int launch_ranks_on_host(void) {
+    int ranks = environment_number("OMPI_COMM_WORLD_LOCAL_SIZE", 0);
+    const char *tasks_per_node = getenv("SLURM_STEP_TASKS_PER_NODE");
+    if (ranks == 0 && tasks_per_node)
+        ranks = launch_slurm_tasks(tasks_per_node, environment_number("SLURM_NODEID", 0));
+    return ranks > 0 ? ranks : 1;
+}
+
+int launch_cpus_of_host(void) {
+    /* mpirun has bound each rank to CPUs of its own: what they have together is what their parent may use. */
+    bool bound = environment_number("OMPI_MCA_orte_bound_at_launch", 0) != 0;
+    cpu_set_t allowed;
+    if (sched_getaffinity(bound ? getppid() : 0, sizeof allowed, &allowed) == 0)
+        return CPU_COUNT(&allowed);
+    long online = sysconf(_SC_NPROCESSORS_ONLN);
+    return online > 0 ? (int)online : 1;
+}
+
+void launch_yield_where_crowded(void) {
+    /* Where there is no memory for it, waiting is slow and nothing else is lost. */
+    if (launch_ranks_on_host() > launch_cpus_of_host())
+        (void)setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0);
+}

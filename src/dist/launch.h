@@ -1,0 +1,20 @@
+#ifndef LSTM_MPI_DIST_LAUNCH_H
+#define LSTM_MPI_DIST_LAUNCH_H
+
+/* What the launcher says of this host, before MPI starts. */
+
+/* How many ranks mpirun or srun starts on this host; 1 where neither says so. */
+int launch_ranks_on_host(void);
+
+/* How many CPUs the ranks of this host may use together. */
+int launch_cpus_of_host(void);
+
+/* The number of tasks on node `node` (from 0) in Slurm's notation "2(x3),1": 2, 2, 2, 1; 0 where the text
+ * does not tell. */
+int launch_slurm_tasks(const char *tasks_per_node, int node);
+
+/* Where this host has more ranks than CPUs, makes MPI give the CPU away while it waits; what the user chose
+ * stays. To be called before MPI_Init. */
+void launch_yield_where_crowded(void);
+
+#endif

@@ -1,0 +1,136 @@
+#include "comm_private.h"
+#include "launch.h"
+#include "lstm_mpi/base/digest.h"
+#include "lstm_mpi/base/memory.h"
+#include "lstm_mpi/base/random.h"
+#include "lstm_mpi/dist/agree.h"
+#include "lstm_mpi/dist/comm_handle.h"
+#include "support/parallel.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct error error;
+
+static void test_place(const struct comm *comm) {
+    CHECK(comm->rank >= 0 && comm->rank < comm->size);
+    CHECK(comm->node_rank >= 0 && comm->node_rank < comm->node_size);
+    CHECK(comm->nodes >= 1 && comm->nodes <= comm->size);
+    int size;
+    CHECK(MPI_Comm_size(comm_library_handle(comm), &size) == MPI_SUCCESS && size == comm->size);
+    const char *local = getenv("OMPI_COMM_WORLD_LOCAL_SIZE");
+    CHECK(!local || (launch_ranks_on_host() == comm->node_size && comm->nodes == 1));
+    char host[COMM_HOST_BYTES];
+    comm_host_name(host);
+    CHECK(strlen(host) > 0);
+}
+
+/* Every length around a piece, from every root. */
+static void test_broadcast(const struct comm *comm) {
+    enum { PIECE = 8 };
+    for (int root = 0; root < comm->size; root++) {
+        for (size_t bytes = 0; bytes <= 3 * PIECE + 1; bytes++) {
+            char buffer[3 * PIECE + 2];
+            memset(buffer, comm->rank == root ? 'a' + root : '-', sizeof buffer);
+            CHECK(comm_broadcast_pieces(comm, buffer, bytes, root, PIECE, &error) == STATUS_OK);
+            for (size_t i = 0; i < sizeof buffer; i++)
+                CHECK(buffer[i] == (i < bytes || comm->rank == root ? 'a' + root : '-'));
+        }
+    }
+    CHECK(comm_broadcast(comm, NULL, 0, 0, &error) == STATUS_OK);
+}
+
+static void test_sums(const struct comm *comm) {
+    enum { PIECE = 4, LONGEST = 3 * PIECE + 1 };
+    const int ranks = comm->size;
+    for (size_t count = 0; count <= LONGEST; count++) {
+        float f32[LONGEST + 1];
+        double f64[LONGEST + 1];
+        uint64_t u64[LONGEST + 1];
+        double largest[LONGEST + 1];
+        for (size_t i = 0; i <= LONGEST; i++) {
+            f32[i] = (float)i + (float)comm->rank;
+            f64[i] = f32[i];
+            u64[i] = (UINT64_C(1) << 60) + i;
+            largest[i] = -(double)i - (comm->rank == ranks / 2 ? 1 : 2);
+        }
+        CHECK(comm_reduce_pieces(comm, f32, count, MPI_FLOAT, MPI_SUM, PIECE, &error) == STATUS_OK);
+        CHECK(comm_sum_f64(comm, f64, count, &error) == STATUS_OK);
+        CHECK(comm_sum_u64(comm, u64, count, &error) == STATUS_OK);
+        CHECK(comm_max_f64(comm, largest, count, &error) == STATUS_OK);
+        for (size_t i = 0; i < count; i++) {
+            double sum = (double)ranks * (double)i + 0.5 * ranks * (ranks - 1);
+            CHECK(f32[i] == (float)sum);
+            CHECK(f64[i] == sum);
+            CHECK(u64[i] == (uint64_t)ranks * ((UINT64_C(1) << 60) + i));
+            CHECK(largest[i] == -(double)i - 1);
+        }
+        CHECK(f32[count] == (float)count + (float)comm->rank);
+        CHECK(f64[count] == (double)count + comm->rank);
+    }
+}
+
+/* Numbers whose sum depends on the order of adding, at lengths for which MPI changes its algorithm. */
+static void test_sum_is_the_same_everywhere(const struct comm *comm) {
+    static const size_t counts[] = {1, 7, 1000, 30011, 300007};
+    for (size_t c = 0; c < sizeof counts / sizeof counts[0]; c++) {
+        float *values;
+        CHECK(memory_new(&values, counts[c], &error) == STATUS_OK);
+        for (size_t i = 0; i < counts[c]; i++)
+            values[i] = (float)random_normal(1, (uint64_t)comm->rank, i);
+        CHECK(comm_sum_f32(comm, values, counts[c], &error) == STATUS_OK);
+        uint64_t digest = digest_of(values, counts[c] * sizeof *values);
+        CHECK(agree_same(comm, digest, "sums", &error) == STATUS_OK);
+        double expected = 0;
+        for (int rank = 0; rank < comm->size; rank++)
+            expected += (float)random_normal(1, (uint64_t)rank, counts[c] - 1);
+        CHECK(fabs(values[counts[c] - 1] - expected) < 1e-5);
+        memory_free(values);
+    }
+}
+
+static void test_gather(const struct comm *comm) {
+    enum { PIECE = 4, LONGEST = 3 * PIECE + 1 };
+    for (size_t bytes = 0; bytes <= LONGEST; bytes++) {
+        char mine[LONGEST];
+        char *all;
+        CHECK(memory_new(&all, (size_t)comm->size * LONGEST + 1, &error) == STATUS_OK);
+        for (size_t i = 0; i < bytes; i++)
+            mine[i] = (char)(10 * comm->rank + (int)i);
+        CHECK(comm_gather_pieces(comm, mine, bytes, all, PIECE, &error) == STATUS_OK);
+        for (int rank = 0; rank < comm->size; rank++)
+            for (size_t i = 0; i < bytes; i++)
+                CHECK(all[(size_t)rank * bytes + i] == (char)(10 * rank + (int)i));
+        CHECK(all[(size_t)comm->size * bytes] == 0);
+        memory_free(all);
+    }
+    int *ranks;
+    CHECK(memory_new(&ranks, (size_t)comm->size, &error) == STATUS_OK);
+    CHECK(comm_gather(comm, &comm->rank, sizeof comm->rank, ranks, &error) == STATUS_OK);
+    for (int rank = 0; rank < comm->size; rank++)
+        CHECK(ranks[rank] == rank);
+    memory_free(ranks);
+}
+
+/* A collective that MPI refuses is an error in MPI's words. */
+static void test_mpi_error(const struct comm *comm) {
+    char byte = 0;
+    CHECK(comm_broadcast(comm, &byte, 1, comm->size, &error) == STATUS_FAILED);
+    CHECK(strcmp(error.what, "MPI_Bcast failed") == 0);
+    CHECK(strstr(error.why, "MPI_ERR_ROOT") != NULL);
+    CHECK(comm_barrier(comm, &error) == STATUS_OK);
+}
+
+static void test(const struct comm *comm) {
+    test_place(comm);
+    test_broadcast(comm);
+    test_sums(comm);
+    test_sum_is_the_same_everywhere(comm);
+    test_gather(comm);
+    test_mpi_error(comm);
+}
+
+int main(void) {
+    return parallel_run(test);
+}
