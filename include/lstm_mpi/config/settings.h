@@ -125,7 +125,7 @@ struct settings_row {
     const char *field; /* the field, and the attribute in /config: "batch_size" */
     enum settings_kind kind;
     size_t offset;             /* of the field in struct settings */
-    const char *default_text;  /* as settings_set_text takes it; NULL: 0, off, none, or the first choice */
+    const char *default_text;  /* as settings_text_set takes it; NULL: 0, off, none, or the first choice */
     const char *default_shown; /* what --help says of the default; NULL: default_text itself */
     uint64_t least, most;      /* of a whole number */
     double lowest;             /* of a real number, which is finite */
@@ -169,22 +169,5 @@ bool settings_equal(const struct settings *a, const struct settings *b, const st
  * STATUS_USAGE, naming them. */
 MUST_CHECK enum status settings_check(const struct settings *settings, enum settings_command command,
                                       struct error *error);
-
-/* A setting as a checkpoint keeps it: the attribute's name in /config and its value as text. */
-struct settings_saved {
-    const char *name;
-    const char *text;
-};
-
-/* The settings of a run that goes on from `file`: those not given become the saved ones. Fails
- * (STATUS_FAILED) on a given one that may not differ and does, naming the option and both values, and on a
- * saved text that is no value of its setting. Saved names without a row are passed over: another version of
- * the program wrote them. */
-MUST_CHECK enum status settings_resume(struct settings *settings, const struct settings_saved *saved,
-                                       size_t count, const char *file, struct error *error);
-
-/* For --init-from: the settings of the model's shape that were not given become the saved ones. */
-MUST_CHECK enum status settings_take_shape(struct settings *settings, const struct settings_saved *saved,
-                                           size_t count, const char *file, struct error *error);
 
 #endif
