@@ -6,17 +6,23 @@
 
 #include <string.h>
 
+/* clang-format off */
+#define KIND_OF(field)                             \
+    _Generic((field),                              \
+             uint64_t: SETTINGS_WHOLE,             \
+             int64_t: SETTINGS_WHOLE_OR_RANDOM,    \
+             double: SETTINGS_REAL,                \
+             char *: SETTINGS_TEXT,                \
+             struct text_list: SETTINGS_TEXTS,     \
+             bool: SETTINGS_FLAG,                  \
+             int: SETTINGS_CHOICE)
+
 /* A row's field, with the kind that follows from its type. */
-#define FIELD(name) \
-    .field = #name, .offset = offsetof(struct settings, name), \
-    .kind = _Generic(((struct settings *)0)->name,     \
-                     uint64_t: SETTINGS_WHOLE,         \
-                     int64_t: SETTINGS_WHOLE_OR_RANDOM, \
-                     double: SETTINGS_REAL,            \
-                     char *: SETTINGS_TEXT,            \
-                     struct text_list: SETTINGS_TEXTS, \
-                     bool: SETTINGS_FLAG,              \
-                     int: SETTINGS_CHOICE)
+#define FIELD(name)                                  \
+    .field = #name,                                  \
+    .kind = KIND_OF(((struct settings *)NULL)->name), \
+    .offset = offsetof(struct settings, name)
+/* clang-format on */
 
 /* Whole numbers go into files as signed ones, and products of a few sizes must not overflow. */
 #define LARGEST ((uint64_t)INT64_MAX)
