@@ -1,0 +1,173 @@
+#ifndef LSTM_MPI_CONFIG_SETTINGS_H
+#define LSTM_MPI_CONFIG_SETTINGS_H
+
+/* Every option of every command: its value in struct settings, and all that is known of it in its row of
+ * settings_table[]. From the row follow parsing, the key in a configuration file, --help, the manual page,
+ * error texts, the attribute in a checkpoint's /config, and the check on --resume.
+ *
+ * To add an option, add a field, named as the long option with _ for -, and a row. */
+
+#include "lstm_mpi/base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct text_list {
+    char **items;
+    size_t count;
+    size_t capacity;
+};
+
+/* Values of the settings that offer a choice: the places in their rows' `choices`. */
+enum { SETTINGS_INIT_NORMAL };
+enum { SETTINGS_BIAS_SINGLE };
+enum { SETTINGS_SAMPLING_SEQUENTIAL, SETTINGS_SAMPLING_RANDOM };
+enum { SETTINGS_OPTIMIZER_SGD };
+enum { SETTINGS_PROGRESS_AUTO, SETTINGS_PROGRESS_BAR, SETTINGS_PROGRESS_PLAIN };
+enum { SETTINGS_FORMAT_TEXT, SETTINGS_FORMAT_JSON, SETTINGS_FORMAT_CSV };
+
+/* The value of start_offset for `random`: drawn anew every epoch. */
+#define START_OFFSET_RANDOM ((int64_t)-1)
+
+enum { SETTINGS_CAPACITY = 64 };
+
+/* The type of a field is the kind of its setting: uint64_t a whole number, int64_t a whole number or
+ * `random`, double, char * a text (NULL: none), struct text_list an option that can be repeated, bool a flag,
+ * int a choice. The struct owns its texts: settings_free. */
+struct settings {
+    /* train: data */
+    struct text_list corpus; /* empty: the built-in corpus */
+    uint64_t max_tokens;     /* 0: all */
+    uint64_t batch_size;
+    uint64_t num_steps;
+    int sampling;
+    int64_t start_offset;
+
+    /* train: model */
+    uint64_t hidden_size;
+    int init;
+    int bias;
+    char *init_from;
+
+    /* train: optimization */
+    int optimizer;
+    double lr;
+    double clip_norm; /* 0: off */
+    uint64_t seed;    /* generate too */
+
+    /* train: how long */
+    uint64_t epochs;
+    uint64_t max_updates; /* 0: off */
+    double max_minutes;   /* 0: off */
+
+    /* train: the run and its checkpoints */
+    char *run_dir;
+    bool resume;
+    bool overwrite;
+    uint64_t checkpoint_every;       /* 0: off */
+    double checkpoint_every_minutes; /* 0: off */
+    uint64_t keep;
+
+    /* train: what is shown */
+    struct text_list prefix; /* generate too */
+    uint64_t predict_length; /* 0: no samples */
+    uint64_t log_every;
+    uint64_t log_every_updates; /* 0: off */
+    int progress;
+    bool quiet;
+
+    /* generate */
+    char *checkpoint;
+    uint64_t length;
+    double temperature; /* 0: greedy */
+    uint64_t top_k;     /* 0: off */
+
+    /* inspect */
+    struct text_list files;
+    int format;
+    bool vocabulary;
+
+    /* every command */
+    char *config;
+
+    /* Which settings the user gave, by their place in settings_table[]: settings_given(). */
+    bool given[SETTINGS_CAPACITY];
+};
+
+/* The commands that take settings, as bits. */
+enum settings_command {
+    SETTINGS_TRAIN = 1 << 0,
+    SETTINGS_GENERATE = 1 << 1,
+    SETTINGS_INSPECT = 1 << 2,
+    SETTINGS_EVERY_COMMAND = SETTINGS_TRAIN | SETTINGS_GENERATE | SETTINGS_INSPECT,
+};
+
+enum settings_kind {
+    SETTINGS_WHOLE,           /* uint64_t */
+    SETTINGS_WHOLE_OR_RANDOM, /* int64_t, START_OFFSET_RANDOM for `random` */
+    SETTINGS_REAL,            /* double */
+    SETTINGS_TEXT,            /* char *, owned; NULL: none */
+    SETTINGS_TEXTS,           /* struct text_list, owned */
+    SETTINGS_FLAG,            /* bool */
+    SETTINGS_CHOICE,          /* int: the place in `choices` */
+};
+
+/* What becomes of a setting when a run is resumed from a checkpoint. */
+enum settings_on_resume {
+    SETTINGS_FIXED,         /* the checkpoint's value; a given one that differs is an error */
+    SETTINGS_MAY_DIFFER,    /* a given value wins over the checkpoint's */
+    SETTINGS_OF_THIS_START, /* the checkpoint's value means nothing to another start */
+};
+
+struct settings_row {
+    const char *name;  /* the long option: "batch-size" */
+    const char *field; /* the field, and the attribute in /config: "batch_size" */
+    enum settings_kind kind;
+    size_t offset;             /* of the field in struct settings */
+    const char *default_text;  /* as settings_text_set takes it; NULL: 0, off, none, or the first choice */
+    const char *default_shown; /* what --help says of the default; NULL: default_text itself */
+    uint64_t least, most;      /* of a whole number */
+    double lowest;             /* of a real number, which is finite */
+    bool lowest_excluded;
+    const char *const *choices; /* ends with NULL */
+    unsigned commands;          /* bits of enum settings_command */
+    const char *group;          /* the heading in --help */
+    const char *argument;       /* FILE, N, X, …; NULL for flags, and for choices, which are listed */
+    const char *help;           /* one line, in lower case, without a full stop */
+    bool positional;            /* stands on the command line without its name */
+    enum settings_on_resume on_resume;
+    bool stored;       /* an attribute of /config */
+    bool shapes_model; /* with --init-from, not given, it comes from that file */
+};
+
+extern const struct settings_row settings_table[];
+extern const size_t settings_count;
+
+/* "train" for SETTINGS_TRAIN; NULL for what is not one command. */
+const char *settings_command_name(enum settings_command command);
+
+/* Fills `settings` with the defaults. Fails only for want of memory; settings_free is safe in any case. */
+MUST_CHECK enum status settings_defaults(struct settings *settings, struct error *error);
+
+/* Frees what the settings hold, not the struct; an all-zero struct is fine, and left behind. */
+void settings_free(struct settings *settings);
+
+/* The row of a long option ("batch-size") or of an attribute ("batch_size"); NULL where there is none. */
+const struct settings_row *settings_find(const char *name);
+
+/* Where the value of a row lies, for its kind's type. A view. */
+const void *settings_value(const struct settings *settings, const struct settings_row *row);
+
+/* Did the user give this setting, on the command line or in a configuration file? False for no such name. */
+bool settings_given(const struct settings *settings, const char *name);
+
+/* Do both hold the same value of this row? */
+bool settings_equal(const struct settings *a, const struct settings *b, const struct settings_row *row);
+
+/* Checks what single values cannot show: settings that `command` needs, or that exclude each other.
+ * STATUS_USAGE, naming them. */
+MUST_CHECK enum status settings_check(const struct settings *settings, enum settings_command command,
+                                      struct error *error);
+
+#endif

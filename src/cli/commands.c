@@ -1,0 +1,40 @@
+#include "commands.h"
+
+#include "command_generate.h"
+#include "command_inspect.h"
+#include "command_train.h"
+
+const struct command commands[] = {
+    {
+        .settings = SETTINGS_TRAIN,
+        .synopsis = "[OPTIONS]",
+        .summary = "train a model on a text; what lstm_mpi does without a command",
+        .description =
+            "Trains a language model on a text, on all ranks that mpirun or srun started. Everything "
+            "that the run writes is in its run directory: checkpoint.h5, the newest complete "
+            "checkpoint, and metrics.h5, the history.",
+        .example = "mpirun -np 8 lstm_mpi train --corpus novel.txt --run-dir runs/novel",
+        .run = command_train,
+    },
+    {
+        .settings = SETTINGS_GENERATE,
+        .synopsis = "--checkpoint FILE [OPTIONS]",
+        .summary = "let a trained model write",
+        .description =
+            "Prints a prefix, and then character by character what the model of a checkpoint makes "
+            "of it.",
+        .example =
+            "lstm_mpi generate --checkpoint runs/novel/checkpoint.h5 --prefix 我有一剑 --temperature 0.8",
+        .run = command_generate,
+    },
+    {
+        .settings = SETTINGS_INSPECT,
+        .synopsis = "[OPTIONS] FILE",
+        .summary = "show what is in a checkpoint, a metrics.h5 or a run directory",
+        .description = "Prints a summary of a checkpoint, of a metrics.h5, or of the newest ones in a run "
+                       "directory: format, settings, parameters, progress, metrics.",
+        .example = "lstm_mpi inspect runs/novel/checkpoint.h5",
+        .run = command_inspect,
+    },
+    {.run = NULL},
+};

@@ -1,0 +1,614 @@
+#include "lstm_mpi/config/settings.h"
+
+#include "lstm_mpi/base/log.h"
+#include "lstm_mpi/base/memory.h"
+#include "lstm_mpi/config/settings_text.h"
+
+#include <string.h>
+
+/* clang-format off */
+#define KIND_OF(field)                             \
+    _Generic((field),                              \
+             uint64_t: SETTINGS_WHOLE,             \
+             int64_t: SETTINGS_WHOLE_OR_RANDOM,    \
+             double: SETTINGS_REAL,                \
+             char *: SETTINGS_TEXT,                \
+             struct text_list: SETTINGS_TEXTS,     \
+             bool: SETTINGS_FLAG,                  \
+             int: SETTINGS_CHOICE)
+
+/* A row's field, with the kind that follows from its type. */
+#define FIELD(name)                                  \
+    .field = #name,                                  \
+    .kind = KIND_OF(((struct settings *)NULL)->name), \
+    .offset = offsetof(struct settings, name)
+/* clang-format on */
+
+/* Whole numbers go into files as signed ones, and products of a few sizes must not overflow. */
+#define LARGEST ((uint64_t)INT64_MAX)
+enum { LARGEST_ROWS = INT32_MAX, LARGEST_HIDDEN = 1 << 24 };
+
+static const char *const init_choices[] = {[SETTINGS_INIT_NORMAL] = "normal", NULL};
+static const char *const bias_choices[] = {[SETTINGS_BIAS_SINGLE] = "single", NULL};
+static const char *const optimizer_choices[] = {[SETTINGS_OPTIMIZER_SGD] = "sgd", NULL};
+static const char *const sampling_choices[] = {
+    [SETTINGS_SAMPLING_SEQUENTIAL] = "sequential", [SETTINGS_SAMPLING_RANDOM] = "random", NULL};
+static const char *const progress_choices[] = {[SETTINGS_PROGRESS_AUTO] = "auto",
+                                               [SETTINGS_PROGRESS_BAR] = "bar",
+                                               [SETTINGS_PROGRESS_PLAIN] = "plain",
+                                               NULL};
+static const char *const format_choices[] = {
+    [SETTINGS_FORMAT_TEXT] = "text", [SETTINGS_FORMAT_JSON] = "json", [SETTINGS_FORMAT_CSV] = "csv", NULL};
+
+static const char data[] = "Data and batches";
+static const char model[] = "Model";
+static const char optimization[] = "Optimization";
+static const char duration[] = "How long";
+static const char run[] = "Run directory and checkpoints";
+static const char output[] = "What is shown";
+static const char other[] = "Other";
+
+const struct settings_row settings_table[] = {
+    {
+        FIELD(corpus),
+        .name = "corpus",
+        .default_shown = "the built-in corpus",
+        .group = data,
+        .argument = "FILE",
+        .help = "UTF-8 text to train on; several files are read as one text, in their order",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_FIXED,
+        .stored = true,
+    },
+    {
+        FIELD(max_tokens),
+        .name = "max-tokens",
+        .default_text = "10000",
+        .most = LARGEST,
+        .group = data,
+        .argument = "N",
+        .help =
+            "characters of the corpus that are trained on, from its start; 0: all. The vocabulary is that of "
+            "the whole corpus",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_FIXED,
+        .stored = true,
+    },
+    {
+        FIELD(batch_size),
+        .name = "batch-size",
+        .default_text = "32",
+        .least = 1,
+        .most = LARGEST_ROWS,
+        .group = data,
+        .argument = "N",
+        .help = "rows of the global batch, over all ranks",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_FIXED,
+        .stored = true,
+    },
+    {
+        FIELD(num_steps),
+        .name = "num-steps",
+        .default_text = "35",
+        .least = 1,
+        .most = LARGEST_ROWS,
+        .group = data,
+        .argument = "N",
+        .help = "time steps of truncated back-propagation",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_FIXED,
+        .stored = true,
+    },
+    {
+        FIELD(sampling),
+        .name = "sampling",
+        .choices = sampling_choices,
+        .group = data,
+        .help = "how batches are cut from the corpus: rows that are read on from update to update, or "
+                "shuffled pieces",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_FIXED,
+        .stored = true,
+    },
+    {
+        FIELD(start_offset),
+        .name = "start-offset",
+        .default_text = "random",
+        .most = LARGEST,
+        .group = data,
+        .argument = "N|random",
+        .help = "character at which the batches start; random is drawn anew every epoch",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_FIXED,
+        .stored = true,
+    },
+    {
+        FIELD(hidden_size),
+        .name = "hidden-size",
+        .default_text = "256",
+        .least = 1,
+        .most = LARGEST_HIDDEN,
+        .group = model,
+        .argument = "N",
+        .help = "units of the hidden state",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_FIXED,
+        .stored = true,
+        .shapes_model = true,
+    },
+    {
+        FIELD(init),
+        .name = "init",
+        .choices = init_choices,
+        .group = model,
+        .help = "normal: weights drawn from N(0, 0.01²), biases 0",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_FIXED,
+        .stored = true,
+    },
+    {
+        FIELD(bias),
+        .name = "bias",
+        .choices = bias_choices,
+        .group = model,
+        .help = "single: one bias vector in a cell",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_FIXED,
+        .stored = true,
+        .shapes_model = true,
+    },
+    {
+        FIELD(init_from),
+        .name = "init-from",
+        .group = model,
+        .argument = "FILE",
+        .help = "begin with the weights and vocabulary of a checkpoint, all else fresh",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_FIXED,
+        .stored = true,
+    },
+    {
+        FIELD(optimizer),
+        .name = "optimizer",
+        .choices = optimizer_choices,
+        .group = optimization,
+        .help = "sgd: stochastic gradient descent",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_FIXED,
+        .stored = true,
+    },
+    {
+        FIELD(lr),
+        .name = "lr",
+        .default_text = "1",
+        .default_shown = "1.0",
+        .lowest_excluded = true,
+        .group = optimization,
+        .argument = "X",
+        .help = "learning rate",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_MAY_DIFFER,
+        .stored = true,
+    },
+    {
+        FIELD(clip_norm),
+        .name = "clip-norm",
+        .default_text = "1",
+        .default_shown = "1.0",
+        .group = optimization,
+        .argument = "X",
+        .help = "largest norm of the gradient of all weights together; 0: off",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_FIXED,
+        .stored = true,
+    },
+    {
+        FIELD(seed),
+        .name = "seed",
+        .default_text = "1",
+        .most = UINT64_MAX,
+        .group = optimization,
+        .argument = "N",
+        .help = "everything random comes from it",
+        .commands = SETTINGS_TRAIN | SETTINGS_GENERATE,
+        .on_resume = SETTINGS_FIXED,
+        .stored = true,
+    },
+    {
+        FIELD(epochs),
+        .name = "epochs",
+        .default_text = "1000",
+        .least = 1,
+        .most = LARGEST,
+        .group = duration,
+        .argument = "N",
+        .help = "in all, those before a resume included",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_MAY_DIFFER,
+        .stored = true,
+    },
+    {
+        FIELD(max_updates),
+        .name = "max-updates",
+        .default_text = "0",
+        .most = LARGEST,
+        .group = duration,
+        .argument = "N",
+        .help = "stop after so many updates in all, with a checkpoint; 0: off",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_MAY_DIFFER,
+        .stored = true,
+    },
+    {
+        FIELD(max_minutes),
+        .name = "max-minutes",
+        .default_text = "0",
+        .group = duration,
+        .argument = "X",
+        .help =
+            "stop by the clock of this start, with a checkpoint and exit status 75: for the time limit of "
+            "a job; 0: off",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_MAY_DIFFER,
+        .stored = true,
+    },
+    {
+        FIELD(run_dir),
+        .name = "run-dir",
+        .default_text = "runs/lstm",
+        .group = run,
+        .argument = "DIR",
+        .help = "everything that the run writes is in it",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_OF_THIS_START,
+        .stored = true,
+    },
+    {
+        FIELD(resume),
+        .name = "resume",
+        .group = run,
+        .help = "go on from the newest good checkpoint in the run directory; start afresh if there is no "
+                "checkpoint at all",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_OF_THIS_START,
+        .stored = true,
+    },
+    {
+        FIELD(overwrite),
+        .name = "overwrite",
+        .group = run,
+        .help = "allow a run directory that already holds a run, and begin it anew",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_OF_THIS_START,
+        .stored = true,
+    },
+    {
+        FIELD(checkpoint_every),
+        .name = "checkpoint-every",
+        .default_text = "100",
+        .most = LARGEST,
+        .group = run,
+        .argument = "N",
+        .help =
+            "epochs between checkpoints; 0: off. There is one before the first update, at the end, and on a "
+            "signal in any case",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_MAY_DIFFER,
+        .stored = true,
+    },
+    {
+        FIELD(checkpoint_every_minutes),
+        .name = "checkpoint-every-minutes",
+        .default_text = "10",
+        .group = run,
+        .argument = "X",
+        .help = "minutes between checkpoints, whichever comes first; 0: off",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_MAY_DIFFER,
+        .stored = true,
+    },
+    {
+        FIELD(keep),
+        .name = "keep",
+        .default_text = "2",
+        .most = LARGEST,
+        .group = run,
+        .argument = "N",
+        .help = "older checkpoints kept beside the newest",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_MAY_DIFFER,
+        .stored = true,
+    },
+    {
+        FIELD(prefix),
+        .name = "prefix",
+        .default_text = "你是\n我有一剑",
+        .default_shown = "你是, 我有一剑; generate: the checkpoint's first",
+        .group = output,
+        .argument = "TEXT",
+        .help = "text that a sample goes on from",
+        .commands = SETTINGS_TRAIN | SETTINGS_GENERATE,
+        .on_resume = SETTINGS_MAY_DIFFER,
+        .stored = true,
+    },
+    {
+        FIELD(predict_length),
+        .name = "predict-length",
+        .default_text = "30",
+        .most = LARGEST,
+        .group = output,
+        .argument = "N",
+        .help = "characters of a sample after its prefix; 0: no samples",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_MAY_DIFFER,
+        .stored = true,
+    },
+    {
+        FIELD(log_every),
+        .name = "log-every",
+        .default_text = "10",
+        .least = 1,
+        .most = LARGEST,
+        .group = output,
+        .argument = "N",
+        .help = "epochs between log lines; metrics.h5 gets a row for every epoch",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_MAY_DIFFER,
+        .stored = true,
+    },
+    {
+        FIELD(log_every_updates),
+        .name = "log-every-updates",
+        .default_text = "0",
+        .most = LARGEST,
+        .group = output,
+        .argument = "N",
+        .help = "updates between log lines within an epoch, for large corpora; 0: off",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_MAY_DIFFER,
+        .stored = true,
+    },
+    {
+        FIELD(progress),
+        .name = "progress",
+        .choices = progress_choices,
+        .group = output,
+        .help = "auto: a bar where the output ends on a terminal, else plain lines",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_MAY_DIFFER,
+        .stored = true,
+    },
+    {
+        FIELD(quiet),
+        .name = "quiet",
+        .group = output,
+        .help = "nothing on standard output",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_MAY_DIFFER,
+        .stored = true,
+    },
+    {
+        FIELD(checkpoint),
+        .name = "checkpoint",
+        .group = other,
+        .argument = "FILE",
+        .help = "the model to generate from",
+        .commands = SETTINGS_GENERATE,
+        .on_resume = SETTINGS_OF_THIS_START,
+    },
+    {
+        FIELD(length),
+        .name = "length",
+        .default_text = "200",
+        .most = LARGEST,
+        .group = other,
+        .argument = "N",
+        .help = "characters to generate after the prefix",
+        .commands = SETTINGS_GENERATE,
+        .on_resume = SETTINGS_OF_THIS_START,
+    },
+    {
+        FIELD(temperature),
+        .name = "temperature",
+        .default_text = "0",
+        .group = other,
+        .argument = "X",
+        .help = "below 1 likely characters become likelier, above 1 unlikely ones; 0: greedy, always the "
+                "likeliest",
+        .commands = SETTINGS_GENERATE,
+        .on_resume = SETTINGS_OF_THIS_START,
+    },
+    {
+        FIELD(top_k),
+        .name = "top-k",
+        .default_text = "0",
+        .most = LARGEST,
+        .group = other,
+        .argument = "N",
+        .help = "choose among the N likeliest characters only; 0: off",
+        .commands = SETTINGS_GENERATE,
+        .on_resume = SETTINGS_OF_THIS_START,
+    },
+    {
+        FIELD(files),
+        .name = "files",
+        .group = other,
+        .argument = "FILE",
+        .help = "a checkpoint, a metrics.h5, or a run directory",
+        .commands = SETTINGS_INSPECT,
+        .positional = true,
+        .on_resume = SETTINGS_OF_THIS_START,
+    },
+    {
+        FIELD(format),
+        .name = "format",
+        .choices = format_choices,
+        .group = other,
+        .help = "text for people, the others for programs",
+        .commands = SETTINGS_INSPECT,
+        .on_resume = SETTINGS_OF_THIS_START,
+    },
+    {
+        FIELD(vocabulary),
+        .name = "vocabulary",
+        .group = other,
+        .help = "list the vocabulary with its counts",
+        .commands = SETTINGS_INSPECT,
+        .on_resume = SETTINGS_OF_THIS_START,
+    },
+    {
+        FIELD(config),
+        .name = "config",
+        .group = other,
+        .argument = "FILE",
+        .help = "read options from an INI file, whose keys are their long names; the command line wins",
+        .commands = SETTINGS_EVERY_COMMAND,
+        .on_resume = SETTINGS_OF_THIS_START,
+    },
+};
+const size_t settings_count = sizeof settings_table / sizeof *settings_table;
+
+_Static_assert(sizeof settings_table / sizeof *settings_table <= SETTINGS_CAPACITY,
+               "struct settings has too few places in `given`");
+
+const char *settings_command_name(enum settings_command command) {
+    switch (command) {
+    case SETTINGS_TRAIN:
+        return "train";
+    case SETTINGS_GENERATE:
+        return "generate";
+    case SETTINGS_INSPECT:
+        return "inspect";
+    case SETTINGS_EVERY_COMMAND:
+        break;
+    }
+    return NULL;
+}
+
+enum status settings_defaults(struct settings *settings, struct error *error) {
+    enum status status = STATUS_OK;
+    *settings = (struct settings){0};
+    for (size_t i = 0; i < settings_count; i++) {
+        const struct settings_row *row = &settings_table[i];
+        if (row->default_text)
+            TRY(settings_text_set(settings, row, row->default_text, row->name, error));
+    }
+done:
+    return status;
+}
+
+static void free_texts(struct text_list *list) {
+    for (size_t i = 0; i < list->count; i++)
+        memory_free(list->items[i]);
+    memory_free(list->items);
+}
+
+void settings_free(struct settings *settings) {
+    for (size_t i = 0; i < settings_count; i++) {
+        const struct settings_row *row = &settings_table[i];
+        void *value = (char *)settings + row->offset;
+        if (row->kind == SETTINGS_TEXT)
+            memory_free(*(char **)value);
+        else if (row->kind == SETTINGS_TEXTS)
+            free_texts(value);
+    }
+    *settings = (struct settings){0};
+}
+
+const struct settings_row *settings_find(const char *name) {
+    for (size_t i = 0; i < settings_count; i++)
+        if (strcmp(settings_table[i].name, name) == 0 || strcmp(settings_table[i].field, name) == 0)
+            return &settings_table[i];
+    return NULL;
+}
+
+const void *settings_value(const struct settings *settings, const struct settings_row *row) {
+    return (const char *)settings + row->offset;
+}
+
+bool settings_given(const struct settings *settings, const char *name) {
+    const struct settings_row *row = settings_find(name);
+    return row && settings->given[row - settings_table];
+}
+
+static bool equal_texts(const struct text_list *a, const struct text_list *b) {
+    if (a->count != b->count)
+        return false;
+    for (size_t i = 0; i < a->count; i++)
+        if (strcmp(a->items[i], b->items[i]) != 0)
+            return false;
+    return true;
+}
+
+bool settings_equal(const struct settings *a, const struct settings *b, const struct settings_row *row) {
+    const void *left = settings_value(a, row);
+    const void *right = settings_value(b, row);
+    switch (row->kind) {
+    case SETTINGS_WHOLE:
+        return *(const uint64_t *)left == *(const uint64_t *)right;
+    case SETTINGS_WHOLE_OR_RANDOM:
+        return *(const int64_t *)left == *(const int64_t *)right;
+    case SETTINGS_REAL:
+        return *(const double *)left == *(const double *)right;
+    case SETTINGS_FLAG:
+        return *(const bool *)left == *(const bool *)right;
+    case SETTINGS_CHOICE:
+        return *(const int *)left == *(const int *)right;
+    case SETTINGS_TEXTS:
+        return equal_texts(left, right);
+    case SETTINGS_TEXT:
+        break;
+    }
+    const char *left_text = *(char *const *)left;
+    const char *right_text = *(char *const *)right;
+    return left_text && right_text ? strcmp(left_text, right_text) == 0 : left_text == right_text;
+}
+
+static enum status check_train(const struct settings *settings, struct error *error) {
+    if (!settings->resume || !settings->overwrite)
+        return STATUS_OK;
+    error_set(error, STATUS_USAGE, "options --resume and --overwrite");
+    error_why(error, "one goes on with the run that is there, the other begins it anew");
+    return error_remedy(error, "give one of them");
+}
+
+static enum status check_generate(const struct settings *settings, struct error *error) {
+    if (!settings->checkpoint) {
+        error_set(error, STATUS_USAGE, "option --checkpoint");
+        error_why(error, "generate needs a model");
+        return error_remedy(error, "give the checkpoint.h5 of a run");
+    }
+    if (settings->top_k > 0 && settings->temperature == 0)
+        log_warning("option --top-k has no effect without --temperature: the likeliest character is always "
+                    "taken");
+    return STATUS_OK;
+}
+
+static enum status check_inspect(const struct settings *settings, struct error *error) {
+    if (settings->files.count == 1)
+        return STATUS_OK;
+    if (settings->files.count == 0) {
+        error_set(error, STATUS_USAGE, "command inspect");
+        error_why(error, "there is nothing to look at");
+        return error_remedy(error, "name a checkpoint, a metrics.h5 or a run directory");
+    }
+    error_set(error, STATUS_USAGE, "command inspect");
+    error_why(error, "'%s' is one file too many", settings->files.items[1]);
+    return error_remedy(error, "name one checkpoint, metrics.h5 or run directory");
+}
+
+enum status settings_check(const struct settings *settings, enum settings_command command,
+                           struct error *error) {
+    switch (command) {
+    case SETTINGS_TRAIN:
+        return check_train(settings, error);
+    case SETTINGS_GENERATE:
+        return check_generate(settings, error);
+    case SETTINGS_INSPECT:
+        return check_inspect(settings, error);
+    case SETTINGS_EVERY_COMMAND:
+        break;
+    }
+    return STATUS_OK;
+}

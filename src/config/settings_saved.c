@@ -1,0 +1,79 @@
+#include "lstm_mpi/config/settings_saved.h"
+
+#include "lstm_mpi/base/memory.h"
+#include "lstm_mpi/config/settings_text.h"
+
+#include <stdio.h>
+
+/* A saved text that cannot be understood is no fault of the command line. */
+static enum status read_saved(struct settings *settings, const struct settings_row *row, const char *text,
+                              const char *file, struct error *error) {
+    char origin[ERROR_TEXT_BYTES];
+    snprintf(origin, sizeof origin, "%s, /config/%s", file, row->field);
+    enum status status = settings_text_set(settings, row, text, origin, error);
+    if (status != STATUS_USAGE)
+        return status;
+    error->status = STATUS_FAILED;
+    return error_remedy(error, "use the version of the program that wrote the file");
+}
+
+/* How a value stands in a sentence: 64, or what a list or an absent text looks like to a reader. */
+static const char *shown(const char *text) {
+    return text[0] ? text : "none";
+}
+
+static enum status contradiction(const struct settings *settings, const struct settings *saved,
+                                 const struct settings_row *row, const char *file, struct error *error) {
+    enum status status = STATUS_OK;
+    char *mine = NULL;
+    char *theirs = NULL;
+    TRY(settings_text_get(&mine, settings, row, error));
+    TRY(settings_text_get(&theirs, saved, row, error));
+    error_set(error, STATUS_FAILED, "option --%s", row->name);
+    error_why(error, "'%s' was given, but the run in %s has '%s'", shown(mine), file, shown(theirs));
+    status = error_remedy(error, "leave the option out, or begin another run");
+done:
+    memory_free(mine);
+    memory_free(theirs);
+    return status;
+}
+
+static enum status resume_one(struct settings *settings, const struct settings_row *row, const char *text,
+                              const char *file, struct error *error) {
+    enum status status = STATUS_OK;
+    struct settings saved = {0};
+    if (!settings->given[row - settings_table])
+        return read_saved(settings, row, text, file, error);
+    if (row->on_resume == SETTINGS_MAY_DIFFER)
+        return STATUS_OK;
+    TRY(read_saved(&saved, row, text, file, error));
+    if (!settings_equal(settings, &saved, row))
+        TRY(contradiction(settings, &saved, row, file, error));
+done:
+    settings_free(&saved);
+    return status;
+}
+
+enum status settings_saved_resume(struct settings *settings, const struct settings_saved *saved, size_t count,
+                                  const char *file, struct error *error) {
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < count; i++) {
+        const struct settings_row *row = settings_find(saved[i].name);
+        if (row && row->stored && row->on_resume != SETTINGS_OF_THIS_START)
+            TRY(resume_one(settings, row, saved[i].text, file, error));
+    }
+done:
+    return status;
+}
+
+enum status settings_saved_shape(struct settings *settings, const struct settings_saved *saved, size_t count,
+                                 const char *file, struct error *error) {
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < count; i++) {
+        const struct settings_row *row = settings_find(saved[i].name);
+        if (row && row->shapes_model && !settings->given[row - settings_table])
+            TRY(read_saved(settings, row, saved[i].text, file, error));
+    }
+done:
+    return status;
+}
