@@ -1,0 +1,27 @@
+#ifndef LSTM_MPI_TEXT_UTF8_H
+#define LSTM_MPI_TEXT_UTF8_H
+
+/* UTF-8 as the Unicode standard defines it, with nothing forgiven: overlong forms, surrogates, values
+ * beyond U+10FFFF and characters that are cut short are errors. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { UTF8_MAX_BYTES = 4, UTF8_CODE_POINTS = 0x110000 };
+
+/* Reads the character at the beginning of `bytes`. Returns its length, 1 to 4; 0 where there is none. */
+size_t utf8_decode(uint32_t *code_point, const void *bytes, size_t count);
+
+/* The offset of the first character that is none (of its first byte); `count` where all is well. */
+size_t utf8_check(const void *bytes, size_t count);
+
+/* Writes a character. Returns its length; 0 for a surrogate and beyond U+10FFFF. */
+size_t utf8_encode(unsigned char bytes[UTF8_MAX_BYTES], uint32_t code_point);
+
+/* A byte 10xxxxxx, which never begins a character. */
+static inline bool utf8_continues(unsigned char byte) {
+    return (byte & 0xC0U) == 0x80U;
+}
+
+#endif
