@@ -142,6 +142,10 @@ enum status comm_sum_u64(const struct comm *comm, uint64_t *values, size_t count
     return comm_reduce_pieces(comm, values, count, MPI_UINT64_T, MPI_SUM, COMM_PIECE, error);
 }
 
+enum status comm_or_u64(const struct comm *comm, uint64_t *values, size_t count, struct error *error) {
+    return comm_reduce_pieces(comm, values, count, MPI_UINT64_T, MPI_BOR, COMM_PIECE, error);
+}
+
 enum status comm_max_f64(const struct comm *comm, double *values, size_t count, struct error *error) {
     return comm_reduce_pieces(comm, values, count, MPI_DOUBLE, MPI_MAX, COMM_PIECE, error);
 }

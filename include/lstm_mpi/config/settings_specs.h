@@ -1,0 +1,19 @@
+#ifndef LSTM_MPI_CONFIG_SETTINGS_SPECS_H
+#define LSTM_MPI_CONFIG_SETTINGS_SPECS_H
+
+/* From settings to what the rooms below ask for. */
+
+#include "lstm_mpi/config/settings.h"
+#include "lstm_mpi/model/model_spec.h"
+#include "lstm_mpi/text/batches.h"
+
+struct optimizer_ops;
+
+struct model_spec settings_model_spec(const struct settings *settings, size_t vocabulary_size);
+
+/* For the rows of one rank: `rows` of the `batch_size` rows. */
+struct batches_spec settings_batches_spec(const struct settings *settings, size_t tokens, struct range rows);
+
+const struct optimizer_ops *settings_optimizer(const struct settings *settings);
+
+#endif

@@ -1,0 +1,12 @@
+#ifndef LSTM_MPI_TRAIN_STOP_H
+#define LSTM_MPI_TRAIN_STOP_H
+
+#include "lstm_mpi/base/error.h"
+
+/* From now on SIGTERM, SIGINT and SIGUSR1 ask for a stop instead of ending the process. The request stays. */
+MUST_CHECK enum status stop_on_signals(struct error *error);
+
+/* The signal that asked this rank to stop; 0: none did. */
+int stop_signal(void);
+
+#endif

@@ -1,0 +1,73 @@
+#ifndef LSTM_MPI_TRAIN_TRAINER_H
+#define LSTM_MPI_TRAIN_TRAINER_H
+
+/* A training run, from its settings to its last checkpoint. */
+
+#include "lstm_mpi/config/settings.h"
+#include "lstm_mpi/dist/comm.h"
+#include "lstm_mpi/model/phase.h"
+#include "lstm_mpi/store/history.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What stands fixed when training begins. */
+struct trainer_facts {
+    uint64_t corpus_tokens;  /* of the whole corpus */
+    uint64_t trained_tokens; /* after --max-tokens */
+    uint64_t vocabulary_size;
+    uint64_t learned_parameters;
+    uint64_t weight_bytes;     /* weights, held by every rank */
+    uint64_t resumed_update;   /* 0: a fresh start */
+    uint64_t resumed_epoch;
+    const char *resumed_from;  /* the checkpoint's path; NULL: a fresh start */
+    bool finished_before;      /* the run had done all that the settings ask for */
+};
+
+/* Where training stands after an update. */
+struct trainer_standing {
+    uint64_t epoch; /* under way, or just ended; counted from 1 */
+    uint64_t epochs;
+    uint64_t update_of_epoch; /* counted from 1 */
+    uint64_t updates_of_epoch;
+    uint64_t update; /* since the start of the run */
+    double perplexity; /* of the epoch so far */
+    double tokens_per_second; /* of the epoch so far */
+    double grad_norm;  /* mean of the epoch so far, before clipping */
+    double elapsed_seconds; /* since the start of the run, all its starts together */
+    double left_seconds;    /* by the pace of this start */
+};
+
+enum trainer_end {
+    TRAINER_FINISHED,
+    TRAINER_MAX_UPDATES,
+    TRAINER_STOPPED_BY_SIGNAL,
+    TRAINER_STOPPED_BY_CLOCK,
+};
+
+struct trainer_result {
+    enum trainer_end end;
+    double perplexity;        /* of the last epoch, NaN where none ended */
+    double tokens_per_second; /* of this start's updates */
+    uint64_t update;
+};
+
+/* Told what happens, on rank 0 alone. */
+struct trainer_observer {
+    void *context;
+    void (*begin)(void *context, const struct settings *settings, const struct trainer_facts *facts);
+    void (*sample)(void *context, const char *text, size_t bytes);
+    void (*update)(void *context, const struct trainer_standing *standing);
+    void (*epoch)(void *context, const struct trainer_standing *standing);
+    void (*checkpoint)(void *context, const char *path, double seconds);
+};
+
+/* Trains as the settings say, which --resume and --init-from complete from a checkpoint. Between its
+ * checkpoints nothing that was saved before is lost. Stops on a signal of stop.h, by --max-minutes or
+ * --max-updates with a checkpoint. `times`, where not NULL, gets this rank's phases.
+ * Fails alike on every rank. Collective. */
+MUST_CHECK enum status trainer_run(const struct comm *comm, struct settings *settings,
+                                   const struct trainer_observer *observer, struct trainer_result *result,
+                                   struct phase_times *times, struct error *error);
+
+#endif

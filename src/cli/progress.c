@@ -1,0 +1,173 @@
+#include "progress.h"
+
+#include "lstm_mpi/base/clock.h"
+#include "terminal.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+static const double bar_interval_seconds = 0.1;
+
+static const char *plural(uint64_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
+static void show_corpus(FILE *out, const struct settings *settings, const struct trainer_facts *facts)
+{
+    fprintf(out, "corpus     ");
+    if (settings->corpus.count == 0)
+        fprintf(out, "the built-in story");
+    for (size_t i = 0; i < settings->corpus.count; i++)
+        fprintf(out, "%s%s", i > 0 ? ", " : "", settings->corpus.items[i]);
+    fprintf(out, ": %" PRIu64 " characters", facts->corpus_tokens);
+    if (facts->trained_tokens < facts->corpus_tokens)
+        fprintf(out, ", the first %" PRIu64 " are trained on", facts->trained_tokens);
+    fprintf(out, "; vocabulary %" PRIu64 "\n", facts->vocabulary_size);
+}
+
+static void begin(void *context, const struct settings *settings, const struct trainer_facts *facts)
+{
+    struct progress_view *view = context;
+    FILE *out = view->out;
+    const struct comm *comm = view->comm;
+    char host[COMM_HOST_BYTES];
+    comm_host_name(host);
+    fprintf(out, "lstm_mpi %s on %d rank%s, %d host%s (rank 0 on %s)\n", LSTM_MPI_VERSION, comm->size,
+            plural((uint64_t)comm->size), comm->nodes, plural((uint64_t)comm->nodes), host);
+    fprintf(out, "BLIS       %s kernels (%s), %s library, %d thread%s a rank\n", view->blis->configuration,
+            view->blis->reason, view->blis->threading, view->blis->threads, plural((uint64_t)view->blis->threads));
+    show_corpus(out, settings, facts);
+    fprintf(out, "model      lstm, hidden size %" PRIu64 ": %" PRIu64 " parameters, %.1f MiB\n",
+            settings->hidden_size, facts->learned_parameters, (double)facts->weight_bytes / (1024 * 1024));
+    fprintf(out, "update     %" PRIu64 " rows of %" PRIu64 " steps, learning rate %g, ", settings->batch_size,
+            settings->num_steps, settings->lr);
+    if (settings->clip_norm > 0)
+        fprintf(out, "gradients clipped to norm %g\n", settings->clip_norm);
+    else
+        fprintf(out, "gradients not clipped\n");
+    fprintf(out, "run        %s", settings->run_dir);
+    if (facts->resumed_from)
+        fprintf(out, ", going on from %s (epoch %" PRIu64 ", update %" PRIu64 ")", facts->resumed_from,
+                facts->resumed_epoch, facts->resumed_update);
+    fprintf(out, "\n");
+    if (facts->finished_before)
+        fprintf(out, "this run is finished: it has done its %" PRIu64 " epochs\n", settings->epochs);
+    fflush(out);
+}
+
+static void clear_bar(struct progress_view *view)
+{
+    if (view->bar_is_shown)
+        fprintf(view->out, "\r\033[K");
+    view->bar_is_shown = false;
+}
+
+static void sample(void *context, const char *text, size_t bytes)
+{
+    struct progress_view *view = context;
+    clear_bar(view);
+    fwrite(text, 1, bytes, view->out);
+    fputc('\n', view->out);
+    fflush(view->out);
+}
+
+static void plain_line(struct progress_view *view, const struct trainer_standing *standing, bool within_epoch)
+{
+    char elapsed[CLOCK_TEXT_BYTES];
+    char left[CLOCK_TEXT_BYTES];
+    clock_format(elapsed, standing->elapsed_seconds);
+    clock_format(left, standing->left_seconds);
+    clear_bar(view);
+    fprintf(view->out, "epoch %" PRIu64 "/%" PRIu64, standing->epoch, standing->epochs);
+    if (within_epoch)
+        fprintf(view->out, "  update %" PRIu64 "/%" PRIu64, standing->update_of_epoch,
+                standing->updates_of_epoch);
+    fprintf(view->out, "  perplexity %.1f  %.0f tokens/s  grad-norm %.2f  %s elapsed  %s left\n",
+            standing->perplexity, standing->tokens_per_second, standing->grad_norm, elapsed, left);
+    fflush(view->out);
+}
+
+/* One line that is written over and over: "epoch 12/1000 [####....] perplexity 312.4 …". */
+static void draw_bar(struct progress_view *view, const struct trainer_standing *standing)
+{
+    char left[CLOCK_TEXT_BYTES];
+    char before[64];
+    char behind[128];
+    char cells[64];
+    clock_format(left, standing->left_seconds);
+    snprintf(before, sizeof before, "epoch %" PRIu64 "/%" PRIu64 " [", standing->epoch, standing->epochs);
+    snprintf(behind, sizeof behind, "] perplexity %.1f  %.0f tokens/s  %s left", standing->perplexity,
+             standing->tokens_per_second, left);
+    size_t taken = strlen(before) + strlen(behind) + 1;
+    size_t room = view->columns > taken ? view->columns - taken : 0;
+    if (room > sizeof cells - 1)
+        room = sizeof cells - 1;
+    double done = ((double)standing->epoch - 1 +
+                   (double)standing->update_of_epoch / (double)standing->updates_of_epoch) /
+                  (double)standing->epochs;
+    for (size_t i = 0; i < room; i++)
+        cells[i] = (double)i < done * (double)room ? '#' : '.';
+    cells[room] = '\0';
+    fprintf(view->out, "\r\033[K%s%s%s", before, cells, behind);
+    fflush(view->out);
+    view->bar_is_shown = true;
+    view->bar_shown_at = clock_seconds();
+}
+
+static void update(void *context, const struct trainer_standing *standing)
+{
+    struct progress_view *view = context;
+    if (view->log_every_updates > 0 && standing->update % view->log_every_updates == 0)
+        plain_line(view, standing, true);
+    if (view->bar && clock_seconds() - view->bar_shown_at >= bar_interval_seconds)
+        draw_bar(view, standing);
+}
+
+static void epoch(void *context, const struct trainer_standing *standing)
+{
+    struct progress_view *view = context;
+    bool last = standing->epoch == standing->epochs;
+    if (view->bar && (last || clock_seconds() - view->bar_shown_at >= bar_interval_seconds))
+        draw_bar(view, standing);
+    else if (!view->bar && (last || standing->epoch % view->log_every == 0))
+        plain_line(view, standing, false);
+}
+
+struct trainer_observer progress_observer(struct progress_view *view, FILE *out, const struct comm *comm,
+                                          const struct blis_setup *blis, const struct settings *settings)
+{
+    struct terminal terminal = terminal_of_output();
+    *view = (struct progress_view){
+        .out = out,
+        .comm = comm,
+        .blis = blis,
+        .bar = settings->progress == SETTINGS_PROGRESS_BAR ||
+               (settings->progress == SETTINGS_PROGRESS_AUTO && terminal.present),
+        .columns = terminal.columns,
+        .log_every = settings->log_every,
+        .log_every_updates = settings->log_every_updates,
+    };
+    if (settings->quiet)
+        return (struct trainer_observer){0};
+    return (struct trainer_observer){
+        .context = view,
+        .begin = begin,
+        .sample = sample,
+        .update = update,
+        .epoch = epoch,
+    };
+}
+
+void progress_end(struct progress_view *view, const struct trainer_result *result)
+{
+    if (view->bar_is_shown)
+        fputc('\n', view->out);
+    view->bar_is_shown = false;
+    if (isfinite(result->perplexity))
+        fprintf(view->out, "perplexity %.1f, ", result->perplexity);
+    fprintf(view->out, "%.0f tokens/s on %d rank%s\n", result->tokens_per_second, view->comm->size,
+            plural((uint64_t)view->comm->size));
+    fflush(view->out);
+}

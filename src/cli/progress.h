@@ -1,0 +1,32 @@
+#ifndef LSTM_MPI_CLI_PROGRESS_H
+#define LSTM_MPI_CLI_PROGRESS_H
+
+/* What a person sees of a run: the header, a bar or plain lines, the last line, samples. */
+
+#include "lstm_mpi/config/settings.h"
+#include "lstm_mpi/dist/comm.h"
+#include "lstm_mpi/linalg/blis_setup.h"
+#include "lstm_mpi/train/trainer.h"
+
+#include <stdio.h>
+
+struct progress_view {
+    FILE *out;
+    const struct comm *comm;
+    const struct blis_setup *blis;
+    bool bar;
+    size_t columns;
+    bool bar_is_shown;
+    double bar_shown_at;
+    uint64_t log_every;
+    uint64_t log_every_updates;
+};
+
+/* An observer that writes to `out`; nothing at all with --quiet. The view must outlive it. */
+struct trainer_observer progress_observer(struct progress_view *view, FILE *out, const struct comm *comm,
+                                          const struct blis_setup *blis, const struct settings *settings);
+
+/* The last line. */
+void progress_end(struct progress_view *view, const struct trainer_result *result);
+
+#endif

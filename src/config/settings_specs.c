@@ -1,0 +1,34 @@
+#include "lstm_mpi/config/settings_specs.h"
+
+#include "lstm_mpi/model/cell.h"
+#include "lstm_mpi/optim/optimizer.h"
+
+struct model_spec settings_model_spec(const struct settings *settings, size_t vocabulary_size)
+{
+    return (struct model_spec){
+        .vocabulary_size = vocabulary_size,
+        .hidden_size = settings->hidden_size,
+        .cell = &cells[0],
+    };
+}
+
+struct batches_spec settings_batches_spec(const struct settings *settings, size_t tokens, struct range rows)
+{
+    bool random = settings->start_offset == START_OFFSET_RANDOM;
+    return (struct batches_spec){
+        .tokens = tokens,
+        .batch_size = settings->batch_size,
+        .num_steps = settings->num_steps,
+        .sampling = (enum sampling)settings->sampling,
+        .offset_is_random = random,
+        .start_offset = random ? 0 : (size_t)settings->start_offset,
+        .seed = settings->seed,
+        .first_row = rows.first,
+        .row_count = rows.count,
+    };
+}
+
+const struct optimizer_ops *settings_optimizer(const struct settings *settings)
+{
+    return optimizers[settings->optimizer];
+}

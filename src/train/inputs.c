@@ -1,0 +1,136 @@
+#include "lstm_mpi/train/inputs.h"
+
+#include "lstm_mpi/base/memory.h"
+#include "lstm_mpi/config/settings_specs.h"
+#include "lstm_mpi/dist/agree.h"
+#include "lstm_mpi/text/corpus.h"
+
+/* A block is two numbers, so an array of them is summed as numbers. */
+_Static_assert(sizeof(struct corpus_block) == 2 * sizeof(uint64_t), "struct corpus_block has padding");
+
+static enum status check_ranks(const struct comm *comm, const struct settings *settings, struct error *error)
+{
+    if ((uint64_t)comm->size <= settings->batch_size)
+        return STATUS_OK;
+    error_set(error, STATUS_FAILED, "more ranks than batch rows");
+    error_why(error, "%d ranks would share %llu rows", comm->size, (unsigned long long)settings->batch_size);
+    return error_remedy(error, "use at most %llu ranks or a larger --batch-size",
+                        (unsigned long long)settings->batch_size);
+}
+
+static enum status scan_my_blocks(struct corpus *corpus, const struct comm *comm, struct corpus_block *blocks,
+                                  struct token_counts *counts, struct error *error)
+{
+    enum status status = STATUS_OK;
+    struct range mine =
+        partition_range(corpus_block_count(corpus), (size_t)comm->size, (size_t)comm->rank);
+    for (size_t block = mine.first; block < mine.first + mine.count; block++)
+        TRY(corpus_scan_block(corpus, block, counts, &blocks[block], error));
+done:
+    return status;
+}
+
+/* Leaves in `blocks` and `counts` those of the whole corpus. */
+static enum status scan_corpus(struct corpus *corpus, const struct comm *comm, struct corpus_block *blocks,
+                               struct token_counts *counts, struct error *error)
+{
+    enum status status;
+    TRY(agree_on_status(comm, scan_my_blocks(corpus, comm, blocks, counts, error), error));
+    if (comm->size > 1) {
+        TRY(comm_sum_u64(comm, (uint64_t *)blocks, 2 * corpus_block_count(corpus), error));
+        TRY(comm_sum_u64(comm, counts->counts, counts->length, error));
+    }
+done:
+    return status;
+}
+
+/* The tokens of this rank's rows, in memory of its own. */
+static enum status read_own_tokens(struct inputs *inputs, struct corpus *corpus, const struct comm *comm,
+                                   const struct corpus_block *blocks, struct error *error)
+{
+    enum status status;
+    struct range range = batches_token_range(&inputs->spec);
+    TRY(memory_new(&inputs->ids, range.count, error));
+    TRY(corpus_encode(corpus, blocks, inputs->vocabulary, range.first, range.count, inputs->ids, error));
+done:
+    return agree_on_status(comm, status, error);
+}
+
+/* All tokens, once a node; each of its ranks reads a part. */
+static enum status read_shared_tokens(struct inputs *inputs, struct corpus *corpus, const struct comm *comm,
+                                      const struct corpus_block *blocks, struct error *error)
+{
+    enum status status;
+    struct range all = batches_token_range(&inputs->spec);
+    void *memory;
+    TRY(comm_shared_allocate(&inputs->shared, &memory, comm, all.count * sizeof *inputs->ids, error));
+    inputs->ids = memory;
+    struct range mine = partition_range(all.count, (size_t)comm->node_size, (size_t)comm->node_rank);
+    TRY(agree_on_status(comm,
+                        corpus_encode(corpus, blocks, inputs->vocabulary, all.first + mine.first, mine.count,
+                                      inputs->ids + mine.first, error),
+                        error));
+    TRY(comm_node_barrier(comm, error));
+done:
+    return status;
+}
+
+static size_t trained_tokens(uint64_t tokens, const struct settings *settings)
+{
+    return settings->max_tokens > 0 && settings->max_tokens < tokens ? settings->max_tokens : tokens;
+}
+
+static enum status prepare(struct corpus **corpus, struct corpus_block **blocks, struct token_counts *counts,
+                           const struct settings *settings, struct error *error)
+{
+    enum status status;
+    TRY(corpus_open(corpus, (const char *const *)settings->corpus.items, settings->corpus.count, error));
+    TRY(memory_new(blocks, corpus_block_count(*corpus), error));
+    TRY(token_counts_create(counts, tokenizers[0], error));
+done:
+    return status;
+}
+
+enum status inputs_read(struct inputs *inputs, const struct comm *comm, const struct settings *settings,
+                        struct vocabulary *vocabulary, struct error *error)
+{
+    enum status status;
+    struct corpus *corpus = NULL;
+    struct corpus_block *blocks = NULL;
+    struct token_counts counts = {0};
+    *inputs = (struct inputs){.vocabulary = vocabulary};
+    TRY(check_ranks(comm, settings, error));
+    TRY(agree_on_status(comm, prepare(&corpus, &blocks, &counts, settings, error), error));
+    TRY(scan_corpus(corpus, comm, blocks, &counts, error));
+    inputs->corpus_tokens = corpus_tokens(blocks, corpus_block_count(corpus));
+    inputs->corpus_digest = corpus_digest(blocks, corpus_block_count(corpus));
+    struct range rows =
+        partition_range(settings->batch_size, (size_t)comm->size, (size_t)comm->rank);
+    inputs->spec = settings_batches_spec(settings, trained_tokens(inputs->corpus_tokens, settings), rows);
+    TRY(batches_check(&inputs->spec, error));
+    if (!vocabulary) {
+        inputs->owns_vocabulary = true;
+        TRY(agree_on_status(comm, vocabulary_create(&inputs->vocabulary, &counts, error), error));
+    }
+    TRY(agree_same(comm, vocabulary_digest(inputs->vocabulary), "the vocabulary", error));
+    if (inputs->spec.sampling == SAMPLING_RANDOM)
+        TRY(read_shared_tokens(inputs, corpus, comm, blocks, error));
+    else
+        TRY(read_own_tokens(inputs, corpus, comm, blocks, error));
+done:
+    token_counts_free(&counts);
+    memory_free(blocks);
+    corpus_close(corpus);
+    return status;
+}
+
+void inputs_free(struct inputs *inputs)
+{
+    if (inputs->shared)
+        comm_shared_free(inputs->shared);
+    else
+        memory_free(inputs->ids);
+    if (inputs->owns_vocabulary)
+        vocabulary_destroy(inputs->vocabulary);
+    *inputs = (struct inputs){0};
+}

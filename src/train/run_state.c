@@ -1,0 +1,189 @@
+#include "run_state.h"
+
+#include "lstm_mpi/base/memory.h"
+#include "lstm_mpi/config/settings_specs.h"
+#include "lstm_mpi/dist/agree.h"
+#include "lstm_mpi/model/initialize.h"
+#include "lstm_mpi/store/history.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static void view_parameters(struct run_state *run)
+{
+    const struct parameters *parameters = &run->update.parameters;
+    for (size_t i = 0; i < parameters->count; i++) {
+        const struct parameter *parameter = &parameters->table[i];
+        struct tensor *tensor = &run->tensors[run->tensor_count++];
+        *tensor = (struct tensor){
+            .dims = {parameter->dims[0], parameter->dims[1]},
+            .dim_count = parameter->dim_count,
+            .split_dim = -1,
+            .data = run->update.weights + parameter->offset,
+            .gates = parameter->gates,
+        };
+        snprintf(tensor->path, sizeof tensor->path, "/model/%s", parameter->path);
+    }
+}
+
+static void view_state(struct run_state *run, const char *path, float *data)
+{
+    const struct batches_spec *spec = &run->inputs.spec;
+    if (!data)
+        return;
+    struct tensor *tensor = &run->tensors[run->tensor_count++];
+    *tensor = (struct tensor){
+        .dims = {1, spec->batch_size, run->update.spec.model.hidden_size},
+        .dim_count = 3,
+        .split_dim = 1,
+        .local_first = spec->first_row,
+        .local_count = spec->row_count,
+        .data = data,
+    };
+    snprintf(tensor->path, sizeof tensor->path, "%s", path);
+}
+
+static enum status create_parts(struct run_state *run, struct error *error)
+{
+    enum status status;
+    const struct settings *settings = run->settings;
+    struct update_spec spec = {
+        .model = settings_model_spec(settings, vocabulary_size(run->inputs.vocabulary)),
+        .rows = run->inputs.spec.row_count,
+        .batch_size = run->inputs.spec.batch_size,
+        .num_steps = run->inputs.spec.num_steps,
+        .optimizer = settings_optimizer(settings),
+        .clip_norm = settings->clip_norm,
+    };
+    TRY(update_create(&run->update, &spec, error));
+    TRY(batches_create(&run->batches, &run->inputs.spec, run->inputs.ids, error));
+    TRY(memory_new(&run->epoch_times, (size_t)run->comm->size, error));
+    view_parameters(run);
+    struct model_state state = model_state(run->update.model);
+    view_state(run, "/state/h", state.h);
+    view_state(run, "/state/c", state.c);
+done:
+    return status;
+}
+
+static bool is_weight(const struct tensor *tensor)
+{
+    return strncmp(tensor->path, "/model/", strlen("/model/")) == 0;
+}
+
+/* Each rank reads the weights and its own rows of the state. */
+static enum status read_tensors(struct run_state *run, const struct checkpoint *origin, bool with_state,
+                                struct error *error)
+{
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < run->tensor_count; i++) {
+        if (with_state || is_weight(&run->tensors[i]))
+            TRY(checkpoint_read_tensor(origin, &run->tensors[i], error));
+    }
+done:
+    return status;
+}
+
+static enum status check_corpus(const struct run_state *run, const struct checkpoint *origin, struct error *error)
+{
+    if (origin->corpus_digest == run->inputs.corpus_digest)
+        return STATUS_OK;
+    error_set(error, STATUS_FAILED, "option --corpus");
+    error_why(error, "the corpus is not the one of %s: its digest is %016" PRIx64 ", the checkpoint's %016" PRIx64,
+              origin->path, run->inputs.corpus_digest, origin->corpus_digest);
+    return error_remedy(error, "resume with the same text, or begin a new run with --init-from");
+}
+
+static enum status copy_history(struct run_state *run, const struct checkpoint *origin, struct error *error)
+{
+    enum status status = STATUS_OK;
+    const struct history *history = &origin->history;
+    for (size_t i = 0; i < history->count; i++)
+        TRY(history_add(&run->history, &history->records[i], history->times + i * history->ranks, history->ranks,
+                        error));
+done:
+    return status;
+}
+
+static enum status take_over(struct run_state *run, const struct checkpoint *origin, struct error *error)
+{
+    enum status status;
+    TRY(check_corpus(run, origin, error));
+    TRY(read_tensors(run, origin, true, error));
+    TRY(copy_history(run, origin, error));
+    run->progress = origin->progress;
+    if (origin->epoch_times && origin->epoch_ranks > (size_t)run->comm->rank)
+        run->earlier_times = origin->epoch_times[run->comm->rank];
+done:
+    return status;
+}
+
+static enum status fill_parts(struct run_state *run, const struct checkpoint *origin, bool resume,
+                              struct error *error)
+{
+    if (origin && resume)
+        return take_over(run, origin, error);
+    if (origin)
+        return read_tensors(run, origin, false, error);
+    initialize_normal(run->update.weights, &run->update.parameters, run->settings->seed);
+    return STATUS_OK;
+}
+
+enum status run_state_create(struct run_state *run, const struct comm *comm, struct settings *settings,
+                             const struct checkpoint *origin, bool resume, struct error *error)
+{
+    enum status status = STATUS_OK;
+    struct vocabulary *vocabulary = NULL;
+    *run = (struct run_state){.comm = comm, .settings = settings};
+    if (origin)
+        status = checkpoint_read_vocabulary(&vocabulary, origin, tokenizers[0], error);
+    TRY(agree_on_status(comm, status, error));
+    TRY(inputs_read(&run->inputs, comm, settings, vocabulary, error));
+    TRY(agree_on_status(comm, create_parts(run, error), error));
+    TRY(agree_on_status(comm, fill_parts(run, origin, resume, error), error));
+    update_load_weights(&run->update);
+done:
+    if (run->inputs.vocabulary == vocabulary)
+        run->inputs.owns_vocabulary = true;
+    else
+        vocabulary_destroy(vocabulary);
+    return status;
+}
+
+void run_state_free(struct run_state *run)
+{
+    batches_destroy(run->batches);
+    update_free(&run->update);
+    inputs_free(&run->inputs);
+    history_free(&run->history);
+    memory_free(run->epoch_times);
+    *run = (struct run_state){0};
+}
+
+struct rank_times run_state_epoch_times(const struct run_state *run)
+{
+    return (struct rank_times){
+        .compute_seconds =
+            run->earlier_times.compute_seconds + run->update.compute_seconds - run->compute_at_epoch,
+        .wait_seconds = run->earlier_times.wait_seconds + run->update.wait_seconds - run->wait_at_epoch,
+    };
+}
+
+enum status run_state_snapshot(struct run_state *run, struct snapshot *snapshot, struct error *error)
+{
+    struct rank_times mine = run_state_epoch_times(run);
+    enum status status = comm_gather(run->comm, &mine, sizeof mine, run->epoch_times, error);
+    *snapshot = (struct snapshot){
+        .settings = run->settings,
+        .corpus_digest = run->inputs.corpus_digest,
+        .vocabulary = run->inputs.vocabulary,
+        .tensors = run->tensors,
+        .tensor_count = run->tensor_count,
+        .progress = run->progress,
+        .history = &run->history,
+        .epoch_times = run->epoch_times,
+        .epoch_ranks = (size_t)run->comm->size,
+    };
+    return status;
+}

@@ -1,0 +1,30 @@
+#ifndef LSTM_MPI_TRAIN_TOUCHED_ROWS_H
+#define LSTM_MPI_TRAIN_TOUCHED_ROWS_H
+
+/* Which tokens occur as inputs anywhere in the global batch. Only their rows of W_x have a gradient, so only
+ * those are summed, counted in the norm, and updated: the same numbers as with all rows, for less. Their
+ * gradients lie densely behind the dense part of the gradient buffer, in the order of the tokens. */
+
+#include "lstm_mpi/base/error.h"
+#include "lstm_mpi/dist/comm.h"
+
+struct touched_rows {
+    uint32_t *tokens; /* [count], rising */
+    size_t count;
+    uint32_t *row_of_input; /* [inputs]: the place in `tokens` of each of this rank's inputs */
+    size_t vocabulary;
+    size_t inputs;
+    uint64_t *bitmap; /* [V / 64] */
+    uint32_t *place_of_token; /* [V]: of the tokens of the last batch */
+};
+
+/* For batches of `inputs` inputs of this rank, `all_inputs` of all ranks. */
+MUST_CHECK enum status touched_rows_create(struct touched_rows *touched, size_t vocabulary, size_t inputs,
+                                           size_t all_inputs, struct error *error);
+void touched_rows_free(struct touched_rows *touched);
+
+/* Finds the tokens of the next update; the same on every rank. Collective. */
+MUST_CHECK enum status touched_rows_find(struct touched_rows *touched, const struct comm *comm,
+                                         const uint32_t *inputs, struct error *error);
+
+#endif
