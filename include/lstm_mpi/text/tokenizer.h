@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { TOKEN_SPELL_BYTES = 4 };
+
 struct token {
     uint32_t code_point;
     uint32_t bytes;
@@ -35,6 +37,9 @@ struct tokenizer_ops {
     /* Cuts up to `capacity` tokens, moving cut->position behind them, and returns how many. Fewer than
      * `capacity` with the position before the border: what stands there is no token. */
     size_t (*next)(struct cut *cut, struct token *tokens, size_t capacity);
+
+    /* Writes the bytes of the token with this code point. Returns how many; 0: there is no such token. */
+    size_t (*spell)(unsigned char text[TOKEN_SPELL_BYTES], uint32_t code_point);
 };
 
 /* Every kind of token; the default first. */

@@ -1,0 +1,212 @@
+/* Where a batch lies in the text. Sequential, B = 3 rows, T = 2 steps, offset o:
+ *
+ *     o                   o + n               o + 2n              o + 3n
+ *     | row 0             | row 1             | row 2             |
+ *     | u0 | u1 | u2 |tail| u0 | u1 | u2 |tail| u0 | u1 | u2 |tail| the last target
+ *
+ * Update u takes the T inputs under u of every row. Random: subsequences of T inputs each, without rows,
+ *
+ *     o
+ *     | 0  | 1  | 2  | 3  | 4  | 5  | 6  | 7  | 8  |tail| the last target
+ *
+ * of which row k of update u takes number order[u·B + k]. */
+
+#include "lstm_mpi/text/batches.h"
+
+#include "lstm_mpi/base/memory.h"
+#include "lstm_mpi/base/random.h"
+
+#include <assert.h>
+
+const char *const sampling_names[SAMPLING_COUNT + 1] = {
+    [SAMPLING_SEQUENTIAL] = "sequential",
+    [SAMPLING_RANDOM] = "random",
+};
+
+struct batches {
+    struct batches_spec spec;
+    const uint32_t *ids;
+    size_t first_token; /* ids[0] in the text */
+    uint32_t *inputs;   /* [T][rows] */
+    uint32_t *targets;  /* [T][rows] */
+    size_t *order;      /* [subsequences]: random sampling; else NULL */
+
+    size_t offset; /* of the epoch under way, like the rest */
+    size_t updates;
+    size_t next_update;
+};
+
+static size_t plus(size_t a, size_t b) {
+    size_t sum;
+    return __builtin_add_overflow(a, b, &sum) ? SIZE_MAX : sum;
+}
+
+static size_t times(size_t a, size_t b) {
+    size_t product;
+    return __builtin_mul_overflow(a, b, &product) ? SIZE_MAX : product;
+}
+
+static size_t smaller(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+static size_t least_offset(const struct batches_spec *spec) {
+    return spec->offset_is_random ? 0 : spec->start_offset;
+}
+
+size_t batches_largest_offset(const struct batches_spec *spec) {
+    if (!spec->offset_is_random)
+        return spec->start_offset;
+    return spec->sampling == SAMPLING_SEQUENTIAL ? spec->num_steps : spec->num_steps - 1;
+}
+
+size_t batches_needed_tokens(const struct batches_spec *spec) {
+    size_t targets = times(spec->batch_size, spec->num_steps);
+    return plus(plus(targets, 1), batches_largest_offset(spec));
+}
+
+enum status batches_check(const struct batches_spec *spec, struct error *error) {
+    size_t needed = batches_needed_tokens(spec);
+    if (spec->tokens >= needed && needed < SIZE_MAX)
+        return STATUS_OK;
+    error_set(error, STATUS_FAILED, "the corpus is too short");
+    error_why(error,
+              "it has %zu tokens and %zu are needed: batch-size %zu · num-steps %zu + 1 after offset %zu",
+              spec->tokens, needed, spec->batch_size, spec->num_steps, batches_largest_offset(spec));
+    return error_remedy(error,
+                        "use a longer text, a larger max-tokens, or a smaller batch-size or num-steps");
+}
+
+size_t batches_offset(const struct batches_spec *spec, uint64_t epoch) {
+    if (!spec->offset_is_random)
+        return spec->start_offset;
+    uint64_t offsets = (uint64_t)batches_largest_offset(spec) + 1;
+    return random_below(spec->seed, random_stream(RANDOM_START_OFFSET, epoch), 0, offsets);
+}
+
+/* Inputs that have a target, from an offset on. */
+static size_t pairs_at(const struct batches_spec *spec, size_t offset) {
+    return spec->tokens > offset ? spec->tokens - offset - 1 : 0;
+}
+
+static size_t row_length_at(const struct batches_spec *spec, size_t offset) {
+    return pairs_at(spec, offset) / spec->batch_size;
+}
+
+static size_t subsequences_at(const struct batches_spec *spec, size_t offset) {
+    return pairs_at(spec, offset) / spec->num_steps;
+}
+
+size_t batches_updates_at(const struct batches_spec *spec, size_t offset) {
+    if (spec->sampling == SAMPLING_SEQUENTIAL)
+        return row_length_at(spec, offset) / spec->num_steps;
+    return subsequences_at(spec, offset) / spec->batch_size;
+}
+
+struct range batches_token_range(const struct batches_spec *spec) {
+    if (spec->row_count == 0)
+        return (struct range){0};
+    size_t least = least_offset(spec);
+    size_t largest = batches_largest_offset(spec);
+    if (spec->sampling == SAMPLING_RANDOM)
+        return (struct range){.first = least, .count = spec->tokens - least};
+    /* Rows are longest at the least offset and shortest at the largest. */
+    size_t first = plus(least, times(spec->first_row, row_length_at(spec, largest)));
+    size_t last_target = plus(largest, times(spec->first_row + spec->row_count, row_length_at(spec, least)));
+    return (struct range){.first = first, .count = smaller(plus(last_target, 1), spec->tokens) - first};
+}
+
+enum status batches_create(struct batches **out, const struct batches_spec *spec, const uint32_t *ids,
+                           struct error *error) {
+    *out = NULL;
+    struct batches *batches = NULL;
+    enum status status;
+    assert(spec->row_count <= spec->batch_size && spec->first_row <= spec->batch_size - spec->row_count);
+    TRY(batches_check(spec, error));
+    TRY(memory_new(&batches, 1, error));
+    batches->spec = *spec;
+    batches->ids = ids;
+    batches->first_token = batches_token_range(spec).first;
+    /* At most B·T, which the check has compared with N. */
+    size_t places = spec->num_steps * spec->row_count;
+    TRY(memory_new(&batches->inputs, places, error));
+    TRY(memory_new(&batches->targets, places, error));
+    if (spec->sampling == SAMPLING_RANDOM)
+        TRY(memory_new(&batches->order, subsequences_at(spec, least_offset(spec)), error));
+    *out = batches;
+    batches = NULL;
+done:
+    batches_destroy(batches);
+    return status;
+}
+
+void batches_destroy(struct batches *batches) {
+    if (!batches)
+        return;
+    memory_free(batches->inputs);
+    memory_free(batches->targets);
+    memory_free(batches->order);
+    memory_free(batches);
+}
+
+/* Fisher and Yates, from the identity: the order of an epoch depends on no other epoch. */
+static void shuffle(size_t *order, size_t count, uint64_t seed, uint64_t epoch) {
+    for (size_t i = 0; i < count; i++)
+        order[i] = i;
+    for (size_t i = count; i-- > 1;) {
+        size_t other = random_below(seed, random_stream(RANDOM_SHUFFLE, epoch), i, i + 1);
+        size_t kept = order[i];
+        order[i] = order[other];
+        order[other] = kept;
+    }
+}
+
+void batches_start_epoch(struct batches *batches, uint64_t epoch, size_t first_update) {
+    const struct batches_spec *spec = &batches->spec;
+    batches->offset = batches_offset(spec, epoch);
+    batches->updates = batches_updates_at(spec, batches->offset);
+    batches->next_update = first_update;
+    if (batches->order)
+        shuffle(batches->order, subsequences_at(spec, batches->offset), spec->seed, epoch);
+}
+
+size_t batches_start_offset(const struct batches *batches) {
+    return batches->offset;
+}
+
+size_t batches_updates(const struct batches *batches) {
+    return batches->updates;
+}
+
+/* Where the inputs of a row of an update begin in the text. */
+static size_t first_input(const struct batches *batches, size_t update, size_t row) {
+    const struct batches_spec *spec = &batches->spec;
+    if (batches->order)
+        return batches->offset + batches->order[update * spec->batch_size + row] * spec->num_steps;
+    return batches->offset + row * row_length_at(spec, batches->offset) + update * spec->num_steps;
+}
+
+bool batches_next(struct batches *batches, struct batch *batch) {
+    const struct batches_spec *spec = &batches->spec;
+    if (batches->next_update >= batches->updates)
+        return false;
+    size_t update = batches->next_update++;
+    size_t rows = spec->row_count;
+    for (size_t row = 0; row < rows; row++) {
+        const uint32_t *ids =
+            batches->ids + (first_input(batches, update, spec->first_row + row) - batches->first_token);
+        for (size_t t = 0; t < spec->num_steps; t++) {
+            batches->inputs[t * rows + row] = ids[t];
+            batches->targets[t * rows + row] = ids[t + 1];
+        }
+    }
+    *batch = (struct batch){
+        .inputs = batches->inputs,
+        .targets = batches->targets,
+        .rows = rows,
+        .steps = spec->num_steps,
+        .first_row = spec->first_row,
+        .state_starts_at_zero = spec->sampling == SAMPLING_RANDOM || update == 0,
+    };
+    return true;
+}

@@ -1,0 +1,9 @@
+#ifndef LSTM_MPI_TEXT_TOKENIZER_TABLE_H
+#define LSTM_MPI_TEXT_TOKENIZER_TABLE_H
+
+#include "lstm_mpi/text/tokenizer.h"
+
+/* The rows of tokenizers[], each from its own tokenizer_X.c. */
+extern const struct tokenizer_ops tokenizer_char;
+
+#endif

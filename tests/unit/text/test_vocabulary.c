@@ -1,0 +1,245 @@
+#include "lstm_mpi/text/vocabulary.h"
+
+#include "lstm_mpi/base/memory.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct error error;
+
+static const struct tokenizer_ops *chars(void) {
+    return tokenizer_find("char");
+}
+
+static void count_text(struct token_counts *counts, const char *text, size_t bytes) {
+    struct token tokens[256];
+    struct cut cut = {.text = (const unsigned char *)text, .bytes = bytes, .border = bytes};
+    token_counts_add(counts, tokens, chars()->next(&cut, tokens, 256));
+    assert_int_equal(cut.position, bytes);
+}
+
+static struct vocabulary *vocabulary_of(const char *text, size_t bytes) {
+    struct token_counts counts;
+    struct vocabulary *vocabulary;
+    assert_int_equal(token_counts_create(&counts, chars(), &error), STATUS_OK);
+    count_text(&counts, text, bytes);
+    assert_int_equal(vocabulary_create(&vocabulary, &counts, &error), STATUS_OK);
+    token_counts_free(&counts);
+    return vocabulary;
+}
+
+static void assert_token(const struct vocabulary *vocabulary, uint32_t id, const char *text,
+                         uint32_t code_point, uint64_t count) {
+    size_t bytes;
+    assert_string_equal(vocabulary_text(vocabulary, id, &bytes), text);
+    assert_int_equal(bytes, strlen(text));
+    assert_string_equal(vocabulary_shown(vocabulary, id), text);
+    assert_int_equal(vocabulary_code_point(vocabulary, id), code_point);
+    assert_int_equal(vocabulary_count(vocabulary, id), count);
+}
+
+static void orders_by_count_then_code_point(void **state) {
+    (void)state;
+    const char text[] = "b剑a剑b剑你😀\n你";
+    struct vocabulary *vocabulary = vocabulary_of(text, strlen(text));
+    assert_int_equal(vocabulary_size(vocabulary), 7);
+    assert_token(vocabulary, 0, "<unk>", 0, 0);
+    assert_token(vocabulary, 1, "剑", 0x5251, 3);
+    assert_token(vocabulary, 2, "b", 'b', 2);
+    assert_token(vocabulary, 3, "你", 0x4F60, 2);
+    assert_token(vocabulary, 4, "\n", '\n', 1);
+    assert_token(vocabulary, 5, "a", 'a', 1);
+    assert_token(vocabulary, 6, "😀", 0x1F600, 1);
+    vocabulary_destroy(vocabulary);
+}
+
+static void finds_tokens(void **state) {
+    (void)state;
+    struct vocabulary *vocabulary = vocabulary_of("aab剑", 6);
+    for (uint32_t id = 1; id < vocabulary_size(vocabulary); id++) {
+        size_t bytes;
+        const char *text = vocabulary_text(vocabulary, id, &bytes);
+        assert_int_equal(vocabulary_find(vocabulary, text, bytes), id);
+        assert_int_equal(vocabulary_find_code_point(vocabulary, vocabulary_code_point(vocabulary, id)), id);
+    }
+    assert_int_equal(vocabulary_find(vocabulary, "c", 1), VOCABULARY_UNKNOWN);
+    assert_int_equal(vocabulary_find(vocabulary, "aa", 2), VOCABULARY_UNKNOWN);
+    assert_int_equal(vocabulary_find(vocabulary, "", 0), VOCABULARY_UNKNOWN);
+    assert_int_equal(vocabulary_find(vocabulary, "\xE5\x89", 2), VOCABULARY_UNKNOWN);
+    assert_int_equal(vocabulary_find(vocabulary, "<unk>", 5), VOCABULARY_UNKNOWN);
+    assert_int_equal(vocabulary_find_code_point(vocabulary, 'c'), VOCABULARY_UNKNOWN);
+    assert_int_equal(vocabulary_find_code_point(vocabulary, 0), VOCABULARY_UNKNOWN);
+    assert_int_equal(vocabulary_find_code_point(vocabulary, 0x110000), VOCABULARY_UNKNOWN);
+    assert_int_equal(vocabulary_find_code_point(vocabulary, UINT32_MAX), VOCABULARY_UNKNOWN);
+    vocabulary_destroy(vocabulary);
+}
+
+static void the_zero_character_is_a_token_like_others(void **state) {
+    (void)state;
+    struct vocabulary *vocabulary = vocabulary_of("\0\0a", 3);
+    size_t bytes;
+    assert_memory_equal(vocabulary_text(vocabulary, 1, &bytes), "\0", 2);
+    assert_int_equal(bytes, 1);
+    assert_string_equal(vocabulary_shown(vocabulary, 1), "<0x00>");
+    assert_int_equal(vocabulary_code_point(vocabulary, 1), 0);
+    assert_int_equal(vocabulary_count(vocabulary, 1), 2);
+    assert_int_equal(vocabulary_find_code_point(vocabulary, 0), 1);
+    vocabulary_destroy(vocabulary);
+}
+
+static void counts_of_ranks_add_up(void **state) {
+    (void)state;
+    struct token_counts mine, theirs;
+    assert_int_equal(token_counts_create(&mine, chars(), &error), STATUS_OK);
+    assert_int_equal(token_counts_create(&theirs, chars(), &error), STATUS_OK);
+    count_text(&mine, "abb", 3);
+    count_text(&theirs, "ca", 2);
+    for (size_t i = 0; i < mine.length; i++)
+        mine.counts[i] += theirs.counts[i];
+    mine.counts['z'] = UINT64_C(5000000000);
+    struct vocabulary *vocabulary;
+    assert_int_equal(vocabulary_create(&vocabulary, &mine, &error), STATUS_OK);
+    assert_token(vocabulary, 1, "z", 'z', UINT64_C(5000000000));
+    assert_token(vocabulary, 2, "a", 'a', 2);
+    assert_token(vocabulary, 3, "b", 'b', 2);
+    assert_token(vocabulary, 4, "c", 'c', 1);
+    vocabulary_destroy(vocabulary);
+    token_counts_free(&mine);
+    token_counts_free(&theirs);
+}
+
+static void restores_what_was_stored(void **state) {
+    (void)state;
+    struct vocabulary *stored = vocabulary_of("剑剑剑\0\0b你\n", 16);
+    const size_t size = vocabulary_size(stored);
+    const char *texts[8];
+    uint32_t code_points[8];
+    uint64_t counts[8];
+    for (uint32_t id = 0; id < size; id++) {
+        texts[id] = vocabulary_shown(stored, id);
+        code_points[id] = vocabulary_code_point(stored, id);
+        counts[id] = vocabulary_count(stored, id);
+    }
+    struct vocabulary *restored[2];
+    assert_int_equal(vocabulary_restore(&restored[0], chars(), texts, code_points, counts, size, &error),
+                     STATUS_OK);
+    assert_int_equal(vocabulary_restore(&restored[1], chars(), texts, NULL, NULL, size, &error), STATUS_OK);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(vocabulary_size(restored[i]), size);
+        assert_int_equal(vocabulary_digest(restored[i]), vocabulary_digest(stored));
+        for (uint32_t id = 0; id < size; id++) {
+            size_t bytes, bytes_stored;
+            const char *text = vocabulary_text(stored, id, &bytes_stored);
+            assert_memory_equal(vocabulary_text(restored[i], id, &bytes), text, bytes_stored + 1);
+            assert_int_equal(bytes, bytes_stored);
+            assert_string_equal(vocabulary_shown(restored[i], id), texts[id]);
+            assert_int_equal(vocabulary_code_point(restored[i], id), code_points[id]);
+            assert_int_equal(vocabulary_count(restored[i], id), i == 0 ? counts[id] : 0);
+            assert_int_equal(vocabulary_find(restored[i], text, bytes_stored), id);
+        }
+        vocabulary_destroy(restored[i]);
+    }
+    vocabulary_destroy(stored);
+}
+
+static void the_first_is_unknown_whatever_its_text(void **state) {
+    (void)state;
+    static const char *const texts[] = {"剑", "<0x41>", "剑", "<0xe9>", "<"};
+    struct vocabulary *vocabulary;
+    assert_int_equal(vocabulary_restore(&vocabulary, chars(), texts, NULL, NULL, 5, &error), STATUS_OK);
+    assert_token(vocabulary, 0, "<unk>", 0, 0);
+    assert_token(vocabulary, 1, "A", 'A', 0);
+    assert_token(vocabulary, 2, "剑", 0x5251, 0);
+    assert_token(vocabulary, 3, "é", 0xE9, 0);
+    assert_token(vocabulary, 4, "<", '<', 0);
+    assert_int_equal(vocabulary_find(vocabulary, "剑", 3), 2);
+    vocabulary_destroy(vocabulary);
+}
+
+static void refuses_what_is_no_character(void **state) {
+    (void)state;
+    static const char *const bad[] = {
+        "",      "ab",     "剑你",    "\xE5\x89", "\xFF", "\xED\xA0\x80",
+        "<0x4>", "<0x4G>", "<0x041>", "<0X41>",   "a\n",  "a token far longer than any quote"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        const char *texts[] = {"<unk>", "a", bad[i]};
+        struct vocabulary *vocabulary;
+        assert_int_equal(vocabulary_restore(&vocabulary, chars(), texts, NULL, NULL, 3, &error),
+                         STATUS_FAILED);
+        assert_null(vocabulary);
+        assert_non_null(strstr(error.why, "token 2"));
+        assert_non_null(strstr(error.why, "is not one character"));
+        assert_null(strchr(error.why, '\n'));
+    }
+}
+
+static void refuses_contradictions(void **state) {
+    (void)state;
+    static const char *const twice[] = {"<unk>", "a", "b", "<0x61>"};
+    static const char *const texts[] = {"<unk>", "a", "b"};
+    static const uint32_t code_points[] = {0, 'a', 'c'};
+    struct vocabulary *vocabulary;
+    assert_int_equal(vocabulary_restore(&vocabulary, chars(), twice, NULL, NULL, 4, &error), STATUS_FAILED);
+    assert_non_null(strstr(error.why, "token 3"));
+    assert_non_null(strstr(error.why, "twice"));
+    assert_int_equal(vocabulary_restore(&vocabulary, chars(), texts, code_points, NULL, 3, &error),
+                     STATUS_FAILED);
+    assert_non_null(strstr(error.why, "token 2"));
+    assert_int_equal(vocabulary_restore(&vocabulary, chars(), texts, NULL, NULL, 0, &error), STATUS_FAILED);
+    assert_null(vocabulary);
+}
+
+static void encodes_a_text(void **state) {
+    (void)state;
+    struct vocabulary *vocabulary = vocabulary_of("剑剑剑aab", 12);
+    uint32_t *ids;
+    size_t count;
+    assert_int_equal(vocabulary_encode_text(vocabulary, &ids, &count, "b剑你a", 8, &error), STATUS_OK);
+    static const uint32_t expected[] = {3, 1, VOCABULARY_UNKNOWN, 2};
+    assert_int_equal(count, 4);
+    assert_memory_equal(ids, expected, sizeof expected);
+    memory_free(ids);
+    assert_int_equal(vocabulary_encode_text(vocabulary, &ids, &count, "", 0, &error), STATUS_OK);
+    assert_int_equal(count, 0);
+    memory_free(ids);
+    assert_int_equal(vocabulary_encode_text(vocabulary, &ids, &count, "b剑\xE5\x89", 6, &error),
+                     STATUS_FAILED);
+    assert_non_null(strstr(error.why, "offset 4,"));
+    assert_null(ids);
+    vocabulary_destroy(vocabulary);
+}
+
+static void digests_tell_vocabularies_apart(void **state) {
+    (void)state;
+    static const char *const texts[] = {"aab", "aabb", "abb", "aac", "aabc", "a", ""};
+    enum { TEXTS = sizeof texts / sizeof texts[0] };
+    uint64_t digests[TEXTS];
+    for (size_t i = 0; i < TEXTS; i++) {
+        struct vocabulary *vocabulary = vocabulary_of(texts[i], strlen(texts[i]));
+        digests[i] = vocabulary_digest(vocabulary);
+        vocabulary_destroy(vocabulary);
+    }
+    assert_int_equal(digests[0], digests[1]); /* the counts alone differ */
+    for (size_t i = 1; i < TEXTS; i++)
+        for (size_t k = i + 1; k < TEXTS; k++)
+            assert_int_not_equal(digests[i], digests[k]);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(orders_by_count_then_code_point),
+        cmocka_unit_test(finds_tokens),
+        cmocka_unit_test(the_zero_character_is_a_token_like_others),
+        cmocka_unit_test(counts_of_ranks_add_up),
+        cmocka_unit_test(restores_what_was_stored),
+        cmocka_unit_test(the_first_is_unknown_whatever_its_text),
+        cmocka_unit_test(refuses_what_is_no_character),
+        cmocka_unit_test(refuses_contradictions),
+        cmocka_unit_test(encodes_a_text),
+        cmocka_unit_test(digests_tell_vocabularies_apart),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
