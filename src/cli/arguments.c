@@ -3,6 +3,7 @@
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/config/settings_file.h"
 #include "lstm_mpi/config/settings_text.h"
+#include "lstm_mpi/config/suggestion.h"
 
 #include <popt.h>
 #include <stdio.h>
@@ -34,54 +35,10 @@ static bool is_option_of(const struct settings_row *row, const struct command *c
     return (row->commands & command->settings) && !row->positional;
 }
 
-enum { LONGEST_WORD = 64 };
-
-/* Insertions, deletions and replacements that make b of a (Levenshtein); large for very long words. */
-static size_t distance(const char *a, const char *b) {
-    size_t row[LONGEST_WORD + 1];
-    size_t length = strlen(b);
-    if (strlen(a) > LONGEST_WORD || length > LONGEST_WORD)
-        return LONGEST_WORD;
-    for (size_t j = 0; j <= length; j++)
-        row[j] = j;
-    for (size_t i = 1; a[i - 1]; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= length; j++) {
-            size_t best = diagonal + (a[i - 1] != b[j - 1]);
-            diagonal = row[j];
-            if (row[j] + 1 < best)
-                best = row[j] + 1;
-            if (row[j - 1] + 1 < best)
-                best = row[j - 1] + 1;
-            row[j] = best;
-        }
-    }
-    return row[length];
-}
-
-struct suggestion {
-    const char *typed;
-    const char *word; /* NULL: none is near */
-    size_t distance;
-};
-
-static struct suggestion suggestion_for(const char *typed) {
-    return (struct suggestion){.typed = typed, .distance = strlen(typed) < 4 ? 2 : 3};
-}
-
-static void consider(struct suggestion *suggestion, const char *word) {
-    size_t far = distance(suggestion->typed, word);
-    if (far < suggestion->distance) {
-        suggestion->word = word;
-        suggestion->distance = far;
-    }
-}
-
 static enum status unknown_command(const struct command *table, const char *typed, struct error *error) {
-    struct suggestion near = suggestion_for(typed);
+    struct suggestion near = suggestion_begin(typed);
     for (const struct command *command = table; command->settings; command++)
-        consider(&near, settings_command_name(command->settings));
+        suggestion_consider(&near, settings_command_name(command->settings));
     error_set(error, STATUS_USAGE, "command '%s'", typed);
     error_why(error, "there is no such command");
     if (near.word)
@@ -92,12 +49,12 @@ static enum status unknown_command(const struct command *table, const char *type
 static enum status unknown_option(const struct command *command, const char *typed, struct error *error) {
     const char *name = typed + strspn(typed, "-");
     const char *command_name = settings_command_name(command->settings);
-    struct suggestion near = suggestion_for(name);
-    consider(&near, "help");
-    consider(&near, "version");
+    struct suggestion near = suggestion_begin(name);
+    suggestion_consider(&near, "help");
+    suggestion_consider(&near, "version");
     for (size_t i = 0; i < settings_count; i++)
         if (is_option_of(&settings_table[i], command))
-            consider(&near, settings_table[i].name);
+            suggestion_consider(&near, settings_table[i].name);
     error_set(error, STATUS_USAGE, "option %s", typed);
     error_why(error, "%s has no such option", command_name);
     if (near.word)

@@ -23,8 +23,7 @@ const struct command commands[] = {
         .description =
             "Prints a prefix, and then character by character what the model of a checkpoint makes "
             "of it.",
-        .example =
-            "lstm_mpi generate --checkpoint runs/novel/checkpoint.h5 --prefix 我有一剑 --temperature 0.8",
+        .example = "lstm_mpi generate --checkpoint runs/novel/checkpoint.h5 --prefix 我有一剑",
         .run = command_generate,
     },
     {
@@ -36,5 +35,5 @@ const struct command commands[] = {
         .example = "lstm_mpi inspect runs/novel/checkpoint.h5",
         .run = command_inspect,
     },
-    {.run = NULL},
+    {0},
 };

@@ -16,7 +16,7 @@ struct command {
     enum status (*run)(const struct comm *comm, struct settings *settings, struct error *error);
 };
 
-/* The first is what runs where no command is named; the last has no `run`. */
+/* The first is what runs where no command is named; a row of zeros ends the table. */
 extern const struct command commands[];
 
 #endif

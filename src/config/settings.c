@@ -67,9 +67,7 @@ const struct settings_row settings_table[] = {
         .most = LARGEST,
         .group = data,
         .argument = "N",
-        .help =
-            "characters of the corpus that are trained on, from its start; 0: all. The vocabulary is that of "
-            "the whole corpus",
+        .help = "characters of the corpus that are trained on, from its start; 0: all",
         .commands = SETTINGS_TRAIN,
         .on_resume = SETTINGS_FIXED,
         .stored = true,
@@ -232,6 +230,7 @@ const struct settings_row settings_table[] = {
         FIELD(max_updates),
         .name = "max-updates",
         .default_text = "0",
+        .default_shown = "off",
         .most = LARGEST,
         .group = duration,
         .argument = "N",
@@ -244,6 +243,7 @@ const struct settings_row settings_table[] = {
         FIELD(max_minutes),
         .name = "max-minutes",
         .default_text = "0",
+        .default_shown = "off",
         .group = duration,
         .argument = "X",
         .help =
@@ -290,9 +290,7 @@ const struct settings_row settings_table[] = {
         .most = LARGEST,
         .group = run,
         .argument = "N",
-        .help =
-            "epochs between checkpoints; 0: off. There is one before the first update, at the end, and on a "
-            "signal in any case",
+        .help = "epochs between checkpoints, besides those at the start, at the end and on a signal; 0: off",
         .commands = SETTINGS_TRAIN,
         .on_resume = SETTINGS_MAY_DIFFER,
         .stored = true,
@@ -361,6 +359,7 @@ const struct settings_row settings_table[] = {
         FIELD(log_every_updates),
         .name = "log-every-updates",
         .default_text = "0",
+        .default_shown = "off",
         .most = LARGEST,
         .group = output,
         .argument = "N",
@@ -412,6 +411,7 @@ const struct settings_row settings_table[] = {
         FIELD(temperature),
         .name = "temperature",
         .default_text = "0",
+        .default_shown = "greedy",
         .group = other,
         .argument = "X",
         .help = "below 1 likely characters become likelier, above 1 unlikely ones; 0: greedy, always the "
@@ -423,6 +423,7 @@ const struct settings_row settings_table[] = {
         FIELD(top_k),
         .name = "top-k",
         .default_text = "0",
+        .default_shown = "off",
         .most = LARGEST,
         .group = other,
         .argument = "N",

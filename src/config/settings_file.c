@@ -1,6 +1,7 @@
 #include "lstm_mpi/config/settings_file.h"
 
 #include "lstm_mpi/config/settings_text.h"
+#include "lstm_mpi/config/suggestion.h"
 
 #include <errno.h>
 #include <ini.h>
@@ -70,6 +71,19 @@ static unsigned commands_of(const char *section) {
     return 0;
 }
 
+static void refuse_name(struct reader *reader, unsigned commands, const char *section, const char *name) {
+    char why[ERROR_TEXT_BYTES];
+    char remedy[ERROR_TEXT_BYTES] = "see lstm_mpi COMMAND --help for the options";
+    struct suggestion near = suggestion_begin(name);
+    for (size_t i = 0; i < settings_count; i++)
+        if (!settings_table[i].positional && (settings_table[i].commands & commands))
+            suggestion_consider(&near, settings_table[i].name);
+    if (near.word)
+        snprintf(remedy, sizeof remedy, "did you mean %s?", near.word);
+    snprintf(why, sizeof why, "'%s' is not an option%s%s", name, section[0] ? " of " : "", section);
+    fail_at_line(reader, why, remedy);
+}
+
 static int take_setting(void *context, const char *section, const char *name, const char *value) {
     struct reader *reader = context;
     char why[ERROR_TEXT_BYTES];
@@ -81,8 +95,7 @@ static int take_setting(void *context, const char *section, const char *name, co
     }
     const struct settings_row *row = settings_find(name);
     if (!row || strcmp(row->name, name) != 0 || row->positional || !(row->commands & commands)) {
-        snprintf(why, sizeof why, "'%s' is not an option%s%s", name, section[0] ? " of " : "", section);
-        fail_at_line(reader, why, "see lstm_mpi COMMAND --help for the options");
+        refuse_name(reader, commands, section, name);
         return 0;
     }
     if (strcmp(name, "config") == 0) {

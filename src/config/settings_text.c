@@ -24,7 +24,7 @@ static void write_choices(char *out, size_t bytes, const struct settings_row *ro
 
 static enum status ask_for_whole(const struct settings_row *row, struct error *error) {
     const char *or_random = row->kind == SETTINGS_WHOLE_OR_RANDOM ? ", or random" : "";
-    if (row->most < INT64_MAX)
+    if (row->most != INT64_MAX)
         return error_remedy(error, "give a whole number from %" PRIu64 " to %" PRIu64 "%s", row->least,
                             row->most, or_random);
     return error_remedy(error, "give a whole number of at least %" PRIu64 "%s", row->least, or_random);

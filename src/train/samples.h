@@ -1,0 +1,35 @@
+#ifndef LSTM_MPI_TRAIN_SAMPLES_H
+#define LSTM_MPI_TRAIN_SAMPLES_H
+
+/* What the model makes of a few prefixes, before and after training. */
+
+#include "lstm_mpi/config/settings.h"
+#include "lstm_mpi/generate/generator.h"
+#include "lstm_mpi/text/vocabulary.h"
+#include "lstm_mpi/train/trainer.h"
+
+struct samples {
+    const struct vocabulary *vocabulary;
+    size_t length;
+    struct generator *generator; /* NULL: no samples are wanted */
+    struct sample_prefix {
+        uint32_t *tokens;
+        size_t count;
+    } *prefixes;
+    size_t prefix_count;
+    char *text;
+    size_t text_capacity;
+};
+
+/* Prefixes that the user gave are warned of where the vocabulary lacks their characters; default ones are
+ * left out. The vocabulary must outlive the samples. */
+MUST_CHECK enum status samples_create(struct samples *samples, const struct settings *settings,
+                                      const struct model_spec *spec, const struct vocabulary *vocabulary,
+                                      struct error *error);
+void samples_free(struct samples *samples);
+
+/* Greedy samples of these weights, each told to the observer. */
+MUST_CHECK enum status samples_show(struct samples *samples, const float *weights,
+                                    const struct trainer_observer *observer, struct error *error);
+
+#endif

@@ -1,0 +1,390 @@
+#include "lstm_mpi/train/trainer.h"
+
+#include "lstm_mpi/base/clock.h"
+#include "lstm_mpi/base/digest.h"
+#include "lstm_mpi/base/memory.h"
+#include "lstm_mpi/dist/agree.h"
+#include "lstm_mpi/store/checkpoint.h"
+#include "lstm_mpi/store/metrics_file.h"
+#include "lstm_mpi/store/run_directory.h"
+#include "lstm_mpi/train/stop.h"
+#include "run_state.h"
+#include "samples.h"
+
+#include <inttypes.h>
+#include <math.h>
+
+struct trainer {
+    const struct comm *comm;
+    struct settings *settings;
+    const struct trainer_observer *observer; /* empty on all ranks but rank 0 */
+    struct run_directory *directory;
+    struct run_state run;
+    struct samples samples; /* rank 0 alone */
+    double started_at;
+    double trained_at; /* clock at the first update of this start */
+    double seconds_before; /* of training, before this start */
+    uint64_t updates_before;
+    double epoch_seconds_before;
+    double epoch_started_at;
+    double checkpoint_at;
+    uint64_t checkpoint_update; /* of the newest checkpoint */
+    uint64_t checkpoint_epoch;
+};
+
+static const struct trainer_observer silent_observer;
+
+static bool is_finished(const struct trainer *trainer)
+{
+    return trainer->run.progress.epoch >= trainer->settings->epochs;
+}
+
+/* ---- checkpoints and metrics ---- */
+
+static double epoch_seconds(const struct trainer *trainer)
+{
+    return trainer->epoch_seconds_before + clock_seconds() - trainer->epoch_started_at;
+}
+
+static double run_seconds(const struct trainer *trainer)
+{
+    return trainer->seconds_before + clock_seconds() - trainer->trained_at;
+}
+
+static enum status write_metrics(struct trainer *trainer, struct error *error)
+{
+    enum status status = STATUS_OK;
+    if (trainer->comm->rank == 0)
+        status = metrics_file_write(run_directory_metrics(trainer->directory), &trainer->run.history, error);
+    return agree_on_status(trainer->comm, status, error);
+}
+
+static enum status save(struct trainer *trainer, struct error *error)
+{
+    enum status status;
+    struct snapshot snapshot;
+    struct progress *progress = &trainer->run.progress;
+    double start = clock_seconds();
+    progress->seconds = run_seconds(trainer);
+    progress->epoch_seconds = progress->batch > 0 ? epoch_seconds(trainer) : 0;
+    progress->finished = is_finished(trainer);
+    TRY(run_state_snapshot(&trainer->run, &snapshot, error));
+    TRY(run_directory_save(trainer->directory, trainer->comm, &snapshot, trainer->settings->keep, error));
+    TRY(write_metrics(trainer, error));
+    trainer->checkpoint_at = clock_seconds();
+    trainer->checkpoint_update = progress->update;
+    trainer->checkpoint_epoch = progress->epoch;
+    if (trainer->observer->checkpoint)
+        trainer->observer->checkpoint(trainer->observer->context, run_directory_checkpoint(trainer->directory),
+                                      trainer->checkpoint_at - start);
+done:
+    return status;
+}
+
+/* ---- starting ---- */
+
+/* With --resume the newest good checkpoint of the run, else the file of --init-from, else nothing. */
+static enum status find_origin(struct trainer *trainer, struct checkpoint **origin, bool *resume,
+                               struct error *error)
+{
+    enum status status;
+    struct settings *settings = trainer->settings;
+    *resume = false;
+    TRY(run_directory_claim(&trainer->directory, trainer->comm, settings->run_dir, settings->resume,
+                            settings->overwrite, error));
+    if (settings->resume)
+        TRY(run_directory_newest(trainer->directory, trainer->comm, origin, error));
+    if (*origin) {
+        *resume = true;
+        TRY(settings_saved_resume(settings, (*origin)->saved, (*origin)->saved_count, (*origin)->path, error));
+    } else if (settings->init_from) {
+        TRY(checkpoint_open(origin, trainer->comm, settings->init_from, CHECKPOINT_MODEL, error));
+        TRY(settings_saved_shape(settings, (*origin)->saved, (*origin)->saved_count, (*origin)->path, error));
+    }
+done:
+    return status;
+}
+
+static struct trainer_facts facts_of(const struct trainer *trainer, const struct checkpoint *origin, bool resume)
+{
+    const struct run_state *run = &trainer->run;
+    return (struct trainer_facts){
+        .corpus_tokens = run->inputs.corpus_tokens,
+        .trained_tokens = run->inputs.spec.tokens,
+        .vocabulary_size = vocabulary_size(run->inputs.vocabulary),
+        .learned_parameters = parameters_learned(&run->update.parameters),
+        .weight_bytes = run->update.parameters.size * sizeof(float),
+        .resumed_update = run->progress.update,
+        .resumed_epoch = run->progress.epoch,
+        .resumed_from = resume ? origin->path : NULL,
+        .finished_before = is_finished(trainer),
+    };
+}
+
+static enum status create_samples(struct trainer *trainer, struct error *error)
+{
+    enum status status = STATUS_OK;
+    if (trainer->comm->rank == 0 && trainer->observer->sample)
+        status = samples_create(&trainer->samples, trainer->settings, &trainer->run.update.spec.model,
+                                trainer->run.inputs.vocabulary, error);
+    return agree_on_status(trainer->comm, status, error);
+}
+
+static enum status show_samples(struct trainer *trainer, struct error *error)
+{
+    enum status status = samples_show(&trainer->samples, trainer->run.update.weights, trainer->observer, error);
+    return agree_on_status(trainer->comm, status, error);
+}
+
+static enum status start(struct trainer *trainer, struct error *error)
+{
+    enum status status;
+    struct checkpoint *origin = NULL;
+    bool resume;
+    TRY(find_origin(trainer, &origin, &resume, error));
+    TRY(run_state_create(&trainer->run, trainer->comm, trainer->settings, origin, resume, error));
+    TRY(create_samples(trainer, error));
+    trainer->seconds_before = trainer->run.progress.seconds;
+    trainer->updates_before = trainer->run.progress.update;
+    if (trainer->observer->begin) {
+        struct trainer_facts facts = facts_of(trainer, origin, resume);
+        trainer->observer->begin(trainer->observer->context, trainer->settings, &facts);
+    }
+    trainer->trained_at = clock_seconds();
+    trainer->checkpoint_at = trainer->trained_at;
+    trainer->checkpoint_update = trainer->run.progress.update;
+    trainer->checkpoint_epoch = trainer->run.progress.epoch;
+    if (!resume) {
+        TRY(show_samples(trainer, error));
+        trainer->trained_at = clock_seconds();
+        TRY(save(trainer, error));
+    }
+done:
+    checkpoint_close(origin);
+    return status;
+}
+
+/* ---- training ---- */
+
+static struct trainer_standing standing_of(const struct trainer *trainer, uint64_t epoch)
+{
+    const struct progress *progress = &trainer->run.progress;
+    const struct settings *settings = trainer->settings;
+    uint64_t updates_of_epoch = batches_updates(trainer->run.batches);
+    double seconds = epoch_seconds(trainer);
+    double pace = (clock_seconds() - trainer->trained_at) / (double)(progress->update - trainer->updates_before);
+    uint64_t left = (settings->epochs - epoch) * updates_of_epoch + updates_of_epoch - progress->batch;
+    if (settings->max_updates > 0 && settings->max_updates - progress->update < left)
+        left = settings->max_updates - progress->update;
+    return (struct trainer_standing){
+        .epoch = epoch,
+        .epochs = settings->epochs,
+        .update_of_epoch = progress->batch,
+        .updates_of_epoch = updates_of_epoch,
+        .update = progress->update,
+        .perplexity = exp(progress->loss_sum / (double)progress->epoch_tokens),
+        .tokens_per_second = (double)progress->epoch_tokens / seconds,
+        .grad_norm = progress->grad_norm_sum / (double)progress->batch,
+        .elapsed_seconds = run_seconds(trainer),
+        .left_seconds = pace * (double)left,
+    };
+}
+
+static struct totals my_totals(const struct trainer *trainer)
+{
+    const struct settings *settings = trainer->settings;
+    struct totals totals = {.signals = stop_signal() ? 1 : 0};
+    if (trainer->comm->rank == 0) {
+        double now = clock_seconds();
+        totals.time_is_up =
+            settings->max_minutes > 0 && now - trainer->started_at >= 60 * settings->max_minutes;
+        totals.checkpoint_due = settings->checkpoint_every_minutes > 0 &&
+                                now - trainer->checkpoint_at >= 60 * settings->checkpoint_every_minutes;
+    }
+    return totals;
+}
+
+static enum status not_finite(const struct trainer *trainer, const struct totals *totals, struct error *error)
+{
+    const struct progress *progress = &trainer->run.progress;
+    error_set(error, STATUS_FAILED, "training cannot go on in epoch %" PRIu64 ", update %" PRIu64,
+              progress->epoch + 1, progress->update + 1);
+    error_why(error, "the %s is not finite", isfinite(totals->loss) ? "norm of the gradients" : "loss");
+    return error_remedy(error, "use a smaller --lr or --clip-norm; the last checkpoint, of update %" PRIu64
+                        ", is in %s",
+                        trainer->checkpoint_update, trainer->settings->run_dir);
+}
+
+static enum status make_update(struct trainer *trainer, const struct batch *batch, struct totals *totals,
+                               struct error *error)
+{
+    struct run_state *run = &trainer->run;
+    struct progress *progress = &run->progress;
+    *totals = my_totals(trainer);
+    enum status status = update_run(&run->update, trainer->comm, batch, trainer->settings->lr, totals, error);
+    if (status != STATUS_OK)
+        return status;
+    if (!update_is_finite(&run->update, totals))
+        return not_finite(trainer, totals, error);
+    uint64_t targets = run->inputs.spec.batch_size * run->inputs.spec.num_steps;
+    progress->batch++;
+    progress->update++;
+    progress->tokens_seen += targets;
+    progress->epoch_tokens += targets;
+    progress->loss_sum += totals->loss;
+    progress->grad_norm_sum += run->update.grad_norm;
+    if (trainer->observer->update) {
+        struct trainer_standing standing = standing_of(trainer, progress->epoch + 1);
+        trainer->observer->update(trainer->observer->context, &standing);
+    }
+    return STATUS_OK;
+}
+
+/* Starts the epoch, or goes on within it after a resume. */
+static void begin_epoch(struct trainer *trainer)
+{
+    struct run_state *run = &trainer->run;
+    struct progress *progress = &run->progress;
+    batches_start_epoch(run->batches, progress->epoch, progress->batch);
+    progress->start_offset = batches_start_offset(run->batches);
+    if (progress->batch == 0) {
+        model_zero_state(run->update.model);
+        progress->loss_sum = 0;
+        progress->epoch_tokens = 0;
+        progress->grad_norm_sum = 0;
+        progress->epoch_seconds = 0;
+        run->earlier_times = (struct rank_times){0};
+    }
+    run->compute_at_epoch = run->update.compute_seconds;
+    run->wait_at_epoch = run->update.wait_seconds;
+    trainer->epoch_seconds_before = progress->epoch_seconds;
+    trainer->epoch_started_at = clock_seconds();
+}
+
+static enum status check_weights(struct trainer *trainer, struct error *error)
+{
+    const struct update *update = &trainer->run.update;
+    if (trainer->comm->size == 1)
+        return STATUS_OK;
+    uint64_t digest = digest_of(update->weights, update->parameters.size * sizeof *update->weights);
+    return agree_same(trainer->comm, digest, "the weights", error);
+}
+
+static enum status record_epoch(struct trainer *trainer, const struct trainer_standing *standing,
+                                struct error *error)
+{
+    enum status status;
+    struct run_state *run = &trainer->run;
+    struct rank_times mine = run_state_epoch_times(run);
+    struct epoch_record record = {
+        .epoch = (int64_t)standing->epoch,
+        .perplexity = standing->perplexity,
+        .valid_perplexity = NAN,
+        .tokens_per_second = standing->tokens_per_second,
+        .seconds = standing->elapsed_seconds,
+        .grad_norm = standing->grad_norm,
+    };
+    TRY(comm_gather(trainer->comm, &mine, sizeof mine, run->epoch_times, error));
+    TRY(agree_on_status(trainer->comm,
+                        history_add(&run->history, &record, run->epoch_times, (size_t)trainer->comm->size, error),
+                        error));
+done:
+    return status;
+}
+
+/* The epoch's record, the check of the weights, and what is written at its end. */
+static enum status end_epoch(struct trainer *trainer, struct error *error)
+{
+    enum status status;
+    const struct settings *settings = trainer->settings;
+    struct progress *progress = &trainer->run.progress;
+    struct trainer_standing standing = standing_of(trainer, progress->epoch + 1);
+    TRY(check_weights(trainer, error));
+    TRY(record_epoch(trainer, &standing, error));
+    progress->epoch++;
+    progress->batch = 0;
+    if (trainer->observer->epoch)
+        trainer->observer->epoch(trainer->observer->context, &standing);
+    if (settings->checkpoint_every > 0 && progress->epoch % settings->checkpoint_every == 0)
+        TRY(save(trainer, error));
+    else if (progress->epoch % settings->log_every == 0)
+        TRY(write_metrics(trainer, error));
+done:
+    return status;
+}
+
+/* Until the epochs are done or something asks for a stop. */
+static enum status train(struct trainer *trainer, enum trainer_end *end, struct error *error)
+{
+    enum status status = STATUS_OK;
+    const struct settings *settings = trainer->settings;
+    struct run_state *run = &trainer->run;
+    *end = TRAINER_FINISHED;
+    while (!is_finished(trainer)) {
+        struct batch batch;
+        begin_epoch(trainer);
+        bool more = batches_next(run->batches, &batch);
+        while (more) {
+            struct totals totals;
+            if (settings->max_updates > 0 && run->progress.update >= settings->max_updates) {
+                *end = TRAINER_MAX_UPDATES;
+                return STATUS_OK;
+            }
+            TRY(make_update(trainer, &batch, &totals, error));
+            more = batches_next(run->batches, &batch);
+            if (!more)
+                TRY(end_epoch(trainer, error));
+            if (totals.signals > 0 || totals.time_is_up > 0) {
+                *end = totals.signals > 0 ? TRAINER_STOPPED_BY_SIGNAL : TRAINER_STOPPED_BY_CLOCK;
+                return STATUS_OK;
+            }
+            if (totals.checkpoint_due > 0)
+                TRY(save(trainer, error));
+        }
+    }
+done:
+    return status;
+}
+
+static enum status finish(struct trainer *trainer, struct trainer_result *result, struct error *error)
+{
+    enum status status = STATUS_OK;
+    const struct run_state *run = &trainer->run;
+    const struct progress *progress = &run->progress;
+    uint64_t updates = progress->update - trainer->updates_before;
+    double seconds = clock_seconds() - trainer->trained_at;
+    uint64_t targets = run->inputs.spec.batch_size * run->inputs.spec.num_steps;
+    result->update = progress->update;
+    result->tokens_per_second = updates > 0 ? (double)(updates * targets) / seconds : 0;
+    result->perplexity = run->history.count > 0 ? run->history.records[run->history.count - 1].perplexity : NAN;
+    if (trainer->checkpoint_update != progress->update || trainer->checkpoint_epoch != progress->epoch)
+        TRY(save(trainer, error));
+    if (updates > 0 && (result->end == TRAINER_FINISHED || result->end == TRAINER_MAX_UPDATES))
+        TRY(show_samples(trainer, error));
+done:
+    return status;
+}
+
+enum status trainer_run(const struct comm *comm, struct settings *settings,
+                        const struct trainer_observer *observer, struct trainer_result *result,
+                        struct phase_times *times, struct error *error)
+{
+    enum status status;
+    struct trainer trainer = {
+        .comm = comm,
+        .settings = settings,
+        .observer = comm->rank == 0 ? observer : &silent_observer,
+        .started_at = clock_seconds(),
+    };
+    *result = (struct trainer_result){.perplexity = NAN};
+    TRY(start(&trainer, error));
+    TRY(train(&trainer, &result->end, error));
+    TRY(finish(&trainer, result, error));
+    if (times)
+        *times = *model_phase_times(trainer.run.update.model);
+done:
+    samples_free(&trainer.samples);
+    run_state_free(&trainer.run);
+    run_directory_close(trainer.directory);
+    return status;
+}
