@@ -1,8 +1,9 @@
 #include "lstm_mpi/base/log.h"
 
+#include "format_text.h"
+
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
 
 static log_sink *current_sink;
 static void *current_context;
@@ -20,7 +21,7 @@ void log_warning(const char *format, ...)
     char line[LOG_LINE_BYTES];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(line, sizeof line, format, arguments);
+    format_text(line, sizeof line, format, arguments);
     va_end(arguments);
     current_sink(current_context, line);
 }

@@ -6,7 +6,8 @@
 #include <inttypes.h>
 #include <stdbool.h>
 
-enum status agree_on_status(const struct comm *comm, enum status status, struct error *error) {
+enum status agree_on_status(const struct comm *comm, enum status status, struct error *error)
+{
     int lowest_failing = status == STATUS_OK ? comm->size : comm->rank;
     struct error broken;
     enum status exchange =
@@ -31,14 +32,16 @@ enum status agree_on_status(const struct comm *comm, enum status status, struct 
 }
 
 /* The largest d and the largest ~d, which is the smallest d. */
-static enum status all_equal(const struct comm *comm, uint64_t digest, bool *equal, struct error *error) {
+static enum status all_equal(const struct comm *comm, uint64_t digest, bool *equal, struct error *error)
+{
     uint64_t extremes[2] = {digest, ~digest};
     enum status status = comm_reduce_pieces(comm, extremes, 2, MPI_UINT64_T, MPI_MAX, COMM_PIECE, error);
     *equal = extremes[0] == ~extremes[1];
     return status;
 }
 
-enum status agree_same(const struct comm *comm, uint64_t digest, const char *what, struct error *error) {
+enum status agree_same(const struct comm *comm, uint64_t digest, const char *what, struct error *error)
+{
     enum status status;
     bool equal;
     TRY(all_equal(comm, digest, &equal, error));

@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static enum status start_mpi(struct error *error) {
+static enum status start_mpi(struct error *error)
+{
     launch_yield_where_crowded();
     int support;
     enum status status =
@@ -23,7 +24,8 @@ static enum status start_mpi(struct error *error) {
 }
 
 /* Everything about MPI that a run needs, made from MPI_COMM_WORLD. */
-static enum status open_handles(struct comm_handles *handles, struct error *error) {
+static enum status open_handles(struct comm_handles *handles, struct error *error)
+{
     enum status status;
     TRY(mpi_check(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler",
                   error));
@@ -38,7 +40,8 @@ done:
     return status;
 }
 
-static enum status find_place(struct comm *comm, struct error *error) {
+static enum status find_place(struct comm *comm, struct error *error)
+{
     enum status status;
     TRY(mpi_check(MPI_Comm_rank(comm->handles->ranks, &comm->rank), "MPI_Comm_rank", error));
     TRY(mpi_check(MPI_Comm_size(comm->handles->ranks, &comm->size), "MPI_Comm_size", error));
@@ -51,7 +54,8 @@ done:
     return status;
 }
 
-enum status comm_start(struct comm *comm, struct error *error) {
+enum status comm_start(struct comm *comm, struct error *error)
+{
     enum status status;
     *comm = (struct comm){.size = 1, .node_size = 1, .nodes = 1};
     TRY(start_mpi(error));
@@ -63,12 +67,14 @@ done:
     return status;
 }
 
-static void close_handle(MPI_Comm *handle) {
+static void close_handle(MPI_Comm *handle)
+{
     if (*handle != MPI_COMM_NULL)
         (void)MPI_Comm_free(handle);
 }
 
-void comm_finish(struct comm *comm) {
+void comm_finish(struct comm *comm)
+{
     int started = 0;
     int finished = 0;
     if (MPI_Initialized(&started) != MPI_SUCCESS || MPI_Finalized(&finished) != MPI_SUCCESS || !started ||
@@ -84,22 +90,26 @@ void comm_finish(struct comm *comm) {
     (void)MPI_Finalize();
 }
 
-_Noreturn void comm_abort(const struct comm *comm, enum status status) {
+_Noreturn void comm_abort(const struct comm *comm, enum status status)
+{
     if (comm->handles)
         (void)MPI_Abort(MPI_COMM_WORLD, (int)status);
     _exit((int)status);
 }
 
-MPI_Comm comm_library_handle(const struct comm *comm) {
+MPI_Comm comm_library_handle(const struct comm *comm)
+{
     return comm->handles->library;
 }
 
-static size_t smaller(size_t a, size_t b) {
+static size_t smaller(size_t a, size_t b)
+{
     return a < b ? a : b;
 }
 
 enum status comm_broadcast_pieces(const struct comm *comm, void *buffer, size_t bytes, int root, size_t piece,
-                                  struct error *error) {
+                                  struct error *error)
+{
     enum status status = STATUS_OK;
     for (size_t done_bytes = 0; status == STATUS_OK && done_bytes < bytes; done_bytes += piece) {
         int length = (int)smaller(piece, bytes - done_bytes);
@@ -110,15 +120,16 @@ enum status comm_broadcast_pieces(const struct comm *comm, void *buffer, size_t 
     return status;
 }
 
-enum status comm_broadcast(const struct comm *comm, void *buffer, size_t bytes, int root,
-                           struct error *error) {
+enum status comm_broadcast(const struct comm *comm, void *buffer, size_t bytes, int root, struct error *error)
+{
     return comm_broadcast_pieces(comm, buffer, bytes, root, COMM_PIECE, error);
 }
 
 /* The same bits everywhere: whatever way MPI takes, all ranks get the sums of one tree, or of two that differ
  * only in a + b and b + a. */
 enum status comm_reduce_pieces(const struct comm *comm, void *values, size_t count, MPI_Datatype type,
-                               MPI_Op operation, size_t piece, struct error *error) {
+                               MPI_Op operation, size_t piece, struct error *error)
+{
     int element_bytes;
     enum status status = mpi_check(MPI_Type_size(type, &element_bytes), "MPI_Type_size", error);
     for (size_t reduced = 0; status == STATUS_OK && reduced < count; reduced += piece) {
@@ -130,29 +141,35 @@ enum status comm_reduce_pieces(const struct comm *comm, void *values, size_t cou
     return status;
 }
 
-enum status comm_sum_f32(const struct comm *comm, float *values, size_t count, struct error *error) {
+enum status comm_sum_f32(const struct comm *comm, float *values, size_t count, struct error *error)
+{
     return comm_reduce_pieces(comm, values, count, MPI_FLOAT, MPI_SUM, COMM_PIECE, error);
 }
 
-enum status comm_sum_f64(const struct comm *comm, double *values, size_t count, struct error *error) {
+enum status comm_sum_f64(const struct comm *comm, double *values, size_t count, struct error *error)
+{
     return comm_reduce_pieces(comm, values, count, MPI_DOUBLE, MPI_SUM, COMM_PIECE, error);
 }
 
-enum status comm_sum_u64(const struct comm *comm, uint64_t *values, size_t count, struct error *error) {
+enum status comm_sum_u64(const struct comm *comm, uint64_t *values, size_t count, struct error *error)
+{
     return comm_reduce_pieces(comm, values, count, MPI_UINT64_T, MPI_SUM, COMM_PIECE, error);
 }
 
-enum status comm_or_u64(const struct comm *comm, uint64_t *values, size_t count, struct error *error) {
+enum status comm_or_u64(const struct comm *comm, uint64_t *values, size_t count, struct error *error)
+{
     return comm_reduce_pieces(comm, values, count, MPI_UINT64_T, MPI_BOR, COMM_PIECE, error);
 }
 
-enum status comm_max_f64(const struct comm *comm, double *values, size_t count, struct error *error) {
+enum status comm_max_f64(const struct comm *comm, double *values, size_t count, struct error *error)
+{
     return comm_reduce_pieces(comm, values, count, MPI_DOUBLE, MPI_MAX, COMM_PIECE, error);
 }
 
 /* Gathers `length` bytes of every rank, laid down `stride` bytes apart. */
 static enum status gather_strided(const struct comm *comm, const void *mine, size_t length, void *all,
-                                  size_t stride, struct error *error) {
+                                  size_t stride, struct error *error)
+{
     enum status status;
     MPI_Datatype bytes = MPI_DATATYPE_NULL;
     MPI_Datatype strided = MPI_DATATYPE_NULL;
@@ -171,7 +188,8 @@ done:
 }
 
 enum status comm_gather_pieces(const struct comm *comm, const void *mine, size_t bytes, void *all,
-                               size_t piece, struct error *error) {
+                               size_t piece, struct error *error)
+{
     if (bytes <= piece)
         return mpi_check(
             MPI_Allgather(mine, (int)bytes, MPI_BYTE, all, (int)bytes, MPI_BYTE, comm->handles->ranks),
@@ -184,22 +202,26 @@ enum status comm_gather_pieces(const struct comm *comm, const void *mine, size_t
 }
 
 enum status comm_gather(const struct comm *comm, const void *mine, size_t bytes, void *all,
-                        struct error *error) {
+                        struct error *error)
+{
     return comm_gather_pieces(comm, mine, bytes, all, COMM_PIECE, error);
 }
 
-enum status comm_barrier(const struct comm *comm, struct error *error) {
+enum status comm_barrier(const struct comm *comm, struct error *error)
+{
     return mpi_check(MPI_Barrier(comm->handles->ranks), "MPI_Barrier", error);
 }
 
-enum status comm_node_barrier(const struct comm *comm, struct error *error) {
+enum status comm_node_barrier(const struct comm *comm, struct error *error)
+{
     atomic_thread_fence(memory_order_seq_cst);
     enum status status = mpi_check(MPI_Barrier(comm->handles->node), "MPI_Barrier", error);
     atomic_thread_fence(memory_order_seq_cst);
     return status;
 }
 
-void comm_host_name(char name[COMM_HOST_BYTES]) {
+void comm_host_name(char name[COMM_HOST_BYTES])
+{
     if (gethostname(name, COMM_HOST_BYTES) != 0)
         name[0] = '\0';
     name[COMM_HOST_BYTES - 1] = '\0';

@@ -43,7 +43,8 @@ struct shared_file {
 };
 
 /* Makes the file on the node's first rank; returns its descriptor, or -1 with error_number set. */
-static int make_file(struct shared_file *file, enum place place, size_t bytes) {
+static int make_file(struct shared_file *file, enum place place, size_t bytes)
+{
     *file = (struct shared_file){.path = "/dev/shm/lstm_mpi-XXXXXX"};
     int descriptor =
         place == PLACE_ANONYMOUS ? memfd_create("lstm_mpi", MFD_CLOEXEC) : mkostemp(file->path, O_CLOEXEC);
@@ -66,7 +67,8 @@ static int make_file(struct shared_file *file, enum place place, size_t bytes) {
 }
 
 /* Opens it on another rank; returns its descriptor, or -1 with error_number set. */
-static int open_file(struct shared_file *file) {
+static int open_file(struct shared_file *file)
+{
     if (!file->path[0])
         return -1;
     int descriptor = open(file->path, O_RDWR | O_CLOEXEC);
@@ -85,7 +87,8 @@ static int open_file(struct shared_file *file) {
 
 /* Opens one file on all ranks of the node, or, with *descriptor -1 and *error_number set, on none. */
 static enum status share_file(const struct comm *comm, enum place place, size_t bytes, int *descriptor,
-                              int *error_number, struct error *error) {
+                              int *error_number, struct error *error)
+{
     enum status status;
     struct shared_file file;
     *descriptor = comm->node_rank == 0 ? make_file(&file, place, bytes) : -1;
@@ -106,7 +109,8 @@ done:
 }
 
 static enum status share_file_anywhere(const struct comm *comm, size_t bytes, int *descriptor,
-                                       struct error *error) {
+                                       struct error *error)
+{
     enum status status = STATUS_OK;
     int error_number = 0;
     *descriptor = -1;
@@ -119,7 +123,8 @@ static enum status share_file_anywhere(const struct comm *comm, size_t bytes, in
 
 /* Reserves the pages of this rank's part. */
 static enum status reserve_part(const struct comm *comm, int descriptor, size_t pages, size_t page_bytes,
-                                struct error *error) {
+                                struct error *error)
+{
     struct range part = partition_range(pages, (size_t)comm->node_size, (size_t)comm->node_rank);
     if (part.count == 0)
         return STATUS_OK;
@@ -136,7 +141,8 @@ static enum status reserve_part(const struct comm *comm, int descriptor, size_t 
     return error_remedy(error, "%zu bytes are needed", pages * page_bytes);
 }
 
-static enum status map_file(struct comm_shared *shared, int descriptor, struct error *error) {
+static enum status map_file(struct comm_shared *shared, int descriptor, struct error *error)
+{
     void *memory = mmap(NULL, shared->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
     if (memory == MAP_FAILED)
         return error_system(error, errno, "cannot map %zu bytes of shared memory", shared->bytes);
@@ -145,7 +151,8 @@ static enum status map_file(struct comm_shared *shared, int descriptor, struct e
 }
 
 enum status comm_shared_allocate(struct comm_shared **shared, void **memory, const struct comm *comm,
-                                 size_t bytes, struct error *error) {
+                                 size_t bytes, struct error *error)
+{
     size_t page_bytes = (size_t)sysconf(_SC_PAGESIZE);
     size_t pages = bytes / page_bytes + (bytes % page_bytes != 0 || bytes == 0);
     int descriptor = -1;
@@ -167,7 +174,8 @@ done:
     return status;
 }
 
-void comm_shared_free(struct comm_shared *shared) {
+void comm_shared_free(struct comm_shared *shared)
+{
     if (!shared)
         return;
     if (shared->memory)

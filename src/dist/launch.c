@@ -11,14 +11,16 @@
 #include <unistd.h>
 
 /* A whole number from the environment; `otherwise` where there is none. */
-static int environment_number(const char *name, int otherwise) {
+static int environment_number(const char *name, int otherwise)
+{
     const char *text = getenv(name);
     char *end;
     long number = text ? strtol(text, &end, 10) : 0;
     return text && end != text && number >= 0 && number < 1 << 24 ? (int)number : otherwise;
 }
 
-int launch_slurm_tasks(const char *tasks_per_node, int node) {
+int launch_slurm_tasks(const char *tasks_per_node, int node)
+{
     const char *rest = tasks_per_node;
     for (long nodes_before = 0; *rest;) {
         char *end;
@@ -40,7 +42,8 @@ int launch_slurm_tasks(const char *tasks_per_node, int node) {
     return 0;
 }
 
-int launch_ranks_on_host(void) {
+int launch_ranks_on_host(void)
+{
     int ranks = environment_number("OMPI_COMM_WORLD_LOCAL_SIZE", 0);
     const char *tasks_per_node = getenv("SLURM_STEP_TASKS_PER_NODE");
     if (ranks == 0 && tasks_per_node)
@@ -48,7 +51,8 @@ int launch_ranks_on_host(void) {
     return ranks > 0 ? ranks : 1;
 }
 
-int launch_cpus_of_host(void) {
+int launch_cpus_of_host(void)
+{
     /* mpirun has bound each rank to CPUs of its own: what they have together is what their parent may use. */
     bool bound = environment_number("OMPI_MCA_orte_bound_at_launch", 0) != 0;
     cpu_set_t allowed;
@@ -58,7 +62,8 @@ int launch_cpus_of_host(void) {
     return online > 0 ? (int)online : 1;
 }
 
-void launch_yield_where_crowded(void) {
+void launch_yield_where_crowded(void)
+{
     /* Where there is no memory for it, waiting is slow and nothing else is lost. */
     if (launch_ranks_on_host() > launch_cpus_of_host())
         (void)setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0);

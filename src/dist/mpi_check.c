@@ -2,7 +2,8 @@
 
 #include <mpi.h>
 
-enum status mpi_check(int code, const char *function, struct error *error) {
+enum status mpi_check(int code, const char *function, struct error *error)
+{
     if (code == MPI_SUCCESS)
         return STATUS_OK;
     char words[MPI_MAX_ERROR_STRING] = "";

@@ -7,7 +7,8 @@
 static struct error error;
 
 /* `fails` holds a bit for every failing rank; each fails in its own way. */
-static enum status fail_as_told(const struct comm *comm, unsigned fails) {
+static enum status fail_as_told(const struct comm *comm, unsigned fails)
+{
     memset(&error, 0, sizeof error);
     if (!(fails >> comm->rank & 1U))
         return STATUS_OK;
@@ -16,7 +17,8 @@ static enum status fail_as_told(const struct comm *comm, unsigned fails) {
     return error_remedy(&error, "ask rank %d", comm->rank);
 }
 
-static void check_agreement(const struct comm *comm, unsigned fails) {
+static void check_agreement(const struct comm *comm, unsigned fails)
+{
     enum status status = agree_on_status(comm, fail_as_told(comm, fails), &error);
     int lowest = 0;
     while (lowest < comm->size && !(fails >> lowest & 1U))
@@ -37,7 +39,8 @@ static void check_agreement(const struct comm *comm, unsigned fails) {
 }
 
 /* The status alone counts, whatever an older error left behind. */
-static void test_returned_status_wins(const struct comm *comm) {
+static void test_returned_status_wins(const struct comm *comm)
+{
     memset(&error, 0, sizeof error);
     error_set(&error, STATUS_FAILED, "stale");
     CHECK(agree_on_status(comm, STATUS_OK, &error) == STATUS_OK);
@@ -47,7 +50,8 @@ static void test_returned_status_wins(const struct comm *comm) {
 }
 
 /* One bit set in one rank's digest, at either end. */
-static void test_same(const struct comm *comm) {
+static void test_same(const struct comm *comm)
+{
     static const uint64_t digests[] = {0, 1, UINT64_MAX, UINT64_C(1) << 63, UINT64_C(0x0123456789abcdef)};
     for (size_t i = 0; i < sizeof digests / sizeof digests[0]; i++) {
         CHECK(agree_same(comm, digests[i], "weights", &error) == STATUS_OK);
@@ -66,13 +70,15 @@ static void test_same(const struct comm *comm) {
     }
 }
 
-static void test(const struct comm *comm) {
+static void test(const struct comm *comm)
+{
     for (unsigned fails = 0; fails < 1U << comm->size; fails++)
         check_agreement(comm, fails);
     test_returned_status_wins(comm);
     test_same(comm);
 }
 
-int main(void) {
+int main(void)
+{
     return parallel_run(test);
 }

@@ -13,7 +13,8 @@
 
 static struct error error;
 
-static void test_place(const struct comm *comm) {
+static void test_place(const struct comm *comm)
+{
     CHECK(comm->rank >= 0 && comm->rank < comm->size);
     CHECK(comm->node_rank >= 0 && comm->node_rank < comm->node_size);
     CHECK(comm->nodes >= 1 && comm->nodes <= comm->size);
@@ -27,7 +28,8 @@ static void test_place(const struct comm *comm) {
 }
 
 /* Every length around a piece, from every root. */
-static void test_broadcast(const struct comm *comm) {
+static void test_broadcast(const struct comm *comm)
+{
     enum { PIECE = 8 };
     for (int root = 0; root < comm->size; root++) {
         for (size_t bytes = 0; bytes <= 3 * PIECE + 1; bytes++) {
@@ -41,7 +43,8 @@ static void test_broadcast(const struct comm *comm) {
     CHECK(comm_broadcast(comm, NULL, 0, 0, &error) == STATUS_OK);
 }
 
-static void test_sums(const struct comm *comm) {
+static void test_sums(const struct comm *comm)
+{
     enum { PIECE = 4, LONGEST = 3 * PIECE + 1 };
     const int ranks = comm->size;
     for (size_t count = 0; count <= LONGEST; count++) {
@@ -72,7 +75,8 @@ static void test_sums(const struct comm *comm) {
 }
 
 /* Numbers whose sum depends on the order of adding, at lengths for which MPI changes its algorithm. */
-static void test_sum_is_the_same_everywhere(const struct comm *comm) {
+static void test_sum_is_the_same_everywhere(const struct comm *comm)
+{
     static const size_t counts[] = {1, 7, 1000, 30011, 300007};
     for (size_t c = 0; c < sizeof counts / sizeof counts[0]; c++) {
         float *values;
@@ -90,7 +94,8 @@ static void test_sum_is_the_same_everywhere(const struct comm *comm) {
     }
 }
 
-static void test_gather(const struct comm *comm) {
+static void test_gather(const struct comm *comm)
+{
     enum { PIECE = 4, LONGEST = 3 * PIECE + 1 };
     for (size_t bytes = 0; bytes <= LONGEST; bytes++) {
         char mine[LONGEST];
@@ -114,7 +119,8 @@ static void test_gather(const struct comm *comm) {
 }
 
 /* A collective that MPI refuses is an error in MPI's words. */
-static void test_mpi_error(const struct comm *comm) {
+static void test_mpi_error(const struct comm *comm)
+{
     char byte = 0;
     CHECK(comm_broadcast(comm, &byte, 1, comm->size, &error) == STATUS_FAILED);
     CHECK(strcmp(error.what, "MPI_Bcast failed") == 0);
@@ -122,7 +128,8 @@ static void test_mpi_error(const struct comm *comm) {
     CHECK(comm_barrier(comm, &error) == STATUS_OK);
 }
 
-static void test(const struct comm *comm) {
+static void test(const struct comm *comm)
+{
     test_place(comm);
     test_broadcast(comm);
     test_sums(comm);
@@ -131,6 +138,7 @@ static void test(const struct comm *comm) {
     test_mpi_error(comm);
 }
 
-int main(void) {
+int main(void)
+{
     return parallel_run(test);
 }

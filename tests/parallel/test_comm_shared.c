@@ -9,7 +9,8 @@
 static struct error error;
 
 /* Each rank writes its part, each reads the parts of all; then the turns are changed. */
-static void test_seen_by_all(const struct comm *comm, size_t bytes) {
+static void test_seen_by_all(const struct comm *comm, size_t bytes)
+{
     struct comm_shared *shared;
     void *memory;
     CHECK(comm_shared_allocate(&shared, &memory, comm, bytes, &error) == STATUS_OK);
@@ -36,7 +37,8 @@ static void test_seen_by_all(const struct comm *comm, size_t bytes) {
 }
 
 /* More than any machine has: an error on every rank, and all go on. */
-static void test_too_large(const struct comm *comm) {
+static void test_too_large(const struct comm *comm)
+{
     struct comm_shared *shared;
     void *memory;
     static const size_t sizes[] = {(size_t)1 << 50, SIZE_MAX / 2, SIZE_MAX};
@@ -46,7 +48,8 @@ static void test_too_large(const struct comm *comm) {
     }
 }
 
-static void test(const struct comm *comm) {
+static void test(const struct comm *comm)
+{
     test_seen_by_all(comm, 0);
     test_seen_by_all(comm, 1);
     test_seen_by_all(comm, 4096);
@@ -56,6 +59,7 @@ static void test(const struct comm *comm) {
     comm_shared_free(NULL);
 }
 
-int main(void) {
+int main(void)
+{
     return parallel_run(test);
 }

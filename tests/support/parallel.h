@@ -23,7 +23,8 @@ static int parallel_failures;
 static struct comm parallel_comm;
 
 /* Runs `test` on all ranks, and returns the exit status: 0 if every check held on this rank. */
-static inline int parallel_run(void (*test)(const struct comm *comm)) {
+static inline int parallel_run(void (*test)(const struct comm *comm))
+{
     struct error error;
     if (comm_start(&parallel_comm, &error) != STATUS_OK) {
         char line[ERROR_LINE_BYTES];

@@ -3,7 +3,7 @@
 
 enum { LOG_LINE_BYTES = 1024 };
 
-/* Takes one warning without a newline. */
+/* Takes one warning without a newline; one that is too long is cut at a character border. */
 typedef void log_sink(void *context, const char *line);
 
 /* Where warnings go from now on; NULL drops them, as it is at the start. */

@@ -13,14 +13,16 @@ static const char *const variables[] = {"OMPI_COMM_WORLD_LOCAL_SIZE", "SLURM_STE
                                         "SLURM_NODEID", "OMPI_MCA_orte_bound_at_launch",
                                         "OMPI_MCA_mpi_yield_when_idle"};
 
-static int forget_launcher(void **state) {
+static int forget_launcher(void **state)
+{
     (void)state;
     for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++)
         unsetenv(variables[i]);
     return 0;
 }
 
-static void slurm_notation(void **state) {
+static void slurm_notation(void **state)
+{
     (void)state;
     assert_int_equal(launch_slurm_tasks("4", 0), 4);
     assert_int_equal(launch_slurm_tasks("2(x3),1", 0), 2);
@@ -31,7 +33,8 @@ static void slurm_notation(void **state) {
     assert_int_equal(launch_slurm_tasks("1,128(x1000),3", 1001), 3);
 }
 
-static void slurm_notation_that_says_nothing(void **state) {
+static void slurm_notation_that_says_nothing(void **state)
+{
     (void)state;
     static const char *const texts[] = {"",       "x",  ",",   "(x2)",          "2(x0)",
                                         "2(x-1)", "-1", "2(x", "99999999999999"};
@@ -39,14 +42,16 @@ static void slurm_notation_that_says_nothing(void **state) {
         assert_int_equal(launch_slurm_tasks(texts[i], 1), 0);
 }
 
-static void no_launcher_is_one_rank(void **state) {
+static void no_launcher_is_one_rank(void **state)
+{
     (void)state;
     assert_int_equal(launch_ranks_on_host(), 1);
     setenv("OMPI_COMM_WORLD_LOCAL_SIZE", "many", 1);
     assert_int_equal(launch_ranks_on_host(), 1);
 }
 
-static void ranks_of_mpirun_and_srun(void **state) {
+static void ranks_of_mpirun_and_srun(void **state)
+{
     (void)state;
     setenv("SLURM_STEP_TASKS_PER_NODE", "2(x3),1", 1);
     assert_int_equal(launch_ranks_on_host(), 2);
@@ -56,7 +61,8 @@ static void ranks_of_mpirun_and_srun(void **state) {
     assert_int_equal(launch_ranks_on_host(), 5);
 }
 
-static void cpus_are_those_allowed(void **state) {
+static void cpus_are_those_allowed(void **state)
+{
     (void)state;
     cpu_set_t before;
     assert_int_equal(sched_getaffinity(0, sizeof before, &before), 0);
@@ -75,7 +81,8 @@ static void cpus_are_those_allowed(void **state) {
     assert_int_equal(sched_setaffinity(0, sizeof before, &before), 0);
 }
 
-static void crowded_hosts_yield(void **state) {
+static void crowded_hosts_yield(void **state)
+{
     (void)state;
     setenv("OMPI_COMM_WORLD_LOCAL_SIZE", "1", 1);
     launch_yield_where_crowded();
@@ -88,7 +95,8 @@ static void crowded_hosts_yield(void **state) {
     assert_string_equal(getenv("OMPI_MCA_mpi_yield_when_idle"), "0");
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(slurm_notation),
         cmocka_unit_test(slurm_notation_that_says_nothing),
