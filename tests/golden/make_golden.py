@@ -317,6 +317,7 @@ def write_tokens(group, tokens, kind):
     elif kind == "variable":
         group.create_dataset("token", data=tokens, dtype=h5py.string_dtype())
     else:
+        assert kind != "space-padded" or " " not in tokens
         padding = {"null-terminated": b"\0", "space-padded": b" "}[kind]
         width += kind == "null-terminated"
         string = h5py.h5t.C_S1.copy()
