@@ -66,9 +66,6 @@ class Random:
         return np.array(values).reshape(shape).astype(np.float32)
 
 
-# ---- The cases
-
-
 @dataclass
 class Case:
     name: str
@@ -245,9 +242,6 @@ CASES = [
 ]
 
 
-# ---- Corpus and vocabulary
-
-
 def make_text(case, random):
     """A second-order Markov text: what follows a pair of characters is mostly the same."""
     alphabet = case.alphabet
@@ -290,9 +284,6 @@ def file_vocabulary(case, vocabulary):
     return ["<unk>"] + characters
 
 
-# ---- init.h5
-
-
 def make_weights(case, random, vocabulary_size):
     hidden = case.hidden_size
     return {
@@ -317,6 +308,7 @@ def write_tokens(group, tokens, kind):
     elif kind == "variable":
         group.create_dataset("token", data=tokens, dtype=h5py.string_dtype())
     else:
+        assert kind != "space-padded" or " " not in tokens
         padding = {"null-terminated": b"\0", "space-padded": b" "}[kind]
         width += kind == "null-terminated"
         string = h5py.h5t.C_S1.copy()
@@ -341,9 +333,6 @@ def write_init(path, case, tokens, weights):
         write_tokens(file.create_group("vocabulary"), tokens, case.strings)
         for name, values in weights.items():
             file.create_dataset(f"model/{name}", data=values)
-
-
-# ---- The reference
 
 
 def cut_batches(case, ids):
@@ -458,9 +447,6 @@ def samples(weights, tokens, prefixes):
     return [sample for sample in made if sample["text"] is not None][:3]
 
 
-# ---- One case
-
-
 def largest_difference(values, references):
     return max(abs(v - r) / abs(r) for v, r in zip(values, references, strict=True))
 
@@ -529,7 +515,8 @@ def make_case(case):
 
 
 def write_expected(path, expected):
-    lines = [f' "{key}": {json.dumps(value, ensure_ascii=False)}' for key, value in expected.items()]
+    text = lambda value: json.dumps(value, ensure_ascii=False)
+    lines = [f" {text(key)}: {text(value)}" for key, value in expected.items()]
     path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
 
