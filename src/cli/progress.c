@@ -1,6 +1,7 @@
 #include "progress.h"
 
 #include "lstm_mpi/base/clock.h"
+#include "lstm_mpi/linalg/blis_setup.h"
 #include "terminal.h"
 
 #include <inttypes.h>
@@ -36,8 +37,10 @@ static void begin(void *context, const struct settings *settings, const struct t
     comm_host_name(host);
     fprintf(out, "lstm_mpi %s on %d rank%s, %d host%s (rank 0 on %s)\n", LSTM_MPI_VERSION, comm->size,
             plural((uint64_t)comm->size), comm->nodes, plural((uint64_t)comm->nodes), host);
-    fprintf(out, "BLIS       %s kernels (%s), %s library, %d thread%s a rank\n", view->blis->configuration,
-            view->blis->reason, view->blis->threading, view->blis->threads, plural((uint64_t)view->blis->threads));
+    const struct blis_setup *blis = blis_setup_in_use();
+    fprintf(out, "BLIS       %s kernels (%s), %s library, %d thread%s a rank\n", blis->configuration,
+            blis->reason, blis->threading, blis->threads,
+            plural((uint64_t)blis->threads));
     show_corpus(out, settings, facts);
     fprintf(out, "model      lstm, hidden size %" PRIu64 ": %" PRIu64 " parameters, %.1f MiB\n",
             settings->hidden_size, facts->learned_parameters, (double)facts->weight_bytes / (1024 * 1024));
@@ -135,14 +138,12 @@ static void epoch(void *context, const struct trainer_standing *standing)
         plain_line(view, standing, false);
 }
 
-struct trainer_observer progress_observer(struct progress_view *view, FILE *out, const struct comm *comm,
-                                          const struct blis_setup *blis, const struct settings *settings)
+struct trainer_observer progress_observer(struct progress_view *view, FILE *out, const struct comm *comm, const struct settings *settings)
 {
     struct terminal terminal = terminal_of_output();
     *view = (struct progress_view){
         .out = out,
         .comm = comm,
-        .blis = blis,
         .bar = settings->progress == SETTINGS_PROGRESS_BAR ||
                (settings->progress == SETTINGS_PROGRESS_AUTO && terminal.present),
         .columns = terminal.columns,

@@ -5,7 +5,6 @@
 
 #include "lstm_mpi/config/settings.h"
 #include "lstm_mpi/dist/comm.h"
-#include "lstm_mpi/linalg/blis_setup.h"
 #include "lstm_mpi/train/trainer.h"
 
 #include <stdio.h>
@@ -13,7 +12,6 @@
 struct progress_view {
     FILE *out;
     const struct comm *comm;
-    const struct blis_setup *blis;
     bool bar;
     size_t columns;
     bool bar_is_shown;
@@ -23,8 +21,7 @@ struct progress_view {
 };
 
 /* An observer that writes to `out`; nothing at all with --quiet. The view must outlive it. */
-struct trainer_observer progress_observer(struct progress_view *view, FILE *out, const struct comm *comm,
-                                          const struct blis_setup *blis, const struct settings *settings);
+struct trainer_observer progress_observer(struct progress_view *view, FILE *out, const struct comm *comm, const struct settings *settings);
 
 /* The last line. */
 void progress_end(struct progress_view *view, const struct trainer_result *result);

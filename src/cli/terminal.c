@@ -29,8 +29,8 @@ static bool parent_is_mpirun(void)
     bool read = fgets(name, sizeof name, file) != NULL;
     fclose(file);
     name[strcspn(name, "\n")] = '\0';
-    return read && (strcmp(name, "mpirun") == 0 || strcmp(name, "mpiexec") == 0 || strcmp(name, "orterun") == 0 ||
-                    strcmp(name, "prterun") == 0);
+    return read && (strcmp(name, "mpirun") == 0 || strcmp(name, "mpiexec") == 0 ||
+                    strcmp(name, "orterun") == 0 || strcmp(name, "prterun") == 0);
 }
 
 static struct terminal terminal_of_parent(void)

@@ -161,8 +161,16 @@ static int threads_of_blis(void)
     return (int)threads;
 }
 
-enum status blis_setup_start(struct blis_setup *setup, struct error *error)
+static struct blis_setup in_use;
+
+const struct blis_setup *blis_setup_in_use(void)
 {
+    return &in_use;
+}
+
+enum status blis_setup_start(struct error *error)
+{
+    struct blis_setup *setup = &in_use;
     *setup = (struct blis_setup){.threads = 1};
     enum status status = choose_configuration(setup, error);
     if (status != STATUS_OK)

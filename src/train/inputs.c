@@ -22,8 +22,7 @@ static enum status scan_my_blocks(struct corpus *corpus, const struct comm *comm
                                   struct token_counts *counts, struct error *error)
 {
     enum status status = STATUS_OK;
-    struct range mine =
-        partition_range(corpus_block_count(corpus), (size_t)comm->size, (size_t)comm->rank);
+    struct range mine = partition_range(corpus_block_count(corpus), (size_t)comm->size, (size_t)comm->rank);
     for (size_t block = mine.first; block < mine.first + mine.count; block++)
         TRY(corpus_scan_block(corpus, block, counts, &blocks[block], error));
 done:
@@ -104,8 +103,7 @@ enum status inputs_read(struct inputs *inputs, const struct comm *comm, const st
     TRY(scan_corpus(corpus, comm, blocks, &counts, error));
     inputs->corpus_tokens = corpus_tokens(blocks, corpus_block_count(corpus));
     inputs->corpus_digest = corpus_digest(blocks, corpus_block_count(corpus));
-    struct range rows =
-        partition_range(settings->batch_size, (size_t)comm->size, (size_t)comm->rank);
+    struct range rows = partition_range(settings->batch_size, (size_t)comm->size, (size_t)comm->rank);
     inputs->spec = settings_batches_spec(settings, trained_tokens(inputs->corpus_tokens, settings), rows);
     TRY(batches_check(&inputs->spec, error));
     if (!vocabulary) {

@@ -85,12 +85,14 @@ done:
     return status;
 }
 
-static enum status check_corpus(const struct run_state *run, const struct checkpoint *origin, struct error *error)
+static enum status check_corpus(const struct run_state *run, const struct checkpoint *origin,
+                                struct error *error)
 {
     if (origin->corpus_digest == run->inputs.corpus_digest)
         return STATUS_OK;
     error_set(error, STATUS_FAILED, "option --corpus");
-    error_why(error, "the corpus is not the one of %s: its digest is %016" PRIx64 ", the checkpoint's %016" PRIx64,
+    error_why(error,
+              "the corpus is not the one of %s: its digest is %016" PRIx64 ", the checkpoint's %016" PRIx64,
               origin->path, run->inputs.corpus_digest, origin->corpus_digest);
     return error_remedy(error, "resume with the same text, or begin a new run with --init-from");
 }
@@ -100,8 +102,8 @@ static enum status copy_history(struct run_state *run, const struct checkpoint *
     enum status status = STATUS_OK;
     const struct history *history = &origin->history;
     for (size_t i = 0; i < history->count; i++)
-        TRY(history_add(&run->history, &history->records[i], history->times + i * history->ranks, history->ranks,
-                        error));
+        TRY(history_add(&run->history, &history->records[i], history->times + i * history->ranks,
+                        history->ranks, error));
 done:
     return status;
 }

@@ -20,9 +20,10 @@ struct run_state {
     struct batches *batches;
     struct history history;
     struct progress progress;
-    struct rank_times *epoch_times;   /* [ranks]: of the epoch under way, as the last run_state_snapshot saw it */
-    struct rank_times earlier_times;  /* this rank's, of the epoch under way, in earlier starts */
-    double compute_at_epoch; /* the update's compute_seconds and wait_seconds when the epoch began */
+    struct rank_times
+        *epoch_times; /* [ranks]: of the epoch under way, as the last run_state_snapshot saw it */
+    struct rank_times earlier_times; /* this rank's, of the epoch under way, in earlier starts */
+    double compute_at_epoch;         /* the update's compute_seconds and wait_seconds when the epoch began */
     double wait_at_epoch;
     struct tensor tensors[RUN_MAX_TENSORS]; /* views of weights and state */
     size_t tensor_count;
@@ -31,8 +32,8 @@ struct run_state {
 /* A run at its beginning. `origin`, where not NULL, is what it begins from: with `resume` all of it is taken
  * over and must fit; else the weights and the vocabulary alone. Fails alike on every rank. Collective. */
 MUST_CHECK enum status run_state_create(struct run_state *run, const struct comm *comm,
-                                        struct settings *settings, const struct checkpoint *origin, bool resume,
-                                        struct error *error);
+                                        struct settings *settings, const struct checkpoint *origin,
+                                        bool resume, struct error *error);
 
 /* Collective among the ranks of a node. */
 void run_state_free(struct run_state *run);
@@ -41,6 +42,7 @@ void run_state_free(struct run_state *run);
 struct rank_times run_state_epoch_times(const struct run_state *run);
 
 /* The run as it stands, as views. Collective. */
-MUST_CHECK enum status run_state_snapshot(struct run_state *run, struct snapshot *snapshot, struct error *error);
+MUST_CHECK enum status run_state_snapshot(struct run_state *run, struct snapshot *snapshot,
+                                          struct error *error);
 
 #endif

@@ -23,7 +23,8 @@ static enum status add_prefix(struct samples *samples, const char *text, bool gi
         return status;
     bool known = all_known(prefix);
     if (!known && given)
-        log_warning("the prefix '%s' has characters that are not in the vocabulary: <unk> is used for them", text);
+        log_warning("the prefix '%s' has characters that are not in the vocabulary: <unk> is used for them",
+                    text);
     if (prefix->count > 0 && (known || given)) {
         samples->prefix_count++;
     } else {
@@ -89,8 +90,8 @@ done:
     return status;
 }
 
-enum status samples_show(struct samples *samples, const float *weights, const struct trainer_observer *observer,
-                         struct error *error)
+enum status samples_show(struct samples *samples, const float *weights,
+                         const struct trainer_observer *observer, struct error *error)
 {
     enum status status = STATUS_OK;
     if (!samples->generator || !observer->sample)

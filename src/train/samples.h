@@ -15,7 +15,7 @@ struct samples {
     struct sample_prefix {
         uint32_t *tokens;
         size_t count;
-    } *prefixes;
+    } * prefixes;
     size_t prefix_count;
     char *text;
     size_t text_capacity;

@@ -6,7 +6,8 @@
 
 static volatile sig_atomic_t asked_by;
 
-/* Latches the first request: a second one, or the SIGCONT that a batch system sends along, changes nothing. */
+/* Latches the first request: a second one, or the SIGCONT that a batch system sends along, changes nothing.
+ */
 static void remember(int signal_number)
 {
     if (!asked_by)

@@ -14,7 +14,7 @@ struct touched_rows {
     uint32_t *row_of_input; /* [inputs]: the place in `tokens` of each of this rank's inputs */
     size_t vocabulary;
     size_t inputs;
-    uint64_t *bitmap; /* [V / 64] */
+    uint64_t *bitmap;         /* [V / 64] */
     uint32_t *place_of_token; /* [V]: of the tokens of the last batch */
 };
 

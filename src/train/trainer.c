@@ -8,6 +8,7 @@
 #include "lstm_mpi/store/metrics_file.h"
 #include "lstm_mpi/store/run_directory.h"
 #include "lstm_mpi/train/stop.h"
+#include "resume.h"
 #include "run_state.h"
 #include "samples.h"
 
@@ -18,11 +19,11 @@ struct trainer {
     const struct comm *comm;
     struct settings *settings;
     const struct trainer_observer *observer; /* empty on all ranks but rank 0 */
-    struct run_directory *directory;
+    struct run_directory directory;
     struct run_state run;
     struct samples samples; /* rank 0 alone */
     double started_at;
-    double trained_at; /* clock at the first update of this start */
+    double trained_at;     /* clock at the first update of this start */
     double seconds_before; /* of training, before this start */
     uint64_t updates_before;
     double epoch_seconds_before;
@@ -55,7 +56,7 @@ static enum status write_metrics(struct trainer *trainer, struct error *error)
 {
     enum status status = STATUS_OK;
     if (trainer->comm->rank == 0)
-        status = metrics_file_write(run_directory_metrics(trainer->directory), &trainer->run.history, error);
+        status = metrics_file_write(trainer->directory.metrics, &trainer->run.history, error);
     return agree_on_status(trainer->comm, status, error);
 }
 
@@ -69,13 +70,15 @@ static enum status save(struct trainer *trainer, struct error *error)
     progress->epoch_seconds = progress->batch > 0 ? epoch_seconds(trainer) : 0;
     progress->finished = is_finished(trainer);
     TRY(run_state_snapshot(&trainer->run, &snapshot, error));
-    TRY(run_directory_save(trainer->directory, trainer->comm, &snapshot, trainer->settings->keep, error));
+    TRY(run_directory_write_checkpoint(&trainer->directory, trainer->comm, &snapshot, trainer->settings->keep,
+                                       error));
     TRY(write_metrics(trainer, error));
     trainer->checkpoint_at = clock_seconds();
     trainer->checkpoint_update = progress->update;
     trainer->checkpoint_epoch = progress->epoch;
     if (trainer->observer->checkpoint)
-        trainer->observer->checkpoint(trainer->observer->context, run_directory_checkpoint(trainer->directory),
+        trainer->observer->checkpoint(trainer->observer->context,
+                                      trainer->directory.checkpoint,
                                       trainer->checkpoint_at - start);
 done:
     return status;
@@ -90,13 +93,16 @@ static enum status find_origin(struct trainer *trainer, struct checkpoint **orig
     enum status status;
     struct settings *settings = trainer->settings;
     *resume = false;
-    TRY(run_directory_claim(&trainer->directory, trainer->comm, settings->run_dir, settings->resume,
-                            settings->overwrite, error));
+    enum run_claim claim = settings->resume      ? RUN_CLAIM_RESUME
+                           : settings->overwrite ? RUN_CLAIM_OVERWRITE
+                                                 : RUN_CLAIM_NEW;
+    TRY(run_directory_claim(&trainer->directory, trainer->comm, settings->run_dir, claim, error));
     if (settings->resume)
-        TRY(run_directory_newest(trainer->directory, trainer->comm, origin, error));
+        TRY(resume_open_newest(origin, &trainer->directory, trainer->comm, error));
     if (*origin) {
         *resume = true;
-        TRY(settings_saved_resume(settings, (*origin)->saved, (*origin)->saved_count, (*origin)->path, error));
+        TRY(settings_saved_resume(settings, (*origin)->saved, (*origin)->saved_count, (*origin)->path,
+                                  error));
     } else if (settings->init_from) {
         TRY(checkpoint_open(origin, trainer->comm, settings->init_from, CHECKPOINT_MODEL, error));
         TRY(settings_saved_shape(settings, (*origin)->saved, (*origin)->saved_count, (*origin)->path, error));
@@ -105,7 +111,8 @@ done:
     return status;
 }
 
-static struct trainer_facts facts_of(const struct trainer *trainer, const struct checkpoint *origin, bool resume)
+static struct trainer_facts facts_of(const struct trainer *trainer, const struct checkpoint *origin,
+                                     bool resume)
 {
     const struct run_state *run = &trainer->run;
     return (struct trainer_facts){
@@ -132,7 +139,8 @@ static enum status create_samples(struct trainer *trainer, struct error *error)
 
 static enum status show_samples(struct trainer *trainer, struct error *error)
 {
-    enum status status = samples_show(&trainer->samples, trainer->run.update.weights, trainer->observer, error);
+    enum status status =
+        samples_show(&trainer->samples, trainer->run.update.weights, trainer->observer, error);
     return agree_on_status(trainer->comm, status, error);
 }
 
@@ -172,7 +180,8 @@ static struct trainer_standing standing_of(const struct trainer *trainer, uint64
     const struct settings *settings = trainer->settings;
     uint64_t updates_of_epoch = batches_updates(trainer->run.batches);
     double seconds = epoch_seconds(trainer);
-    double pace = (clock_seconds() - trainer->trained_at) / (double)(progress->update - trainer->updates_before);
+    double pace =
+        (clock_seconds() - trainer->trained_at) / (double)(progress->update - trainer->updates_before);
     uint64_t left = (settings->epochs - epoch) * updates_of_epoch + updates_of_epoch - progress->batch;
     if (settings->max_updates > 0 && settings->max_updates - progress->update < left)
         left = settings->max_updates - progress->update;
@@ -210,9 +219,9 @@ static enum status not_finite(const struct trainer *trainer, const struct totals
     error_set(error, STATUS_FAILED, "training cannot go on in epoch %" PRIu64 ", update %" PRIu64,
               progress->epoch + 1, progress->update + 1);
     error_why(error, "the %s is not finite", isfinite(totals->loss) ? "norm of the gradients" : "loss");
-    return error_remedy(error, "use a smaller --lr or --clip-norm; the last checkpoint, of update %" PRIu64
-                        ", is in %s",
-                        trainer->checkpoint_update, trainer->settings->run_dir);
+    return error_remedy(
+        error, "use a smaller --lr or --clip-norm; the last checkpoint, of update %" PRIu64 ", is in %s",
+        trainer->checkpoint_update, trainer->settings->run_dir);
 }
 
 static enum status make_update(struct trainer *trainer, const struct batch *batch, struct totals *totals,
@@ -285,9 +294,9 @@ static enum status record_epoch(struct trainer *trainer, const struct trainer_st
         .grad_norm = standing->grad_norm,
     };
     TRY(comm_gather(trainer->comm, &mine, sizeof mine, run->epoch_times, error));
-    TRY(agree_on_status(trainer->comm,
-                        history_add(&run->history, &record, run->epoch_times, (size_t)trainer->comm->size, error),
-                        error));
+    TRY(agree_on_status(
+        trainer->comm,
+        history_add(&run->history, &record, run->epoch_times, (size_t)trainer->comm->size, error), error));
 done:
     return status;
 }
@@ -356,7 +365,8 @@ static enum status finish(struct trainer *trainer, struct trainer_result *result
     uint64_t targets = run->inputs.spec.batch_size * run->inputs.spec.num_steps;
     result->update = progress->update;
     result->tokens_per_second = updates > 0 ? (double)(updates * targets) / seconds : 0;
-    result->perplexity = run->history.count > 0 ? run->history.records[run->history.count - 1].perplexity : NAN;
+    result->perplexity =
+        run->history.count > 0 ? run->history.records[run->history.count - 1].perplexity : NAN;
     if (trainer->checkpoint_update != progress->update || trainer->checkpoint_epoch != progress->epoch)
         TRY(save(trainer, error));
     if (updates > 0 && (result->end == TRAINER_FINISHED || result->end == TRAINER_MAX_UPDATES))
@@ -385,6 +395,6 @@ enum status trainer_run(const struct comm *comm, struct settings *settings,
 done:
     samples_free(&trainer.samples);
     run_state_free(&trainer.run);
-    run_directory_close(trainer.directory);
+    run_directory_free(&trainer.directory);
     return status;
 }

@@ -33,9 +33,9 @@ struct update {
     struct parameters parameters;
     struct model *model;
     struct touched_rows touched;
-    float *weights;   /* [parameters.size] */
-    float *gradients; /* [dense_size + touched rows · row_size] */
-    double grad_norm; /* of the last update, before clipping */
+    float *weights;         /* [parameters.size] */
+    float *gradients;       /* [dense_size + touched rows · row_size] */
+    double grad_norm;       /* of the last update, before clipping */
     double compute_seconds; /* of this rank, in all updates so far */
     double wait_seconds;    /* spent in the exchange, waiting included */
 };

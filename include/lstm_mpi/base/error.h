@@ -3,6 +3,8 @@
 
 /* Errors are values: made where they happen, passed up untouched, printed once in main. */
 
+#include <stdbool.h>
+
 /* What a function returns, and what the process exits with. */
 enum status {
     STATUS_OK = 0,
@@ -16,6 +18,7 @@ enum { ERROR_TEXT_BYTES = 512 };
 /* Fixed-size texts: making an error cannot fail, and it travels between ranks as bytes. */
 struct error {
     enum status status;
+    bool broke_communication; /* this rank left a collective half-way: the others may wait for it */
     char what[ERROR_TEXT_BYTES];
     char why[ERROR_TEXT_BYTES];
     char remedy[ERROR_TEXT_BYTES];

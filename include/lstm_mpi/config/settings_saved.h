@@ -23,4 +23,9 @@ MUST_CHECK enum status settings_saved_resume(struct settings *settings, const st
 MUST_CHECK enum status settings_saved_shape(struct settings *settings, const struct settings_saved *saved,
                                             size_t count, const char *file, struct error *error);
 
+/* One setting alone: unless it was given, it becomes the saved one. */
+MUST_CHECK enum status settings_saved_one(struct settings *settings, const char *name,
+                                          const struct settings_saved *saved, size_t count, const char *file,
+                                          struct error *error);
+
 #endif

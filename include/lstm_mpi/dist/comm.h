@@ -37,8 +37,8 @@ _Noreturn void comm_abort(const struct comm *comm, enum status status);
 MUST_CHECK enum status comm_broadcast(const struct comm *comm, void *buffer, size_t bytes, int root,
                                       struct error *error);
 
-/* Element-wise sums, bitwise ors and maxima over all ranks, in place; the same bits on every rank. Collective; any
- * length. */
+/* Element-wise sums, bitwise ors and maxima over all ranks, in place; the same bits on every rank.
+ * Collective; any length. */
 MUST_CHECK enum status comm_sum_f32(const struct comm *comm, float *values, size_t count,
                                     struct error *error);
 MUST_CHECK enum status comm_sum_f64(const struct comm *comm, double *values, size_t count,

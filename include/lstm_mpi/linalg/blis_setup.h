@@ -18,6 +18,9 @@ struct blis_setup {
  * Call it before anything else that uses BLIS and before MPI starts, since it asks a child process what BLIS
  * would choose. Fails when BLIS_ARCH_TYPE names a configuration that this CPU cannot run or that BLIS does
  * not have, where BLIS itself would abort. */
-MUST_CHECK enum status blis_setup_start(struct blis_setup *setup, struct error *error);
+MUST_CHECK enum status blis_setup_start(struct error *error);
+
+/* What blis_setup_start chose. A view. */
+const struct blis_setup *blis_setup_in_use(void);
 
 #endif

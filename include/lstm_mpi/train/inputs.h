@@ -14,8 +14,8 @@ struct inputs {
     uint64_t corpus_digest;
     struct vocabulary *vocabulary; /* the same on every rank; owned unless it was given */
     bool owns_vocabulary;
-    struct batches_spec spec; /* of this rank's rows */
-    uint32_t *ids;            /* the tokens of batches_token_range(&spec) */
+    struct batches_spec spec;   /* of this rank's rows */
+    uint32_t *ids;              /* the tokens of batches_token_range(&spec) */
     struct comm_shared *shared; /* what `ids` lie in when the ranks of a node share one copy; else NULL */
 };
 

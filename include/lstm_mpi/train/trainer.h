@@ -17,11 +17,11 @@ struct trainer_facts {
     uint64_t trained_tokens; /* after --max-tokens */
     uint64_t vocabulary_size;
     uint64_t learned_parameters;
-    uint64_t weight_bytes;     /* weights, held by every rank */
-    uint64_t resumed_update;   /* 0: a fresh start */
+    uint64_t weight_bytes;   /* weights, held by every rank */
+    uint64_t resumed_update; /* 0: a fresh start */
     uint64_t resumed_epoch;
-    const char *resumed_from;  /* the checkpoint's path; NULL: a fresh start */
-    bool finished_before;      /* the run had done all that the settings ask for */
+    const char *resumed_from; /* the checkpoint's path; NULL: a fresh start */
+    bool finished_before;     /* the run had done all that the settings ask for */
 };
 
 /* Where training stands after an update. */
@@ -30,12 +30,12 @@ struct trainer_standing {
     uint64_t epochs;
     uint64_t update_of_epoch; /* counted from 1 */
     uint64_t updates_of_epoch;
-    uint64_t update; /* since the start of the run */
-    double perplexity; /* of the epoch so far */
+    uint64_t update;          /* since the start of the run */
+    double perplexity;        /* of the epoch so far */
     double tokens_per_second; /* of the epoch so far */
-    double grad_norm;  /* mean of the epoch so far, before clipping */
-    double elapsed_seconds; /* since the start of the run, all its starts together */
-    double left_seconds;    /* by the pace of this start */
+    double grad_norm;         /* mean of the epoch so far, before clipping */
+    double elapsed_seconds;   /* since the start of the run, all its starts together */
+    double left_seconds;      /* by the pace of this start */
 };
 
 enum trainer_end {

@@ -1,0 +1,90 @@
+#include "lstm_mpi/cli/cli.h"
+
+#include "arguments.h"
+#include "help.h"
+#include "lstm_mpi/base/log.h"
+#include "lstm_mpi/dist/agree.h"
+#include "lstm_mpi/linalg/blis_setup.h"
+
+#include <stdio.h>
+
+static void print_warning(void *unused, const char *line)
+{
+    (void)unused;
+    fflush(stdout);
+    fprintf(stderr, "lstm_mpi: warning: %s\n", line);
+}
+
+static void print_error(const struct error *error)
+{
+    char line[ERROR_LINE_BYTES];
+    error_line(line, error);
+    fflush(stdout);
+    fprintf(stderr, "lstm_mpi: error: %s\n", line);
+}
+
+static void print_request(const struct arguments *arguments)
+{
+    switch (arguments->request) {
+    case ARGUMENTS_HELP:
+        help_print(stdout, commands, help_width(stdout));
+        break;
+    case ARGUMENTS_COMMAND_HELP:
+        help_print_command(stdout, arguments->command, help_width(stdout));
+        break;
+    case ARGUMENTS_VERSION:
+        help_print_version(stdout, (const char *const[]){NULL});
+        break;
+    case ARGUMENTS_RUN:
+        break;
+    }
+}
+
+static enum status flush_output(struct error *error)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return STATUS_OK;
+    return error_set(error, STATUS_FAILED, "cannot write to standard output");
+}
+
+static enum status run(const struct comm *comm, int argc, const char **argv, struct error *error)
+{
+    enum status status;
+    struct arguments arguments = {0};
+    TRY(agree_on_status(comm, arguments_parse(&arguments, commands, argc, argv, error), error));
+    if (arguments.request == ARGUMENTS_RUN)
+        TRY(arguments.command->run(comm, &arguments.settings, error));
+    else if (comm->rank == 0)
+        print_request(&arguments);
+    TRY(agree_on_status(comm, flush_output(error), error));
+done:
+    arguments_free(&arguments);
+    return status;
+}
+
+enum status cli_main(int argc, const char **argv)
+{
+    struct error error = {0};
+    struct comm comm = {.size = 1};
+    enum status status = blis_setup_start(&error);
+    if (status != STATUS_OK) {
+        print_error(&error);
+        return status;
+    }
+    status = comm_start(&comm, &error);
+    if (status != STATUS_OK) {
+        print_error(&error);
+        comm_abort(&comm, status);
+    }
+    if (comm.rank == 0)
+        log_set_sink(print_warning, NULL);
+    status = run(&comm, argc, argv, &error);
+    if (status != STATUS_OK && error.broke_communication) {
+        print_error(&error);
+        comm_abort(&comm, status);
+    }
+    if (comm.rank == 0 && status != STATUS_OK && error.what[0])
+        print_error(&error);
+    comm_finish(&comm);
+    return status;
+}

@@ -1,0 +1,146 @@
+#include "command_generate.h"
+
+#include "lstm_mpi/base/log.h"
+#include "lstm_mpi/base/memory.h"
+#include "lstm_mpi/config/settings_specs.h"
+#include "lstm_mpi/dist/agree.h"
+#include "lstm_mpi/generate/generator.h"
+#include "lstm_mpi/model/parameters.h"
+#include "lstm_mpi/store/checkpoint.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+/* What a checkpoint gives to generate with. */
+struct trained_model {
+    struct vocabulary *vocabulary;
+    struct model_spec spec;
+    float *weights;
+};
+
+static enum status read_weights(float *weights, const struct parameters *parameters,
+                                const struct checkpoint *checkpoint, struct error *error)
+{
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < parameters->count; i++) {
+        const struct parameter *parameter = &parameters->table[i];
+        struct tensor tensor = {
+            .dims = {parameter->dims[0], parameter->dims[1]},
+            .dim_count = parameter->dim_count,
+            .split_dim = -1,
+            .data = weights + parameter->offset,
+        };
+        snprintf(tensor.path, sizeof tensor.path, "/model/%s", parameter->path);
+        TRY(checkpoint_read_tensor(checkpoint, &tensor, error));
+    }
+done:
+    return status;
+}
+
+/* The hidden size is what the file's weights say, whatever its settings. */
+static enum status read_model(struct trained_model *model, struct settings *settings,
+                              const struct checkpoint *checkpoint, struct error *error)
+{
+    enum status status;
+    struct parameters parameters;
+    const struct tensor *W_h = checkpoint_find(checkpoint, "/model/layer0/W_h");
+    if (W_h && W_h->dim_count == 2)
+        settings->hidden_size = W_h->dims[0];
+    TRY(checkpoint_read_vocabulary(&model->vocabulary, checkpoint, tokenizers[0], error));
+    model->spec = settings_model_spec(settings, vocabulary_size(model->vocabulary));
+    TRY(parameters_layout(&parameters, &model->spec, error));
+    TRY(memory_new(&model->weights, parameters.size, error));
+    TRY(read_weights(model->weights, &parameters, checkpoint, error));
+done:
+    return status;
+}
+
+/* False once nobody reads any more: then there is nothing left to do, and nothing wrong. */
+static enum status write_token(const struct vocabulary *vocabulary, uint32_t token, bool *open,
+                               struct error *error)
+{
+    size_t bytes;
+    const char *text = vocabulary_text(vocabulary, token, &bytes);
+    if (fwrite(text, 1, bytes, stdout) == bytes && fflush(stdout) == 0)
+        return STATUS_OK;
+    *open = false;
+    if (errno == EPIPE) {
+        clearerr(stdout);
+        return STATUS_OK;
+    }
+    return error_system(error, errno, "cannot write to standard output");
+}
+
+static void warn_of_unknown(const char *prefix, const uint32_t *tokens, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (tokens[i] == VOCABULARY_UNKNOWN) {
+            log_warning("the prefix '%s' has characters that are not in the vocabulary: <unk> is used for them",
+                        prefix);
+            return;
+        }
+    }
+}
+
+static enum status write_text(const struct trained_model *model, const struct settings *settings,
+                              const char *prefix, struct error *error)
+{
+    enum status status;
+    struct generator *generator = NULL;
+    uint32_t *tokens = NULL;
+    size_t count;
+    struct sampling_spec sampling = {settings->temperature, settings->top_k, settings->seed};
+    TRY(vocabulary_encode_text(model->vocabulary, &tokens, &count, prefix, strlen(prefix), error));
+    warn_of_unknown(prefix, tokens, count);
+    TRY(generator_create(&generator, &model->spec, &sampling, error));
+    generator_load(generator, model->weights);
+    generator_start(generator, tokens, count);
+    bool open = true;
+    for (size_t i = 0; i < count && open; i++)
+        TRY(write_token(model->vocabulary, tokens[i], &open, error));
+    for (uint64_t i = 0; i < settings->length && open; i++)
+        TRY(write_token(model->vocabulary, generator_next(generator), &open, error));
+    if (open && (fputc('\n', stdout) == EOF || fflush(stdout) != 0) && errno != EPIPE)
+        status = error_system(error, errno, "cannot write to standard output");
+    clearerr(stdout);
+done:
+    generator_destroy(generator);
+    memory_free(tokens);
+    return status;
+}
+
+/* The prefix that was given, else the first one of the run that made the checkpoint. */
+static enum status choose_prefix(struct settings *settings, const struct checkpoint *checkpoint,
+                                 const char **prefix, struct error *error)
+{
+    enum status status = settings_saved_one(settings, "prefix", checkpoint->saved, checkpoint->saved_count,
+                                            checkpoint->path, error);
+    *prefix = settings->prefix.items[0];
+    return status;
+}
+
+enum status command_generate(const struct comm *comm, struct settings *settings, struct error *error)
+{
+    enum status status;
+    struct checkpoint *checkpoint = NULL;
+    struct trained_model model = {0};
+    const char *prefix;
+    TRY(checkpoint_open(&checkpoint, comm, settings->checkpoint, CHECKPOINT_MODEL, error));
+    if (comm->rank == 0) {
+        signal(SIGPIPE, SIG_IGN);
+        status = choose_prefix(settings, checkpoint, &prefix, error);
+        if (status == STATUS_OK)
+            status = read_model(&model, settings, checkpoint, error);
+        if (status == STATUS_OK)
+            status = write_text(&model, settings, prefix, error);
+    }
+    TRY(agree_on_status(comm, status, error));
+done:
+    checkpoint_close(checkpoint);
+    vocabulary_destroy(model.vocabulary);
+    memory_free(model.weights);
+    return status;
+}
