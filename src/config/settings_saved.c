@@ -7,7 +7,8 @@
 
 /* A saved text that cannot be understood is no fault of the command line. */
 static enum status read_saved(struct settings *settings, const struct settings_row *row, const char *text,
-                              const char *file, struct error *error) {
+                              const char *file, struct error *error)
+{
     char origin[ERROR_TEXT_BYTES];
     snprintf(origin, sizeof origin, "%s, /config/%s", file, row->field);
     enum status status = settings_text_set(settings, row, text, origin, error);
@@ -18,12 +19,14 @@ static enum status read_saved(struct settings *settings, const struct settings_r
 }
 
 /* How a value stands in a sentence: 64, or what a list or an absent text looks like to a reader. */
-static const char *shown(const char *text) {
+static const char *shown(const char *text)
+{
     return text[0] ? text : "none";
 }
 
 static enum status contradiction(const struct settings *settings, const struct settings *saved,
-                                 const struct settings_row *row, const char *file, struct error *error) {
+                                 const struct settings_row *row, const char *file, struct error *error)
+{
     enum status status = STATUS_OK;
     char *mine = NULL;
     char *theirs = NULL;
@@ -39,7 +42,8 @@ done:
 }
 
 static enum status resume_one(struct settings *settings, const struct settings_row *row, const char *text,
-                              const char *file, struct error *error) {
+                              const char *file, struct error *error)
+{
     enum status status = STATUS_OK;
     struct settings saved = {0};
     if (!settings->given[row - settings_table])
@@ -55,7 +59,8 @@ done:
 }
 
 enum status settings_saved_resume(struct settings *settings, const struct settings_saved *saved, size_t count,
-                                  const char *file, struct error *error) {
+                                  const char *file, struct error *error)
+{
     enum status status = STATUS_OK;
     for (size_t i = 0; i < count; i++) {
         const struct settings_row *row = settings_find(saved[i].name);
@@ -67,7 +72,8 @@ done:
 }
 
 enum status settings_saved_shape(struct settings *settings, const struct settings_saved *saved, size_t count,
-                                 const char *file, struct error *error) {
+                                 const char *file, struct error *error)
+{
     enum status status = STATUS_OK;
     for (size_t i = 0; i < count; i++) {
         const struct settings_row *row = settings_find(saved[i].name);
