@@ -31,11 +31,13 @@ struct parser {
     poptContext context;
 };
 
-static bool is_option_of(const struct settings_row *row, const struct command *command) {
+static bool is_option_of(const struct settings_row *row, const struct command *command)
+{
     return (row->commands & command->settings) && !row->positional;
 }
 
-static enum status unknown_command(const struct command *table, const char *typed, struct error *error) {
+static enum status unknown_command(const struct command *table, const char *typed, struct error *error)
+{
     struct suggestion near = suggestion_begin(typed);
     for (const struct command *command = table; command->settings; command++)
         suggestion_consider(&near, settings_command_name(command->settings));
@@ -46,7 +48,8 @@ static enum status unknown_command(const struct command *table, const char *type
     return error_remedy(error, "see lstm_mpi --help");
 }
 
-static enum status unknown_option(const struct command *command, const char *typed, struct error *error) {
+static enum status unknown_option(const struct command *command, const char *typed, struct error *error)
+{
     const char *name = typed + strspn(typed, "-");
     const char *command_name = settings_command_name(command->settings);
     struct suggestion near = suggestion_begin(name);
@@ -68,7 +71,8 @@ static enum status unknown_option(const struct command *command, const char *typ
     return error_remedy(error, "see lstm_mpi %s --help", command_name);
 }
 
-static enum status build_options(struct parser *parser, struct error *error) {
+static enum status build_options(struct parser *parser, struct error *error)
+{
     enum status status = STATUS_OK;
     static const size_t help_version_end = 3;
     TRY(memory_new(&parser->options, 2 * settings_count + help_version_end, error));
@@ -93,7 +97,8 @@ done:
     return status;
 }
 
-static enum status popt_failed(const struct parser *parser, int code, struct error *error) {
+static enum status popt_failed(const struct parser *parser, int code, struct error *error)
+{
     char typed[ERROR_TEXT_BYTES];
     snprintf(typed, sizeof typed, "%s", poptBadOption(parser->context, POPT_BADOPTION_NOALIAS));
     char *equals = strchr(typed, '=');
@@ -115,7 +120,8 @@ static enum status popt_failed(const struct parser *parser, int code, struct err
 }
 
 static enum status keep_occurrence(struct parser *parser, const struct settings_row *row, const char *text,
-                                   struct error *error) {
+                                   struct error *error)
+{
     enum status status = STATUS_OK;
     TRY(memory_grow(&parser->occurrences, &parser->capacity, parser->count + 1, error));
     struct occurrence *occurrence = &parser->occurrences[parser->count];
@@ -126,7 +132,8 @@ done:
     return status;
 }
 
-static enum status keep_option(struct parser *parser, int value, struct error *error) {
+static enum status keep_option(struct parser *parser, int value, struct error *error)
+{
     bool negated = value > NEGATED;
     const struct settings_row *row = &settings_table[value - (negated ? NEGATED : 0) - 1];
     if (row->kind == SETTINGS_FLAG)
@@ -137,7 +144,8 @@ static enum status keep_option(struct parser *parser, int value, struct error *e
     return status;
 }
 
-static enum status keep_positional(struct parser *parser, const char *text, struct error *error) {
+static enum status keep_positional(struct parser *parser, const char *text, struct error *error)
+{
     for (size_t i = 0; i < settings_count; i++)
         if (settings_table[i].positional && (settings_table[i].commands & parser->command->settings))
             return keep_occurrence(parser, &settings_table[i], text, error);
@@ -149,7 +157,8 @@ static enum status keep_positional(struct parser *parser, const char *text, stru
     return error_remedy(error, "a command stands in front of all options");
 }
 
-static enum status run_popt(struct parser *parser, struct arguments *arguments, struct error *error) {
+static enum status run_popt(struct parser *parser, struct arguments *arguments, struct error *error)
+{
     enum status status = STATUS_OK;
     int value;
     while ((value = poptGetNextOpt(parser->context)) > 0) {
@@ -169,7 +178,8 @@ done:
     return status;
 }
 
-static enum status read_config(const struct parser *parser, struct settings *settings, struct error *error) {
+static enum status read_config(const struct parser *parser, struct settings *settings, struct error *error)
+{
     const char *path = NULL;
     for (size_t i = 0; i < parser->count; i++)
         if (strcmp(parser->occurrences[i].row->name, "config") == 0)
@@ -179,7 +189,8 @@ static enum status read_config(const struct parser *parser, struct settings *set
     return settings_file_read(settings, path, parser->command->settings, error);
 }
 
-static enum status give_all(const struct parser *parser, struct settings *settings, struct error *error) {
+static enum status give_all(const struct parser *parser, struct settings *settings, struct error *error)
+{
     enum status status = STATUS_OK;
     /* A list from the command line replaces that of the file, as if the file had not given it. */
     for (size_t i = 0; i < parser->count; i++)
@@ -197,7 +208,8 @@ done:
     return status;
 }
 
-static void free_parser(struct parser *parser) {
+static void free_parser(struct parser *parser)
+{
     for (size_t i = 0; i < parser->count; i++)
         memory_free(parser->occurrences[i].text);
     memory_free(parser->occurrences);
@@ -206,7 +218,8 @@ static void free_parser(struct parser *parser) {
     memory_free(parser->options);
 }
 
-static const struct command *find_command(const struct command *table, const char *name) {
+static const struct command *find_command(const struct command *table, const char *name)
+{
     for (; table->settings; table++)
         if (strcmp(settings_command_name(table->settings), name) == 0)
             return table;
@@ -214,7 +227,8 @@ static const struct command *find_command(const struct command *table, const cha
 }
 
 enum status arguments_parse(struct arguments *arguments, const struct command *table, int argc,
-                            const char **argv, struct error *error) {
+                            const char **argv, struct error *error)
+{
     enum status status = STATUS_OK;
     *arguments = (struct arguments){.request = ARGUMENTS_RUN, .command = table};
     struct parser parser = {.named = argc > 1 && argv[1][0] != '-'};
@@ -244,6 +258,7 @@ done:
     return status;
 }
 
-void arguments_free(struct arguments *arguments) {
+void arguments_free(struct arguments *arguments)
+{
     settings_free(&arguments->settings);
 }

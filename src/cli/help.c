@@ -12,7 +12,8 @@ static const char flag_note[] = "A flag is switched off with --no- in front of i
 static const char other_options_help[] = "show this help";
 static const char other_options_version[] = "show the version of the program and of its libraries";
 
-int help_width(FILE *stream) {
+int help_width(FILE *stream)
+{
     struct winsize size;
     int descriptor = fileno(stream);
     if (descriptor < 0 || !isatty(descriptor) || ioctl(descriptor, TIOCGWINSZ, &size) != 0 ||
@@ -22,7 +23,8 @@ int help_width(FILE *stream) {
 }
 
 /* The columns that UTF-8 text takes: two for a character of three or four bytes, which here are Chinese. */
-static int columns_of(const char *text, size_t bytes) {
+static int columns_of(const char *text, size_t bytes)
+{
     int columns = 0;
     for (size_t i = 0; i < bytes; i++) {
         unsigned char byte = (unsigned char)text[i];
@@ -35,13 +37,15 @@ static int columns_of(const char *text, size_t bytes) {
 /* A space where no line may break, in texts made here. */
 enum { FIXED_SPACE = '\x1f' };
 
-static void print_word(FILE *stream, const char *word, size_t bytes) {
+static void print_word(FILE *stream, const char *word, size_t bytes)
+{
     for (size_t i = 0; i < bytes; i++)
         fputc(word[i] == FIXED_SPACE ? ' ' : word[i], stream);
 }
 
 /* Prints words from column `column` on, breaking lines before `width`; later lines begin at `indent`. */
-static void print_wrapped(FILE *stream, const char *text, int column, int indent, int width) {
+static void print_wrapped(FILE *stream, const char *text, int column, int indent, int width)
+{
     bool first = true;
     while (*text) {
         size_t bytes = strcspn(text, " ");
@@ -62,7 +66,8 @@ static void print_wrapped(FILE *stream, const char *text, int column, int indent
     fputc('\n', stream);
 }
 
-static void print_entry(FILE *stream, const char *usage, const char *help, int width) {
+static void print_entry(FILE *stream, const char *usage, const char *help, int width)
+{
     int used = fprintf(stream, "  %s", usage);
     if (used + 2 > HELP_COLUMN) {
         fputc('\n', stream);
@@ -72,7 +77,8 @@ static void print_entry(FILE *stream, const char *usage, const char *help, int w
     print_wrapped(stream, help, HELP_COLUMN, HELP_COLUMN, width);
 }
 
-void help_option_usage(char text[HELP_TEXT_BYTES], const struct settings_row *row) {
+void help_option_usage(char text[HELP_TEXT_BYTES], const struct settings_row *row)
+{
     if (row->positional) {
         snprintf(text, HELP_TEXT_BYTES, "%s", row->argument);
         return;
@@ -84,7 +90,8 @@ void help_option_usage(char text[HELP_TEXT_BYTES], const struct settings_row *ro
                                  row->choices[i]);
 }
 
-void help_option_default(char text[HELP_TEXT_BYTES], const struct settings_row *row) {
+void help_option_default(char text[HELP_TEXT_BYTES], const struct settings_row *row)
+{
     const char *shown = row->default_shown  ? row->default_shown
                         : row->default_text ? row->default_text
                         : row->choices      ? row->choices[0]
@@ -93,7 +100,8 @@ void help_option_default(char text[HELP_TEXT_BYTES], const struct settings_row *
 }
 
 /* The line of help, with what the row knows besides: "… (repeatable; default: X)". */
-static void describe_option(char *text, size_t bytes, const struct settings_row *row) {
+static void describe_option(char *text, size_t bytes, const struct settings_row *row)
+{
     char shown[HELP_TEXT_BYTES];
     help_option_default(shown, row);
     bool repeatable = row->kind == SETTINGS_TEXTS && !row->positional;
@@ -106,21 +114,24 @@ static void describe_option(char *text, size_t bytes, const struct settings_row 
 /* An option is the command's own when no other command takes it. A short list shows those first. */
 enum part { OWN_OPTIONS, SHARED_OPTIONS, ALL_OPTIONS };
 
-static bool belongs(const struct settings_row *row, const struct command *command, enum part part) {
+static bool belongs(const struct settings_row *row, const struct command *command, enum part part)
+{
     if (!(row->commands & command->settings))
         return false;
     bool own = row->commands == (unsigned)command->settings;
     return part == ALL_OPTIONS || own == (part == OWN_OPTIONS);
 }
 
-static size_t count_options(const struct command *command) {
+static size_t count_options(const struct command *command)
+{
     size_t count = 0;
     for (size_t i = 0; i < settings_count; i++)
         count += belongs(&settings_table[i], command, ALL_OPTIONS);
     return count;
 }
 
-static const char *first_flag(const struct command *command) {
+static const char *first_flag(const struct command *command)
+{
     for (size_t i = 0; i < settings_count; i++)
         if (belongs(&settings_table[i], command, ALL_OPTIONS) && settings_table[i].kind == SETTINGS_FLAG)
             return settings_table[i].name;
@@ -134,7 +145,8 @@ struct list_style {
 };
 
 static void print_part(FILE *stream, const struct command *command, enum part part, bool grouped,
-                       const struct list_style *style, int width) {
+                       const struct list_style *style, int width)
+{
     char usage[HELP_TEXT_BYTES];
     char help[2 * HELP_TEXT_BYTES];
     const char *group = NULL;
@@ -153,7 +165,8 @@ static void print_part(FILE *stream, const struct command *command, enum part pa
 }
 
 static void print_options(FILE *stream, const struct command *command, const struct list_style *style,
-                          int width) {
+                          int width)
+{
     if (count_options(command) > MANY_OPTIONS) {
         print_part(stream, command, ALL_OPTIONS, true, style, width);
     } else {
@@ -164,14 +177,16 @@ static void print_options(FILE *stream, const struct command *command, const str
     style->entry(stream, "-h, --help", other_options_help, width);
 }
 
-static void print_heading(FILE *stream, const char *text, int width) {
+static void print_heading(FILE *stream, const char *text, int width)
+{
     (void)width;
     fprintf(stream, "\n%s:\n", text);
 }
 
 static const struct list_style help_style = {.heading = print_heading, .entry = print_entry};
 
-void help_print(FILE *stream, const struct command *table, int width) {
+void help_print(FILE *stream, const struct command *table, int width)
+{
     fputs("Usage: lstm_mpi [COMMAND] [OPTIONS]\n"
           "       mpirun -np RANKS lstm_mpi [COMMAND] [OPTIONS]\n\n",
           stream);
@@ -190,7 +205,8 @@ void help_print(FILE *stream, const struct command *table, int width) {
         fprintf(stream, "  %s\n", command->example);
 }
 
-void help_print_command(FILE *stream, const struct command *command, int width) {
+void help_print_command(FILE *stream, const struct command *command, int width)
+{
     fprintf(stream, "Usage: lstm_mpi %s %s\n\n", settings_command_name(command->settings), command->synopsis);
     print_wrapped(stream, command->description, 0, 0, width);
     print_options(stream, command, &help_style, width);
@@ -200,14 +216,16 @@ void help_print_command(FILE *stream, const struct command *command, int width) 
     fprintf(stream, "\nExample:\n  %s\n", command->example);
 }
 
-void help_print_version(FILE *stream, const char *const *libraries) {
+void help_print_version(FILE *stream, const char *const *libraries)
+{
     fprintf(stream, "lstm_mpi %s\n", LSTM_MPI_VERSION);
     for (; *libraries; libraries++)
         fprintf(stream, "%s\n", *libraries);
 }
 
 /* Text for troff: no hyphens where minus signs are meant, no line that looks like a request. */
-static void print_troff(FILE *stream, const char *text) {
+static void print_troff(FILE *stream, const char *text)
+{
     if (*text == '.' || *text == '\'')
         fputs("\\&", stream);
     for (; *text; text++) {
@@ -222,18 +240,21 @@ static void print_troff(FILE *stream, const char *text) {
     }
 }
 
-static void print_troff_lines(FILE *stream, const char *before, const char *text, const char *after) {
+static void print_troff_lines(FILE *stream, const char *before, const char *text, const char *after)
+{
     fputs(before, stream);
     print_troff(stream, text);
     fputs(after, stream);
 }
 
-static void print_manual_heading(FILE *stream, const char *text, int width) {
+static void print_manual_heading(FILE *stream, const char *text, int width)
+{
     (void)width;
     print_troff_lines(stream, ".PP\n", text, ":\n");
 }
 
-static void print_manual_entry(FILE *stream, const char *usage, const char *help, int width) {
+static void print_manual_entry(FILE *stream, const char *usage, const char *help, int width)
+{
     (void)width;
     print_troff_lines(stream, ".TP\n\\fB", usage, "\\fR\n");
     print_troff_lines(stream, "", help, "\n");
@@ -274,7 +295,8 @@ static const char manual_tail[] =
     ".TP\n75\nStopped by a signal or by the clock; the checkpoint is written, and \\-\\-resume goes on from "
     "it.\n";
 
-void help_print_manual(FILE *stream, const struct command *table) {
+void help_print_manual(FILE *stream, const struct command *table)
+{
     fputs(manual_head, stream);
     for (const struct command *command = table; command->settings; command++) {
         print_troff_lines(stream, ".SH COMMAND ", settings_command_name(command->settings), "\n");

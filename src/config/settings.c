@@ -473,7 +473,8 @@ const size_t settings_count = sizeof settings_table / sizeof *settings_table;
 _Static_assert(sizeof settings_table / sizeof *settings_table <= SETTINGS_CAPACITY,
                "struct settings has too few places in `given`");
 
-const char *settings_command_name(enum settings_command command) {
+const char *settings_command_name(enum settings_command command)
+{
     switch (command) {
     case SETTINGS_TRAIN:
         return "train";
@@ -487,7 +488,8 @@ const char *settings_command_name(enum settings_command command) {
     return NULL;
 }
 
-enum status settings_defaults(struct settings *settings, struct error *error) {
+enum status settings_defaults(struct settings *settings, struct error *error)
+{
     enum status status = STATUS_OK;
     *settings = (struct settings){0};
     for (size_t i = 0; i < settings_count; i++) {
@@ -499,13 +501,15 @@ done:
     return status;
 }
 
-static void free_texts(struct text_list *list) {
+static void free_texts(struct text_list *list)
+{
     for (size_t i = 0; i < list->count; i++)
         memory_free(list->items[i]);
     memory_free(list->items);
 }
 
-void settings_free(struct settings *settings) {
+void settings_free(struct settings *settings)
+{
     for (size_t i = 0; i < settings_count; i++) {
         const struct settings_row *row = &settings_table[i];
         void *value = (char *)settings + row->offset;
@@ -517,23 +521,27 @@ void settings_free(struct settings *settings) {
     *settings = (struct settings){0};
 }
 
-const struct settings_row *settings_find(const char *name) {
+const struct settings_row *settings_find(const char *name)
+{
     for (size_t i = 0; i < settings_count; i++)
         if (strcmp(settings_table[i].name, name) == 0 || strcmp(settings_table[i].field, name) == 0)
             return &settings_table[i];
     return NULL;
 }
 
-const void *settings_value(const struct settings *settings, const struct settings_row *row) {
+const void *settings_value(const struct settings *settings, const struct settings_row *row)
+{
     return (const char *)settings + row->offset;
 }
 
-bool settings_given(const struct settings *settings, const char *name) {
+bool settings_given(const struct settings *settings, const char *name)
+{
     const struct settings_row *row = settings_find(name);
     return row && settings->given[row - settings_table];
 }
 
-static bool equal_texts(const struct text_list *a, const struct text_list *b) {
+static bool equal_texts(const struct text_list *a, const struct text_list *b)
+{
     if (a->count != b->count)
         return false;
     for (size_t i = 0; i < a->count; i++)
@@ -542,7 +550,8 @@ static bool equal_texts(const struct text_list *a, const struct text_list *b) {
     return true;
 }
 
-bool settings_equal(const struct settings *a, const struct settings *b, const struct settings_row *row) {
+bool settings_equal(const struct settings *a, const struct settings *b, const struct settings_row *row)
+{
     const void *left = settings_value(a, row);
     const void *right = settings_value(b, row);
     switch (row->kind) {
@@ -566,7 +575,8 @@ bool settings_equal(const struct settings *a, const struct settings *b, const st
     return left_text && right_text ? strcmp(left_text, right_text) == 0 : left_text == right_text;
 }
 
-static enum status check_train(const struct settings *settings, struct error *error) {
+static enum status check_train(const struct settings *settings, struct error *error)
+{
     if (!settings->resume || !settings->overwrite)
         return STATUS_OK;
     error_set(error, STATUS_USAGE, "options --resume and --overwrite");
@@ -574,7 +584,8 @@ static enum status check_train(const struct settings *settings, struct error *er
     return error_remedy(error, "give one of them");
 }
 
-static enum status check_generate(const struct settings *settings, struct error *error) {
+static enum status check_generate(const struct settings *settings, struct error *error)
+{
     if (!settings->checkpoint) {
         error_set(error, STATUS_USAGE, "option --checkpoint");
         error_why(error, "generate needs a model");
@@ -586,7 +597,8 @@ static enum status check_generate(const struct settings *settings, struct error 
     return STATUS_OK;
 }
 
-static enum status check_inspect(const struct settings *settings, struct error *error) {
+static enum status check_inspect(const struct settings *settings, struct error *error)
+{
     if (settings->files.count == 1)
         return STATUS_OK;
     if (settings->files.count == 0) {
@@ -600,7 +612,8 @@ static enum status check_inspect(const struct settings *settings, struct error *
 }
 
 enum status settings_check(const struct settings *settings, enum settings_command command,
-                           struct error *error) {
+                           struct error *error)
+{
     switch (command) {
     case SETTINGS_TRAIN:
         return check_train(settings, error);

@@ -21,14 +21,16 @@ struct reader {
     struct error *error;
 };
 
-static void fail_at_line(struct reader *reader, const char *why, const char *remedy) {
+static void fail_at_line(struct reader *reader, const char *why, const char *remedy)
+{
     reader->status = error_set(reader->error, STATUS_USAGE, "%s, line %zu", reader->path, reader->line);
     error_why(reader->error, "%s", why);
     error_remedy(reader->error, "%s", remedy);
 }
 
 /* Reads one line into `line` and moves it to the left border. After an error the text seems to end. */
-static char *next_line(char *line, int size, void *context) {
+static char *next_line(char *line, int size, void *context)
+{
     static const char byte_order_mark[] = "\xEF\xBB\xBF";
     struct reader *reader = context;
     if (reader->status != STATUS_OK)
@@ -62,7 +64,8 @@ static char *next_line(char *line, int size, void *context) {
 }
 
 /* The command of a heading; every command above the first one; 0: no such command. */
-static unsigned commands_of(const char *section) {
+static unsigned commands_of(const char *section)
+{
     if (section[0] == '\0')
         return SETTINGS_EVERY_COMMAND;
     for (unsigned bit = 1; bit < SETTINGS_EVERY_COMMAND; bit <<= 1)
@@ -71,7 +74,8 @@ static unsigned commands_of(const char *section) {
     return 0;
 }
 
-static void refuse_name(struct reader *reader, unsigned commands, const char *section, const char *name) {
+static void refuse_name(struct reader *reader, unsigned commands, const char *section, const char *name)
+{
     char why[ERROR_TEXT_BYTES];
     char remedy[ERROR_TEXT_BYTES] = "see lstm_mpi COMMAND --help for the options";
     struct suggestion near = suggestion_begin(name);
@@ -84,7 +88,8 @@ static void refuse_name(struct reader *reader, unsigned commands, const char *se
     fail_at_line(reader, why, remedy);
 }
 
-static int take_setting(void *context, const char *section, const char *name, const char *value) {
+static int take_setting(void *context, const char *section, const char *name, const char *value)
+{
     struct reader *reader = context;
     char why[ERROR_TEXT_BYTES];
     unsigned commands = commands_of(section);
@@ -111,20 +116,23 @@ static int take_setting(void *context, const char *section, const char *name, co
     return reader->status == STATUS_OK;
 }
 
-static enum status cannot_read(const char *path, int error_number, struct error *error) {
+static enum status cannot_read(const char *path, int error_number, struct error *error)
+{
     error_system(error, error_number, "configuration file %s", path);
     error->status = STATUS_USAGE;
     return STATUS_USAGE;
 }
 
 /* inih says no more of a line that it cannot understand than its number. */
-static void refuse_line(struct reader *reader, size_t line) {
+static void refuse_line(struct reader *reader, size_t line)
+{
     reader->line = line;
     fail_at_line(reader, "it is neither a comment, a [heading] nor a setting", "write long-option = value");
 }
 
 enum status settings_file_read(struct settings *settings, const char *path, enum settings_command command,
-                               struct error *error) {
+                               struct error *error)
+{
     struct settings others = {0};
     FILE *stream = fopen(path, "r");
     if (!stream)

@@ -12,7 +12,8 @@
 
 enum { NUMBER_BYTES = 32 };
 
-static void write_choices(char *out, size_t bytes, const struct settings_row *row) {
+static void write_choices(char *out, size_t bytes, const struct settings_row *row)
+{
     size_t used = 0;
     out[0] = '\0';
     for (const char *const *choice = row->choices; *choice && used < bytes; choice++) {
@@ -22,7 +23,8 @@ static void write_choices(char *out, size_t bytes, const struct settings_row *ro
     }
 }
 
-static enum status ask_for_whole(const struct settings_row *row, struct error *error) {
+static enum status ask_for_whole(const struct settings_row *row, struct error *error)
+{
     const char *or_random = row->kind == SETTINGS_WHOLE_OR_RANDOM ? ", or random" : "";
     if (row->most != INT64_MAX)
         return error_remedy(error, "give a whole number from %" PRIu64 " to %" PRIu64 "%s", row->least,
@@ -30,7 +32,8 @@ static enum status ask_for_whole(const struct settings_row *row, struct error *e
     return error_remedy(error, "give a whole number of at least %" PRIu64 "%s", row->least, or_random);
 }
 
-static enum status ask_for_value(const struct settings_row *row, struct error *error) {
+static enum status ask_for_value(const struct settings_row *row, struct error *error)
+{
     char choices[ERROR_TEXT_BYTES / 2];
     switch (row->kind) {
     case SETTINGS_WHOLE:
@@ -53,7 +56,8 @@ static enum status ask_for_value(const struct settings_row *row, struct error *e
 }
 
 static enum status refuse(const struct settings_row *row, const char *text, const char *is,
-                          const char *origin, struct error *error) {
+                          const char *origin, struct error *error)
+{
     error_set(error, STATUS_USAGE, "%s", origin);
     if (text[0] == '\0')
         error_why(error, "its value is empty");
@@ -63,7 +67,8 @@ static enum status refuse(const struct settings_row *row, const char *text, cons
 }
 
 static enum status read_whole(uint64_t *out, const struct settings_row *row, const char *text,
-                              const char *origin, struct error *error) {
+                              const char *origin, struct error *error)
+{
     const char *digits = text[0] == '-' ? text + 1 : text;
     if (digits[0] == '\0' || digits[strspn(digits, "0123456789")] != '\0')
         return refuse(row, text, "not a whole number", origin, error);
@@ -77,7 +82,8 @@ static enum status read_whole(uint64_t *out, const struct settings_row *row, con
 }
 
 static enum status read_whole_or_random(int64_t *out, const struct settings_row *row, const char *text,
-                                        const char *origin, struct error *error) {
+                                        const char *origin, struct error *error)
+{
     if (strcmp(text, "random") == 0) {
         *out = START_OFFSET_RANDOM;
         return STATUS_OK;
@@ -91,7 +97,8 @@ static enum status read_whole_or_random(int64_t *out, const struct settings_row 
 
 /* Decimal notation only: strtod alone would take "0x1p3", "nan" and " 1" too. */
 static enum status read_real(double *out, const struct settings_row *row, const char *text,
-                             const char *origin, struct error *error) {
+                             const char *origin, struct error *error)
+{
     char *end;
     double value = strtod(text, &end);
     if (text[0] == '\0' || *end != '\0' || text[strspn(text, "0123456789+-.eE")] != '\0')
@@ -103,7 +110,8 @@ static enum status read_real(double *out, const struct settings_row *row, const 
 }
 
 static enum status read_flag(bool *out, const struct settings_row *row, const char *text, const char *origin,
-                             struct error *error) {
+                             struct error *error)
+{
     static const char *const words[] = {"false", "true", "no", "yes", "off", "on", "0", "1"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         if (strcasecmp(text, words[i]) == 0) {
@@ -115,7 +123,8 @@ static enum status read_flag(bool *out, const struct settings_row *row, const ch
 }
 
 static enum status read_choice(int *out, const struct settings_row *row, const char *text, const char *origin,
-                               struct error *error) {
+                               struct error *error)
+{
     for (int i = 0; row->choices[i]; i++) {
         if (strcmp(row->choices[i], text) == 0) {
             *out = i;
@@ -125,7 +134,8 @@ static enum status read_choice(int *out, const struct settings_row *row, const c
     return refuse(row, text, "not one of the choices", origin, error);
 }
 
-static enum status replace_text(char **value, const char *text, struct error *error) {
+static enum status replace_text(char **value, const char *text, struct error *error)
+{
     char *copy = NULL;
     if (text[0] != '\0') {
         enum status status = memory_copy_text(&copy, text, error);
@@ -137,12 +147,14 @@ static enum status replace_text(char **value, const char *text, struct error *er
     return STATUS_OK;
 }
 
-static void clear_texts(struct text_list *list) {
+static void clear_texts(struct text_list *list)
+{
     while (list->count > 0)
         memory_free(list->items[--list->count]);
 }
 
-static enum status append_text(struct text_list *list, const char *text, struct error *error) {
+static enum status append_text(struct text_list *list, const char *text, struct error *error)
+{
     enum status status = STATUS_OK;
     TRY(memory_grow(&list->items, &list->capacity, list->count + 1, error));
     TRY(memory_copy_text(&list->items[list->count], text, error));
@@ -153,7 +165,8 @@ done:
 
 /* Takes the first item off `*text`, which is then at the next one, or NULL; its escapes are undone in place.
  */
-static char *next_item(char **text) {
+static char *next_item(char **text)
+{
     char *item = *text;
     char *to = item;
     char *from = item;
@@ -168,7 +181,8 @@ static char *next_item(char **text) {
     return item;
 }
 
-static enum status replace_texts(struct text_list *list, const char *text, struct error *error) {
+static enum status replace_texts(struct text_list *list, const char *text, struct error *error)
+{
     enum status status = STATUS_OK;
     struct text_list fresh = {0};
     char *copy = NULL;
@@ -186,7 +200,8 @@ done:
 }
 
 enum status settings_text_set(struct settings *settings, const struct settings_row *row, const char *text,
-                              const char *origin, struct error *error) {
+                              const char *origin, struct error *error)
+{
     void *value = (char *)settings + row->offset;
     switch (row->kind) {
     case SETTINGS_WHOLE:
@@ -208,7 +223,8 @@ enum status settings_text_set(struct settings *settings, const struct settings_r
 }
 
 enum status settings_text_give(struct settings *settings, const struct settings_row *row, const char *text,
-                               const char *origin, struct error *error) {
+                               const char *origin, struct error *error)
+{
     enum status status = STATUS_OK;
     bool *given = &settings->given[row - settings_table];
     if (text[0] == '\0')
@@ -226,7 +242,8 @@ done:
     return status;
 }
 
-static void write_real(char text[NUMBER_BYTES], double value) {
+static void write_real(char text[NUMBER_BYTES], double value)
+{
     for (int digits = 1; digits <= 17; digits++) {
         snprintf(text, NUMBER_BYTES, "%.*g", digits, value);
         if (strtod(text, NULL) == value)
@@ -234,7 +251,8 @@ static void write_real(char text[NUMBER_BYTES], double value) {
     }
 }
 
-static enum status join_texts(char **out, const struct text_list *list, struct error *error) {
+static enum status join_texts(char **out, const struct text_list *list, struct error *error)
+{
     size_t bytes = 1;
     for (size_t i = 0; i < list->count; i++)
         bytes += 2 * strlen(list->items[i]) + 1;
@@ -256,7 +274,8 @@ static enum status join_texts(char **out, const struct text_list *list, struct e
 }
 
 enum status settings_text_get(char **out, const struct settings *settings, const struct settings_row *row,
-                              struct error *error) {
+                              struct error *error)
+{
     const void *value = settings_value(settings, row);
     char number[NUMBER_BYTES];
     const char *text = number;

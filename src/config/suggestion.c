@@ -6,7 +6,8 @@ enum { LONGEST_WORD = 64 };
 
 /* Insertions, deletions and replacements of bytes that make b of a (Levenshtein); many for very long words.
  */
-static size_t distance(const char *a, const char *b) {
+static size_t distance(const char *a, const char *b)
+{
     size_t row[LONGEST_WORD + 1];
     size_t length = strlen(b);
     if (strlen(a) > LONGEST_WORD || length > LONGEST_WORD)
@@ -29,11 +30,13 @@ static size_t distance(const char *a, const char *b) {
     return row[length];
 }
 
-struct suggestion suggestion_begin(const char *typed) {
+struct suggestion suggestion_begin(const char *typed)
+{
     return (struct suggestion){.typed = typed, .distance = strlen(typed) < 4 ? 2 : 3};
 }
 
-void suggestion_consider(struct suggestion *suggestion, const char *word) {
+void suggestion_consider(struct suggestion *suggestion, const char *word)
+{
     size_t far = distance(suggestion->typed, word);
     if (far < suggestion->distance) {
         suggestion->word = word;

@@ -10,7 +10,8 @@
 
 #include <cmocka.h>
 
-static size_t size_of_kind(enum settings_kind kind) {
+static size_t size_of_kind(enum settings_kind kind)
+{
     switch (kind) {
     case SETTINGS_WHOLE:
     case SETTINGS_WHOLE_OR_RANDOM:
@@ -30,7 +31,8 @@ static size_t size_of_kind(enum settings_kind kind) {
     return 0;
 }
 
-static const struct settings_row *row_after(size_t offset) {
+static const struct settings_row *row_after(size_t offset)
+{
     const struct settings_row *next = NULL;
     for (size_t i = 0; i < settings_count; i++)
         if (settings_table[i].offset >= offset && (!next || settings_table[i].offset < next->offset))
@@ -40,7 +42,8 @@ static const struct settings_row *row_after(size_t offset) {
 
 /* Between the fields of two rows there is room for padding only, so no field lacks a row. (One that hides in
  * padding is found by tests/structure/check_options.py.) */
-static void every_field_has_one_row(void **state) {
+static void every_field_has_one_row(void **state)
+{
     (void)state;
     size_t end = 0;
     for (size_t i = 0; i < settings_count; i++) {
@@ -55,7 +58,8 @@ static void every_field_has_one_row(void **state) {
     assert_true(offsetof(struct settings, given) - end <= sizeof(uint64_t) - 1);
 }
 
-static void every_row_is_complete(void **state) {
+static void every_row_is_complete(void **state)
+{
     (void)state;
     for (size_t i = 0; i < settings_count; i++) {
         const struct settings_row *row = &settings_table[i];
@@ -84,7 +88,8 @@ static void every_row_is_complete(void **state) {
     assert_null(settings_find(""));
 }
 
-static void groups_are_not_torn_apart(void **state) {
+static void groups_are_not_torn_apart(void **state)
+{
     (void)state;
     for (size_t i = 1; i < settings_count; i++)
         for (size_t j = 0; j + 1 < i; j++)
@@ -93,7 +98,8 @@ static void groups_are_not_torn_apart(void **state) {
 }
 
 /* As the manual promises them. */
-static void defaults(void **state) {
+static void defaults(void **state)
+{
     (void)state;
     struct error error;
     struct settings settings;
@@ -134,12 +140,14 @@ static void defaults(void **state) {
     settings_free(&settings);
 }
 
-static void give(struct settings *settings, const char *name, const char *text) {
+static void give(struct settings *settings, const char *name, const char *text)
+{
     struct error error;
     assert_int_equal(settings_text_give(settings, settings_find(name), text, name, &error), STATUS_OK);
 }
 
-static void equality_sees_every_kind(void **state) {
+static void equality_sees_every_kind(void **state)
+{
     (void)state;
     static const char *const values[][2] = {
         {"batch-size", "7"}, {"start-offset", "7"}, {"lr", "0.5"},          {"resume", "true"},
@@ -163,13 +171,15 @@ static void equality_sees_every_kind(void **state) {
     }
 }
 
-static void count_warning(void *context, const char *line) {
+static void count_warning(void *context, const char *line)
+{
     ++*(int *)context;
     assert_non_null(strstr(line, "--top-k"));
     assert_non_null(strstr(line, "--temperature"));
 }
 
-static void settings_that_do_not_go_together(void **state) {
+static void settings_that_do_not_go_together(void **state)
+{
     (void)state;
     struct error error;
     struct settings settings;
@@ -208,7 +218,8 @@ static void settings_that_do_not_go_together(void **state) {
     settings_free(&settings);
 }
 
-static void commands_have_names(void **state) {
+static void commands_have_names(void **state)
+{
     (void)state;
     for (unsigned bit = 1; bit < SETTINGS_EVERY_COMMAND; bit <<= 1)
         assert_non_null(settings_command_name((enum settings_command)bit));
@@ -216,7 +227,8 @@ static void commands_have_names(void **state) {
     assert_string_equal(settings_command_name(SETTINGS_TRAIN), "train");
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_field_has_one_row),   cmocka_unit_test(every_row_is_complete),
         cmocka_unit_test(groups_are_not_torn_apart), cmocka_unit_test(defaults),

@@ -15,7 +15,8 @@ struct fixture {
     char path[64];
 };
 
-static int set_up(void **state) {
+static int set_up(void **state)
+{
     static struct fixture fixture;
     *state = &fixture;
     strcpy(fixture.path, "/tmp/test_settings_file.XXXXXX");
@@ -26,13 +27,15 @@ static int set_up(void **state) {
     return settings_defaults(&fixture.settings, &fixture.error) == STATUS_OK ? 0 : -1;
 }
 
-static int tear_down(void **state) {
+static int tear_down(void **state)
+{
     struct fixture *fixture = *state;
     settings_free(&fixture->settings);
     return unlink(fixture->path);
 }
 
-static enum status read_bytes(struct fixture *fixture, const char *text, size_t bytes) {
+static enum status read_bytes(struct fixture *fixture, const char *text, size_t bytes)
+{
     FILE *stream = fopen(fixture->path, "w");
     assert_non_null(stream);
     assert_int_equal(fwrite(text, 1, bytes, stream), bytes);
@@ -40,11 +43,13 @@ static enum status read_bytes(struct fixture *fixture, const char *text, size_t 
     return settings_file_read(&fixture->settings, fixture->path, SETTINGS_TRAIN, &fixture->error);
 }
 
-static enum status read_text(struct fixture *fixture, const char *text) {
+static enum status read_text(struct fixture *fixture, const char *text)
+{
     return read_bytes(fixture, text, strlen(text));
 }
 
-static void assert_fails_at(struct fixture *fixture, const char *text, const char *where, const char *why) {
+static void assert_fails_at(struct fixture *fixture, const char *text, const char *where, const char *why)
+{
     assert_int_equal(read_text(fixture, text), STATUS_USAGE);
     assert_int_equal(fixture->error.status, STATUS_USAGE);
     assert_non_null(strstr(fixture->error.what, fixture->path));
@@ -53,7 +58,8 @@ static void assert_fails_at(struct fixture *fixture, const char *text, const cha
     assert_true(fixture->error.remedy[0] != '\0');
 }
 
-static void a_plain_file(void **state) {
+static void a_plain_file(void **state)
+{
     struct fixture *fixture = *state;
     assert_int_equal(read_text(fixture, "# a comment\n"
                                         "; another\n"
@@ -79,7 +85,8 @@ static void a_plain_file(void **state) {
     assert_false(settings_given(settings, "num-steps"));
 }
 
-static void files_from_other_systems(void **state) {
+static void files_from_other_systems(void **state)
+{
     struct fixture *fixture = *state;
     assert_int_equal(read_text(fixture, "\xEF\xBB\xBF"
                                         "batch-size = 8\r\n[train]\r\nrun-dir = here\r\n"),
@@ -92,7 +99,8 @@ static void files_from_other_systems(void **state) {
     assert_int_equal(read_text(fixture, "\n\n  \n"), STATUS_OK);
 }
 
-static void headings(void **state) {
+static void headings(void **state)
+{
     struct fixture *fixture = *state;
     assert_int_equal(read_text(fixture, "seed = 3\n"
                                         "length = 7\n"
@@ -113,14 +121,16 @@ static void headings(void **state) {
                     "line 2", "not a command");
 }
 
-static void an_indented_line_is_a_line_of_its_own(void **state) {
+static void an_indented_line_is_a_line_of_its_own(void **state)
+{
     struct fixture *fixture = *state;
     assert_int_equal(read_text(fixture, "prefix = a\n  batch-size = 8\n\t# b\n"), STATUS_OK);
     assert_int_equal(fixture->settings.prefix.count, 1);
     assert_int_equal(fixture->settings.batch_size, 8);
 }
 
-static void unknown_keys(void **state) {
+static void unknown_keys(void **state)
+{
     struct fixture *fixture = *state;
     assert_fails_at(fixture, "seed = 1\nbatchsize = 8\n", "line 2", "'batchsize'");
     assert_non_null(strstr(fixture->error.remedy, "batch-size"));
@@ -132,7 +142,8 @@ static void unknown_keys(void **state) {
     assert_fails_at(fixture, "config = other.ini\n", "line 1", "another");
 }
 
-static void bad_lines(void **state) {
+static void bad_lines(void **state)
+{
     struct fixture *fixture = *state;
     assert_fails_at(fixture, "seed = 1\n\nbatch-size 8\n", "line 3", "neither");
     assert_fails_at(fixture, "quiet\n", "line 1", "neither");
@@ -146,7 +157,8 @@ static void bad_lines(void **state) {
 }
 
 /* The reader has lines of a fixed length: whatever is longer is refused, and never cut. */
-static void long_lines(void **state) {
+static void long_lines(void **state)
+{
     struct fixture *fixture = *state;
     char text[4096];
     size_t longest = 0;
@@ -170,7 +182,8 @@ static void long_lines(void **state) {
     assert_int_equal(read_text(fixture, text), STATUS_USAGE);
 }
 
-static void files_that_cannot_be_read(void **state) {
+static void files_that_cannot_be_read(void **state)
+{
     struct fixture *fixture = *state;
     assert_int_equal(settings_file_read(&fixture->settings, "/no/such/file", SETTINGS_TRAIN, &fixture->error),
                      STATUS_USAGE);
@@ -180,7 +193,8 @@ static void files_that_cannot_be_read(void **state) {
     assert_non_null(strstr(fixture->error.why, "directory"));
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_plain_file, set_up, tear_down),
         cmocka_unit_test_setup_teardown(files_from_other_systems, set_up, tear_down),

@@ -14,29 +14,34 @@ struct fixture {
     struct error error;
 };
 
-static int set_up(void **state) {
+static int set_up(void **state)
+{
     static struct fixture fixture;
     *state = &fixture;
     return settings_defaults(&fixture.settings, &fixture.error) == STATUS_OK ? 0 : -1;
 }
 
-static int tear_down(void **state) {
+static int tear_down(void **state)
+{
     struct fixture *fixture = *state;
     settings_free(&fixture->settings);
     return 0;
 }
 
-static void give(struct fixture *fixture, const char *name, const char *text) {
+static void give(struct fixture *fixture, const char *name, const char *text)
+{
     assert_int_equal(settings_text_give(&fixture->settings, settings_find(name), text, name, &fixture->error),
                      STATUS_OK);
 }
 
-static enum status resume(struct fixture *fixture, const char *name, const char *text) {
+static enum status resume(struct fixture *fixture, const char *name, const char *text)
+{
     struct settings_saved saved = {name, text};
     return settings_saved_resume(&fixture->settings, &saved, 1, "old.h5", &fixture->error);
 }
 
-static void what_is_not_given_comes_from_the_file(void **state) {
+static void what_is_not_given_comes_from_the_file(void **state)
+{
     struct fixture *fixture = *state;
     static const struct settings_saved saved[] = {
         {"batch_size", "8"}, {"lr", "0.25"},         {"prefix", "春\n秋"},      {"start_offset", "3"},
@@ -58,7 +63,8 @@ static void what_is_not_given_comes_from_the_file(void **state) {
     assert_false(settings_given(settings, "lr"));
 }
 
-static void what_may_differ_wins(void **state) {
+static void what_may_differ_wins(void **state)
+{
     struct fixture *fixture = *state;
     static const char *const names[] = {"epochs",
                                         "max-updates",
@@ -90,7 +96,8 @@ static void what_may_differ_wins(void **state) {
     assert_int_equal(fixture->settings.progress, SETTINGS_PROGRESS_PLAIN);
 }
 
-static void what_is_fixed_contradicts(void **state) {
+static void what_is_fixed_contradicts(void **state)
+{
     struct fixture *fixture = *state;
     static const char *const values[][3] = {
         {"batch-size", "64", "32"},
@@ -122,7 +129,8 @@ static void what_is_fixed_contradicts(void **state) {
     }
 }
 
-static void what_belongs_to_a_start_is_left_alone(void **state) {
+static void what_belongs_to_a_start_is_left_alone(void **state)
+{
     struct fixture *fixture = *state;
     give(fixture, "resume", "true");
     give(fixture, "run-dir", "moved/here");
@@ -138,7 +146,8 @@ static void what_belongs_to_a_start_is_left_alone(void **state) {
     assert_null(fixture->settings.config);
 }
 
-static void a_saved_text_that_is_no_value(void **state) {
+static void a_saved_text_that_is_no_value(void **state)
+{
     struct fixture *fixture = *state;
     assert_int_equal(resume(fixture, "optimizer", "adam"), STATUS_FAILED);
     assert_non_null(strstr(fixture->error.what, "old.h5"));
@@ -149,7 +158,8 @@ static void a_saved_text_that_is_no_value(void **state) {
     assert_int_equal(resume(fixture, "batch_size", "eight"), STATUS_FAILED);
 }
 
-static void the_shape_of_a_model(void **state) {
+static void the_shape_of_a_model(void **state)
+{
     struct fixture *fixture = *state;
     static const struct settings_saved saved[] = {
         {"hidden_size", "48"}, {"batch_size", "8"}, {"bias", "single"}, {"seed", "9"}, {"gates", "many"}};
@@ -165,7 +175,8 @@ static void the_shape_of_a_model(void **state) {
     assert_int_equal(fixture->settings.hidden_size, 64);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_is_not_given_comes_from_the_file, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_may_differ_wins, set_up, tear_down),

@@ -17,23 +17,27 @@ struct fixture {
     struct error error;
 };
 
-static int set_up(void **state) {
+static int set_up(void **state)
+{
     static struct fixture fixture;
     *state = &fixture;
     return settings_defaults(&fixture.settings, &fixture.error) == STATUS_OK ? 0 : -1;
 }
 
-static int tear_down(void **state) {
+static int tear_down(void **state)
+{
     struct fixture *fixture = *state;
     settings_free(&fixture->settings);
     return 0;
 }
 
-static enum status give(struct fixture *fixture, const char *name, const char *text) {
+static enum status give(struct fixture *fixture, const char *name, const char *text)
+{
     return settings_text_give(&fixture->settings, settings_find(name), text, "option --x", &fixture->error);
 }
 
-static void assert_reads_as(struct fixture *fixture, const char *name, const char *expected) {
+static void assert_reads_as(struct fixture *fixture, const char *name, const char *expected)
+{
     char *text;
     assert_int_equal(settings_text_get(&text, &fixture->settings, settings_find(name), &fixture->error),
                      STATUS_OK);
@@ -41,7 +45,8 @@ static void assert_reads_as(struct fixture *fixture, const char *name, const cha
     memory_free(text);
 }
 
-static void assert_round_trip(struct fixture *fixture, const struct settings_row *row) {
+static void assert_round_trip(struct fixture *fixture, const struct settings_row *row)
+{
     char *text;
     struct settings copy = {0};
     assert_int_equal(settings_text_get(&text, &fixture->settings, row, &fixture->error), STATUS_OK);
@@ -52,12 +57,14 @@ static void assert_round_trip(struct fixture *fixture, const struct settings_row
     settings_free(&copy);
 }
 
-static void every_default_makes_the_round_trip(void **state) {
+static void every_default_makes_the_round_trip(void **state)
+{
     for (size_t i = 0; i < settings_count; i++)
         assert_round_trip(*state, &settings_table[i]);
 }
 
-static void numbers_make_the_round_trip(void **state) {
+static void numbers_make_the_round_trip(void **state)
+{
     struct fixture *fixture = *state;
     static const double numbers[] = {0.1,     1.0 / 3,       1e-30,  DBL_MIN, DBL_TRUE_MIN,
                                      DBL_MAX, 0x1.fffffep-1, 1234.5, 1e22,    5e-324};
@@ -76,7 +83,8 @@ static void numbers_make_the_round_trip(void **state) {
     assert_round_trip(fixture, settings_find("start-offset"));
 }
 
-static void lists_make_the_round_trip(void **state) {
+static void lists_make_the_round_trip(void **state)
+{
     struct fixture *fixture = *state;
     static const char *const items[] = {"a, b", "line\nbreak", "back\\slash", "\\n", "\n", "\\", "你", "%s"};
     for (size_t i = 0; i < sizeof items / sizeof *items; i++) {
@@ -93,7 +101,8 @@ static void lists_make_the_round_trip(void **state) {
 }
 
 /* Each numeric row takes its bounds, and not what lies just beyond. */
-static void ranges_of_whole_numbers(void **state) {
+static void ranges_of_whole_numbers(void **state)
+{
     struct fixture *fixture = *state;
     char text[32];
     for (size_t i = 0; i < settings_count; i++) {
@@ -121,7 +130,8 @@ static void ranges_of_whole_numbers(void **state) {
     }
 }
 
-static void ranges_of_real_numbers(void **state) {
+static void ranges_of_real_numbers(void **state)
+{
     struct fixture *fixture = *state;
     char text[32];
     for (size_t i = 0; i < settings_count; i++) {
@@ -140,7 +150,8 @@ static void ranges_of_real_numbers(void **state) {
     }
 }
 
-static void the_ranges_that_are_promised(void **state) {
+static void the_ranges_that_are_promised(void **state)
+{
     struct fixture *fixture = *state;
     static const char *const refused[][2] = {
         {"batch-size", "0"}, {"num-steps", "0"}, {"hidden-size", "0"},    {"epochs", "0"},
@@ -160,7 +171,8 @@ static void the_ranges_that_are_promised(void **state) {
         assert_int_equal(give(fixture, taken[i][0], taken[i][1]), STATUS_OK);
 }
 
-static void words_that_are_no_values(void **state) {
+static void words_that_are_no_values(void **state)
+{
     struct fixture *fixture = *state;
     static const char *const whole[] = {"abc", "", " 1", "1 ", "+1", "1.0", "1e3", "0x10", "-", "--1", "１"};
     static const char *const real[] = {"abc", "",   " 1", "1 ", "nan",   "inf",      "-inf", "0x1p3",
@@ -186,7 +198,8 @@ static void words_that_are_no_values(void **state) {
     assert_int_equal(fixture->settings.prefix.count, 2);
 }
 
-static void errors_say_what_to_do(void **state) {
+static void errors_say_what_to_do(void **state)
+{
     struct fixture *fixture = *state;
     char line[ERROR_LINE_BYTES];
     assert_int_equal(give(fixture, "keep", "ab%sc"), STATUS_USAGE);
@@ -201,7 +214,8 @@ static void errors_say_what_to_do(void **state) {
     assert_string_equal(line, "option --x: '-1' is out of range (give a number above 0)");
 }
 
-static void flags_take_the_usual_words(void **state) {
+static void flags_take_the_usual_words(void **state)
+{
     struct fixture *fixture = *state;
     static const char *const on[] = {"true", "yes", "on", "1", "True", "YES"};
     static const char *const off[] = {"false", "no", "off", "0", "False", "OFF"};
@@ -213,7 +227,8 @@ static void flags_take_the_usual_words(void **state) {
     }
 }
 
-static void what_is_given_is_remembered(void **state) {
+static void what_is_given_is_remembered(void **state)
+{
     struct fixture *fixture = *state;
     assert_false(settings_given(&fixture->settings, "lr"));
     assert_int_equal(give(fixture, "lr", "1"), STATUS_OK);
@@ -226,7 +241,8 @@ static void what_is_given_is_remembered(void **state) {
     assert_int_equal(fixture->settings.prefix.count, 2);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(every_default_makes_the_round_trip, set_up, tear_down),
         cmocka_unit_test_setup_teardown(numbers_make_the_round_trip, set_up, tear_down),

@@ -7,7 +7,8 @@
 
 #include <cmocka.h>
 
-static const char *nearest(const char *typed) {
+static const char *nearest(const char *typed)
+{
     static const char *const words[] = {"lr", "seed", "keep", "batch-size", "num-steps", "checkpoint"};
     struct suggestion suggestion = suggestion_begin(typed);
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
@@ -15,7 +16,8 @@ static const char *nearest(const char *typed) {
     return suggestion.word;
 }
 
-static void near_words(void **state) {
+static void near_words(void **state)
+{
     (void)state;
     assert_string_equal(nearest("batchsize"), "batch-size");
     assert_string_equal(nearest("batch-sise"), "batch-size");
@@ -26,7 +28,8 @@ static void near_words(void **state) {
     assert_string_equal(nearest("keep"), "keep");
 }
 
-static void words_that_are_far(void **state) {
+static void words_that_are_far(void **state)
+{
     (void)state;
     char word[1000];
     memset(word, 'x', sizeof word);
@@ -38,7 +41,8 @@ static void words_that_are_far(void **state) {
     assert_null(nearest(""));
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {cmocka_unit_test(near_words), cmocka_unit_test(words_that_are_far)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
