@@ -36,36 +36,43 @@ struct batches {
     size_t next_update;
 };
 
-static size_t plus(size_t a, size_t b) {
+static size_t plus(size_t a, size_t b)
+{
     size_t sum;
     return __builtin_add_overflow(a, b, &sum) ? SIZE_MAX : sum;
 }
 
-static size_t times(size_t a, size_t b) {
+static size_t times(size_t a, size_t b)
+{
     size_t product;
     return __builtin_mul_overflow(a, b, &product) ? SIZE_MAX : product;
 }
 
-static size_t smaller(size_t a, size_t b) {
+static size_t smaller(size_t a, size_t b)
+{
     return a < b ? a : b;
 }
 
-static size_t least_offset(const struct batches_spec *spec) {
+static size_t least_offset(const struct batches_spec *spec)
+{
     return spec->offset_is_random ? 0 : spec->start_offset;
 }
 
-size_t batches_largest_offset(const struct batches_spec *spec) {
+size_t batches_largest_offset(const struct batches_spec *spec)
+{
     if (!spec->offset_is_random)
         return spec->start_offset;
     return spec->sampling == SAMPLING_SEQUENTIAL ? spec->num_steps : spec->num_steps - 1;
 }
 
-size_t batches_needed_tokens(const struct batches_spec *spec) {
+size_t batches_needed_tokens(const struct batches_spec *spec)
+{
     size_t targets = times(spec->batch_size, spec->num_steps);
     return plus(plus(targets, 1), batches_largest_offset(spec));
 }
 
-enum status batches_check(const struct batches_spec *spec, struct error *error) {
+enum status batches_check(const struct batches_spec *spec, struct error *error)
+{
     size_t needed = batches_needed_tokens(spec);
     if (spec->tokens >= needed && needed < SIZE_MAX)
         return STATUS_OK;
@@ -77,7 +84,8 @@ enum status batches_check(const struct batches_spec *spec, struct error *error) 
                         "use a longer text, a larger max-tokens, or a smaller batch-size or num-steps");
 }
 
-size_t batches_offset(const struct batches_spec *spec, uint64_t epoch) {
+size_t batches_offset(const struct batches_spec *spec, uint64_t epoch)
+{
     if (!spec->offset_is_random)
         return spec->start_offset;
     uint64_t offsets = (uint64_t)batches_largest_offset(spec) + 1;
@@ -85,25 +93,30 @@ size_t batches_offset(const struct batches_spec *spec, uint64_t epoch) {
 }
 
 /* Inputs that have a target, from an offset on. */
-static size_t pairs_at(const struct batches_spec *spec, size_t offset) {
+static size_t pairs_at(const struct batches_spec *spec, size_t offset)
+{
     return spec->tokens > offset ? spec->tokens - offset - 1 : 0;
 }
 
-static size_t row_length_at(const struct batches_spec *spec, size_t offset) {
+static size_t row_length_at(const struct batches_spec *spec, size_t offset)
+{
     return pairs_at(spec, offset) / spec->batch_size;
 }
 
-static size_t subsequences_at(const struct batches_spec *spec, size_t offset) {
+static size_t subsequences_at(const struct batches_spec *spec, size_t offset)
+{
     return pairs_at(spec, offset) / spec->num_steps;
 }
 
-size_t batches_updates_at(const struct batches_spec *spec, size_t offset) {
+size_t batches_updates_at(const struct batches_spec *spec, size_t offset)
+{
     if (spec->sampling == SAMPLING_SEQUENTIAL)
         return row_length_at(spec, offset) / spec->num_steps;
     return subsequences_at(spec, offset) / spec->batch_size;
 }
 
-struct range batches_token_range(const struct batches_spec *spec) {
+struct range batches_token_range(const struct batches_spec *spec)
+{
     if (spec->row_count == 0)
         return (struct range){0};
     size_t least = least_offset(spec);
@@ -117,7 +130,8 @@ struct range batches_token_range(const struct batches_spec *spec) {
 }
 
 enum status batches_create(struct batches **out, const struct batches_spec *spec, const uint32_t *ids,
-                           struct error *error) {
+                           struct error *error)
+{
     *out = NULL;
     struct batches *batches = NULL;
     enum status status;
@@ -140,7 +154,8 @@ done:
     return status;
 }
 
-void batches_destroy(struct batches *batches) {
+void batches_destroy(struct batches *batches)
+{
     if (!batches)
         return;
     memory_free(batches->inputs);
@@ -150,7 +165,8 @@ void batches_destroy(struct batches *batches) {
 }
 
 /* Fisher and Yates, from the identity: the order of an epoch depends on no other epoch. */
-static void shuffle(size_t *order, size_t count, uint64_t seed, uint64_t epoch) {
+static void shuffle(size_t *order, size_t count, uint64_t seed, uint64_t epoch)
+{
     for (size_t i = 0; i < count; i++)
         order[i] = i;
     for (size_t i = count; i-- > 1;) {
@@ -161,7 +177,8 @@ static void shuffle(size_t *order, size_t count, uint64_t seed, uint64_t epoch) 
     }
 }
 
-void batches_start_epoch(struct batches *batches, uint64_t epoch, size_t first_update) {
+void batches_start_epoch(struct batches *batches, uint64_t epoch, size_t first_update)
+{
     const struct batches_spec *spec = &batches->spec;
     batches->offset = batches_offset(spec, epoch);
     batches->updates = batches_updates_at(spec, batches->offset);
@@ -170,23 +187,27 @@ void batches_start_epoch(struct batches *batches, uint64_t epoch, size_t first_u
         shuffle(batches->order, subsequences_at(spec, batches->offset), spec->seed, epoch);
 }
 
-size_t batches_start_offset(const struct batches *batches) {
+size_t batches_start_offset(const struct batches *batches)
+{
     return batches->offset;
 }
 
-size_t batches_updates(const struct batches *batches) {
+size_t batches_updates(const struct batches *batches)
+{
     return batches->updates;
 }
 
 /* Where the inputs of a row of an update begin in the text. */
-static size_t first_input(const struct batches *batches, size_t update, size_t row) {
+static size_t first_input(const struct batches *batches, size_t update, size_t row)
+{
     const struct batches_spec *spec = &batches->spec;
     if (batches->order)
         return batches->offset + batches->order[update * spec->batch_size + row] * spec->num_steps;
     return batches->offset + row * row_length_at(spec, batches->offset) + update * spec->num_steps;
 }
 
-bool batches_next(struct batches *batches, struct batch *batch) {
+bool batches_next(struct batches *batches, struct batch *batch)
+{
     const struct batches_spec *spec = &batches->spec;
     if (batches->next_update >= batches->updates)
         return false;

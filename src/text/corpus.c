@@ -55,28 +55,33 @@ struct piece {
 
 typedef void token_sink(void *context, const struct token *tokens, size_t count);
 
-static size_t smaller(size_t a, size_t b) {
+static size_t smaller(size_t a, size_t b)
+{
     return a < b ? a : b;
 }
 
-static enum status cannot_read(const struct text_file *file, int error_number, struct error *error) {
+static enum status cannot_read(const struct text_file *file, int error_number, struct error *error)
+{
     return error_system(error, error_number, "cannot read the corpus %s", file->path);
 }
 
-static enum status has_changed(const struct text_file *file, struct error *error) {
+static enum status has_changed(const struct text_file *file, struct error *error)
+{
     error_set(error, STATUS_FAILED, "the corpus %s has changed", file->path);
     error_why(error, "its bytes are not those of the start of this run");
     return error_remedy(error, "start again when nothing writes to it");
 }
 
-static enum status not_utf8(const struct piece *piece, size_t position, struct error *error) {
+static enum status not_utf8(const struct piece *piece, size_t position, struct error *error)
+{
     error_set(error, STATUS_FAILED, "the corpus %s is no UTF-8", piece->file->path);
     error_why(error, "at byte offset %zu, counted from 0, stands 0x%02X", piece->offset + position,
               piece->text[position]);
     return error_remedy(error, "convert it, for example with iconv -t UTF-8");
 }
 
-static void close_file(struct corpus *corpus) {
+static void close_file(struct corpus *corpus)
+{
     if (corpus->opened)
         close(corpus->descriptor);
     corpus->opened = NULL;
@@ -84,7 +89,8 @@ static void close_file(struct corpus *corpus) {
 
 /* Makes `file` the opened one and tells what it is. However many files, one is open at a time. */
 static enum status open_file(struct corpus *corpus, const struct text_file *file, struct stat *facts,
-                             struct error *error) {
+                             struct error *error)
+{
     if (corpus->opened != file) {
         close_file(corpus);
         /* A named pipe must not keep us waiting for someone to write. */
@@ -96,12 +102,13 @@ static enum status open_file(struct corpus *corpus, const struct text_file *file
     return fstat(corpus->descriptor, facts) == 0 ? STATUS_OK : cannot_read(file, errno, error);
 }
 
-static enum status add_file(struct corpus *corpus, const char *path, struct error *error) {
+static enum status add_file(struct corpus *corpus, const char *path, struct error *error)
+{
     struct text_file *file = &corpus->files[corpus->file_count];
     enum status status;
     TRY(memory_copy_text(&file->path, path, error));
     corpus->file_count++;
-    struct stat facts;
+    struct stat facts = {0};
     TRY(open_file(corpus, file, &facts, error));
     if (S_ISDIR(facts.st_mode))
         TRY(cannot_read(file, EISDIR, error));
@@ -115,14 +122,16 @@ done:
     return status;
 }
 
-static enum status add_builtin(struct corpus *corpus, struct error *error) {
+static enum status add_builtin(struct corpus *corpus, struct error *error)
+{
     struct text_file *file = &corpus->files[corpus->file_count++];
     file->memory = corpus_builtin_text;
     file->bytes = corpus_builtin_bytes;
     return memory_copy_text(&file->path, "built into the program", error);
 }
 
-static void number_blocks(struct corpus *corpus) {
+static void number_blocks(struct corpus *corpus)
+{
     for (size_t i = 0; i < corpus->file_count; i++) {
         struct text_file *file = &corpus->files[i];
         file->first_block = corpus->block_count;
@@ -133,7 +142,8 @@ static void number_blocks(struct corpus *corpus) {
 }
 
 enum status corpus_open_blocks(struct corpus **out, const char *const *paths, size_t count,
-                               size_t block_bytes, struct error *error) {
+                               size_t block_bytes, struct error *error)
+{
     *out = NULL;
     struct corpus *corpus = NULL;
     enum status status;
@@ -158,11 +168,13 @@ done:
     return status;
 }
 
-enum status corpus_open(struct corpus **out, const char *const *paths, size_t count, struct error *error) {
+enum status corpus_open(struct corpus **out, const char *const *paths, size_t count, struct error *error)
+{
     return corpus_open_blocks(out, paths, count, DIGEST_BLOCK_BYTES, error);
 }
 
-void corpus_close(struct corpus *corpus) {
+void corpus_close(struct corpus *corpus)
+{
     if (!corpus)
         return;
     close_file(corpus);
@@ -173,15 +185,18 @@ void corpus_close(struct corpus *corpus) {
     memory_free(corpus);
 }
 
-size_t corpus_block_count(const struct corpus *corpus) {
+size_t corpus_block_count(const struct corpus *corpus)
+{
     return corpus->block_count;
 }
 
-uint64_t corpus_bytes(const struct corpus *corpus) {
+uint64_t corpus_bytes(const struct corpus *corpus)
+{
     return corpus->bytes;
 }
 
-static const struct text_file *file_of_block(const struct corpus *corpus, size_t block) {
+static const struct text_file *file_of_block(const struct corpus *corpus, size_t block)
+{
     const struct text_file *file = corpus->files;
     while (block - file->first_block >= file->blocks)
         file++;
@@ -189,9 +204,10 @@ static const struct text_file *file_of_block(const struct corpus *corpus, size_t
 }
 
 /* Fills the buffer from the file, which must still be as long as it was. */
-static enum status read_piece(struct corpus *corpus, const struct piece *piece, struct error *error) {
+static enum status read_piece(struct corpus *corpus, const struct piece *piece, struct error *error)
+{
     enum status status;
-    struct stat facts;
+    struct stat facts = {0};
     TRY(memory_grow(&corpus->buffer, &corpus->buffer_bytes, piece->bytes, error));
     TRY(open_file(corpus, piece->file, &facts, error));
     if ((size_t)facts.st_size != piece->file->bytes)
@@ -211,7 +227,8 @@ done:
 
 /* Puts a block and `context` bytes on either side, as far as its file has them, in reach. */
 static enum status load_block(struct corpus *corpus, size_t block, size_t context, struct piece *piece,
-                              struct error *error) {
+                              struct error *error)
+{
     const struct text_file *file = file_of_block(corpus, block);
     size_t first = (block - file->first_block) * corpus->block_bytes;
     size_t bytes = smaller(corpus->block_bytes, file->bytes - first);
@@ -233,13 +250,15 @@ static enum status load_block(struct corpus *corpus, size_t block, size_t contex
     return status;
 }
 
-static uint64_t piece_digest(const struct piece *piece) {
+static uint64_t piece_digest(const struct piece *piece)
+{
     return digest_of(piece->text + piece->begin, piece->end - piece->begin);
 }
 
 /* The place at or behind `position` of the next CR that LF follows; the end of the text where there is none.
  */
-static size_t next_line_end(const struct piece *piece, size_t position) {
+static size_t next_line_end(const struct piece *piece, size_t position)
+{
     while (position < piece->bytes) {
         const unsigned char *found = memchr(piece->text + position, '\r', piece->bytes - position);
         if (!found)
@@ -252,7 +271,8 @@ static size_t next_line_end(const struct piece *piece, size_t position) {
     return piece->bytes;
 }
 
-static size_t first_token(const struct piece *piece, const struct tokenizer_ops *tokenizer) {
+static size_t first_token(const struct piece *piece, const struct tokenizer_ops *tokenizer)
+{
     static const unsigned char mark[BYTE_ORDER_MARK_BYTES] = {0xEF, 0xBB, 0xBF};
     if (piece->offset + piece->begin == 0 && piece->bytes >= sizeof mark &&
         memcmp(piece->text, mark, sizeof mark) == 0)
@@ -263,7 +283,8 @@ static size_t first_token(const struct piece *piece, const struct tokenizer_ops 
 /* Hands the tokens that begin in the block to `sink`. Clean text lies between the CRs that are dropped, and
  * no token reaches over one: the stretches are cut one by one, where they lie. */
 static enum status cut_block(const struct piece *piece, const struct tokenizer_ops *tokenizer,
-                             token_sink *sink, void *context, struct error *error) {
+                             token_sink *sink, void *context, struct error *error)
+{
     struct token tokens[TOKENS_AT_ONCE];
     size_t position = first_token(piece, tokenizer);
     while (position < piece->end) {
@@ -286,7 +307,8 @@ static enum status cut_block(const struct piece *piece, const struct tokenizer_o
     return STATUS_OK;
 }
 
-static size_t context_of(const struct tokenizer_ops *tokenizer) {
+static size_t context_of(const struct tokenizer_ops *tokenizer)
+{
     return tokenizer->context_bytes > BYTE_ORDER_MARK_BYTES ? tokenizer->context_bytes
                                                             : BYTE_ORDER_MARK_BYTES;
 }
@@ -296,14 +318,16 @@ struct counting {
     uint64_t tokens;
 };
 
-static void count_tokens(void *context, const struct token *tokens, size_t count) {
+static void count_tokens(void *context, const struct token *tokens, size_t count)
+{
     struct counting *counting = context;
     token_counts_add(counting->counts, tokens, count);
     counting->tokens += count;
 }
 
 enum status corpus_scan_block(struct corpus *corpus, size_t block, struct token_counts *counts,
-                              struct corpus_block *info, struct error *error) {
+                              struct corpus_block *info, struct error *error)
+{
     struct piece piece;
     struct counting counting = {.counts = counts};
     enum status status;
@@ -314,14 +338,16 @@ done:
     return status;
 }
 
-uint64_t corpus_tokens(const struct corpus_block *blocks, size_t count) {
+uint64_t corpus_tokens(const struct corpus_block *blocks, size_t count)
+{
     uint64_t tokens = 0;
     for (size_t i = 0; i < count; i++)
         tokens += blocks[i].tokens;
     return tokens;
 }
 
-uint64_t corpus_digest(const struct corpus_block *blocks, size_t count) {
+uint64_t corpus_digest(const struct corpus_block *blocks, size_t count)
+{
     uint64_t digest = count;
     for (size_t i = 0; i < count; i++) {
         const uint64_t link[] = {digest, blocks[i].digest};
@@ -339,19 +365,22 @@ struct encoding {
     uint64_t token;
 };
 
-static void encode_tokens(void *context, const struct token *tokens, size_t count) {
+static void encode_tokens(void *context, const struct token *tokens, size_t count)
+{
     struct encoding *encoding = context;
     uint64_t next = encoding->token + count;
     uint64_t from = encoding->token > encoding->first ? encoding->token : encoding->first;
     uint64_t to = next < encoding->end ? next : encoding->end;
-    if (from < to)
+    if (from < to) {
         vocabulary_encode(encoding->vocabulary, encoding->ids + (from - encoding->first),
                           tokens + (from - encoding->token), to - from);
+    }
     encoding->token = next;
 }
 
 static enum status encode_block(struct corpus *corpus, size_t block, const struct corpus_block *info,
-                                struct encoding *encoding, struct error *error) {
+                                struct encoding *encoding, struct error *error)
+{
     const struct tokenizer_ops *tokenizer = vocabulary_tokenizer(encoding->vocabulary);
     struct piece piece;
     enum status status;
@@ -365,7 +394,8 @@ done:
 
 enum status corpus_encode(struct corpus *corpus, const struct corpus_block *blocks,
                           const struct vocabulary *vocabulary, uint64_t first, size_t count, uint32_t *ids,
-                          struct error *error) {
+                          struct error *error)
+{
     enum status status = STATUS_OK;
     struct encoding encoding = {.vocabulary = vocabulary, .ids = ids, .first = first, .end = first + count};
     uint64_t token = 0;

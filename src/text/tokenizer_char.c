@@ -3,7 +3,8 @@
 #include "lstm_mpi/text/utf8.h"
 #include "tokenizer_table.h"
 
-static size_t char_begin(const unsigned char *text, size_t bytes, size_t position) {
+static size_t char_begin(const unsigned char *text, size_t bytes, size_t position)
+{
     for (size_t back = 1; back < UTF8_MAX_BYTES && back <= position; back++) {
         size_t start = position - back;
         if (utf8_continues(text[start]))
@@ -15,7 +16,8 @@ static size_t char_begin(const unsigned char *text, size_t bytes, size_t positio
     return position;
 }
 
-static size_t char_next(struct cut *cut, struct token *tokens, size_t capacity) {
+static size_t char_next(struct cut *cut, struct token *tokens, size_t capacity)
+{
     size_t position = cut->position;
     size_t count = 0;
     while (count < capacity && position < cut->border) {
@@ -33,7 +35,8 @@ static size_t char_next(struct cut *cut, struct token *tokens, size_t capacity) 
     return count;
 }
 
-static size_t char_spell(unsigned char text[TOKEN_SPELL_BYTES], uint32_t code_point) {
+static size_t char_spell(unsigned char text[TOKEN_SPELL_BYTES], uint32_t code_point)
+{
     return utf8_encode(text, code_point);
 }
 

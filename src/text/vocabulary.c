@@ -27,24 +27,28 @@ struct vocabulary {
 };
 
 enum status token_counts_create(struct token_counts *counts, const struct tokenizer_ops *tokenizer,
-                                struct error *error) {
+                                struct error *error)
+{
     *counts = (struct token_counts){.tokenizer = tokenizer, .length = tokenizer->code_points};
     return memory_new(&counts->counts, counts->length, error);
 }
 
-void token_counts_free(struct token_counts *counts) {
+void token_counts_free(struct token_counts *counts)
+{
     memory_free(counts->counts);
     *counts = (struct token_counts){0};
 }
 
-void token_counts_add(struct token_counts *counts, const struct token *tokens, size_t count) {
+void token_counts_add(struct token_counts *counts, const struct token *tokens, size_t count)
+{
     for (size_t i = 0; i < count; i++)
         counts->counts[tokens[i].code_point]++;
 }
 
 /* Everything but the entries from 1 on. */
 static enum status create_empty(struct vocabulary **out, const struct tokenizer_ops *tokenizer, size_t size,
-                                struct error *error) {
+                                struct error *error)
+{
     static const char unknown[] = "<unk>";
     struct vocabulary *vocabulary = NULL;
     enum status status;
@@ -63,20 +67,22 @@ done:
     return status;
 }
 
-/* A file's strings end at the first zero byte and are UTF-8: what such a string cannot hold is spelled out.
- */
-static void spell(struct entry *entry, const struct tokenizer_ops *tokenizer) {
+/* A file's strings are UTF-8 and end at a zero byte: what such a string cannot hold is spelled out. */
+static void spell(struct entry *entry, const struct tokenizer_ops *tokenizer)
+{
     unsigned char text[TOKEN_SPELL_BYTES];
     size_t bytes = tokenizer->spell(text, entry->code_point);
     entry->bytes = (uint32_t)bytes;
     memcpy(entry->text, text, bytes);
-    if (entry->code_point == 0 || utf8_check(text, bytes) < bytes)
+    if (entry->code_point == 0 || utf8_check(text, bytes) < bytes) {
         snprintf(entry->shown, sizeof entry->shown, "<0x%02X>", entry->code_point & 0xFFU);
-    else
+    } else {
         memcpy(entry->shown, text, bytes);
+    }
 }
 
-static int by_count_then_code_point(const void *left, const void *right) {
+static int by_count_then_code_point(const void *left, const void *right)
+{
     const struct entry *a = left;
     const struct entry *b = right;
     if (a->count != b->count)
@@ -84,8 +90,8 @@ static int by_count_then_code_point(const void *left, const void *right) {
     return (a->code_point > b->code_point) - (a->code_point < b->code_point);
 }
 
-enum status vocabulary_create(struct vocabulary **out, const struct token_counts *counts,
-                              struct error *error) {
+enum status vocabulary_create(struct vocabulary **out, const struct token_counts *counts, struct error *error)
+{
     *out = NULL;
     size_t size = 1;
     for (size_t i = 0; i < counts->length; i++)
@@ -110,14 +116,16 @@ done:
     return status;
 }
 
-static int hex_value(char digit) {
+static int hex_value(char digit)
+{
     static const char digits[] = "0123456789abcdef0123456789ABCDEF";
     const char *found = digit ? strchr(digits, digit) : NULL;
     return found ? (int)(found - digits) % 16 : -1;
 }
 
 /* Whether a text is exactly <0xNN>. */
-static bool is_spelled_out(const char *text, uint32_t *value) {
+static bool is_spelled_out(const char *text, uint32_t *value)
+{
     if (strlen(text) != ENTRY_TEXT_BYTES - 1 || strncmp(text, "<0x", 3) != 0 || text[5] != '>')
         return false;
     int high = hex_value(text[3]);
@@ -128,7 +136,8 @@ static bool is_spelled_out(const char *text, uint32_t *value) {
 
 /* Whether a text is exactly one token. */
 static bool is_one_token(const struct tokenizer_ops *tokenizer, const char *text, size_t bytes,
-                         uint32_t *code_point) {
+                         uint32_t *code_point)
+{
     struct cut cut = {.text = (const unsigned char *)text, .bytes = bytes, .border = bytes};
     struct token token;
     if (tokenizer->next(&cut, &token, 1) != 1 || cut.position != bytes)
@@ -140,14 +149,16 @@ static bool is_one_token(const struct tokenizer_ops *tokenizer, const char *text
 enum { QUOTE_BYTES = 32 };
 
 /* The beginning of a text from a file, made fit for a message of one line. */
-static void quote(char out[QUOTE_BYTES], const char *text) {
+static void quote(char out[QUOTE_BYTES], const char *text)
+{
     size_t bytes = utf8_check(text, strnlen(text, QUOTE_BYTES - 1));
     for (size_t i = 0; i < bytes; i++)
         out[i] = (unsigned char)text[i] < ' ' ? '?' : text[i];
     out[bytes] = '\0';
 }
 
-static enum status bad_token(struct error *error, size_t id, const char *text, const char *fault) {
+static enum status bad_token(struct error *error, size_t id, const char *text, const char *fault)
+{
     char quoted[QUOTE_BYTES];
     quote(quoted, text);
     error_set(error, STATUS_FAILED, "the vocabulary cannot be used");
@@ -155,7 +166,8 @@ static enum status bad_token(struct error *error, size_t id, const char *text, c
 }
 
 static enum status restore_entry(struct vocabulary *vocabulary, size_t id, const char *text,
-                                 const uint32_t *code_points, struct error *error) {
+                                 const uint32_t *code_points, struct error *error)
+{
     struct entry *entry = &vocabulary->entries[id];
     if (!is_spelled_out(text, &entry->code_point) &&
         !is_one_token(vocabulary->tokenizer, text, strlen(text), &entry->code_point))
@@ -171,7 +183,8 @@ static enum status restore_entry(struct vocabulary *vocabulary, size_t id, const
 
 enum status vocabulary_restore(struct vocabulary **out, const struct tokenizer_ops *tokenizer,
                                const char *const *texts, const uint32_t *code_points, const uint64_t *counts,
-                               size_t size, struct error *error) {
+                               size_t size, struct error *error)
+{
     *out = NULL;
     if (size == 0) {
         error_set(error, STATUS_FAILED, "the vocabulary cannot be used");
@@ -191,7 +204,8 @@ done:
     return status;
 }
 
-void vocabulary_destroy(struct vocabulary *vocabulary) {
+void vocabulary_destroy(struct vocabulary *vocabulary)
+{
     if (!vocabulary)
         return;
     memory_free(vocabulary->entries);
@@ -199,50 +213,60 @@ void vocabulary_destroy(struct vocabulary *vocabulary) {
     memory_free(vocabulary);
 }
 
-const struct tokenizer_ops *vocabulary_tokenizer(const struct vocabulary *vocabulary) {
+const struct tokenizer_ops *vocabulary_tokenizer(const struct vocabulary *vocabulary)
+{
     return vocabulary->tokenizer;
 }
 
-size_t vocabulary_size(const struct vocabulary *vocabulary) {
+size_t vocabulary_size(const struct vocabulary *vocabulary)
+{
     return vocabulary->size;
 }
 
-const char *vocabulary_text(const struct vocabulary *vocabulary, uint32_t id, size_t *bytes) {
+const char *vocabulary_text(const struct vocabulary *vocabulary, uint32_t id, size_t *bytes)
+{
     *bytes = vocabulary->entries[id].bytes;
     return vocabulary->entries[id].text;
 }
 
-const char *vocabulary_shown(const struct vocabulary *vocabulary, uint32_t id) {
+const char *vocabulary_shown(const struct vocabulary *vocabulary, uint32_t id)
+{
     return vocabulary->entries[id].shown;
 }
 
-uint32_t vocabulary_code_point(const struct vocabulary *vocabulary, uint32_t id) {
+uint32_t vocabulary_code_point(const struct vocabulary *vocabulary, uint32_t id)
+{
     return vocabulary->entries[id].code_point;
 }
 
-uint64_t vocabulary_count(const struct vocabulary *vocabulary, uint32_t id) {
+uint64_t vocabulary_count(const struct vocabulary *vocabulary, uint32_t id)
+{
     return vocabulary->entries[id].count;
 }
 
-uint32_t vocabulary_find(const struct vocabulary *vocabulary, const char *text, size_t bytes) {
+uint32_t vocabulary_find(const struct vocabulary *vocabulary, const char *text, size_t bytes)
+{
     uint32_t code_point;
     if (!is_one_token(vocabulary->tokenizer, text, bytes, &code_point))
         return VOCABULARY_UNKNOWN;
     return vocabulary->ids[code_point];
 }
 
-uint32_t vocabulary_find_code_point(const struct vocabulary *vocabulary, uint32_t code_point) {
+uint32_t vocabulary_find_code_point(const struct vocabulary *vocabulary, uint32_t code_point)
+{
     return code_point < vocabulary->tokenizer->code_points ? vocabulary->ids[code_point] : VOCABULARY_UNKNOWN;
 }
 
 void vocabulary_encode(const struct vocabulary *vocabulary, uint32_t *ids, const struct token *tokens,
-                       size_t count) {
+                       size_t count)
+{
     for (size_t i = 0; i < count; i++)
         ids[i] = vocabulary->ids[tokens[i].code_point];
 }
 
 enum status vocabulary_encode_text(const struct vocabulary *vocabulary, uint32_t **ids, size_t *count,
-                                   const char *text, size_t bytes, struct error *error) {
+                                   const char *text, size_t bytes, struct error *error)
+{
     *ids = NULL;
     *count = 0;
     struct token *tokens = NULL;
@@ -264,7 +288,8 @@ done:
     return status;
 }
 
-uint64_t vocabulary_digest(const struct vocabulary *vocabulary) {
+uint64_t vocabulary_digest(const struct vocabulary *vocabulary)
+{
     uint64_t digest = vocabulary->size;
     for (size_t id = 1; id < vocabulary->size; id++) {
         const uint64_t link[] = {digest, vocabulary->entries[id].code_point};

@@ -20,7 +20,8 @@ size_t utf8_check(const void *bytes, size_t count);
 size_t utf8_encode(unsigned char bytes[UTF8_MAX_BYTES], uint32_t code_point);
 
 /* A byte 10xxxxxx, which never begins a character. */
-static inline bool utf8_continues(unsigned char byte) {
+static inline bool utf8_continues(unsigned char byte)
+{
     return (byte & 0xC0U) == 0x80U;
 }
 

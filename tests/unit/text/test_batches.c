@@ -13,7 +13,8 @@
 static struct error error;
 
 /* The id of a token is its place in the text, so a batch tells by itself where it was taken from. */
-static uint32_t *places(struct range range) {
+static uint32_t *places(struct range range)
+{
     uint32_t *ids = malloc((range.count + 1) * sizeof *ids);
     assert_non_null(ids);
     for (size_t i = 0; i < range.count; i++)
@@ -27,7 +28,8 @@ struct rank {
     uint32_t *ids; /* exactly what batches_token_range asks for: the sanitizer sees any step beyond */
 };
 
-static struct rank rank_of(struct batches_spec spec, size_t ranks, size_t part) {
+static struct rank rank_of(struct batches_spec spec, size_t ranks, size_t part)
+{
     struct range rows = partition_range(spec.batch_size, ranks, part);
     spec.first_row = rows.first;
     spec.row_count = rows.count;
@@ -39,13 +41,15 @@ static struct rank rank_of(struct batches_spec spec, size_t ranks, size_t part) 
     return rank;
 }
 
-static void finish(struct rank *rank) {
+static void finish(struct rank *rank)
+{
     batches_destroy(rank->batches);
     free(rank->ids);
 }
 
 /* The place of every row's first input, by the definition; for random sampling, of every subsequence's. */
-static void check_sequential(const struct batches_spec *spec, const struct rank *rank, uint64_t epoch) {
+static void check_sequential(const struct batches_spec *spec, const struct rank *rank, uint64_t epoch)
+{
     size_t o = batches_start_offset(rank->batches);
     size_t n = (spec->tokens - o - 1) / spec->batch_size;
     size_t updates = n / spec->num_steps;
@@ -59,21 +63,23 @@ static void check_sequential(const struct batches_spec *spec, const struct rank 
         assert_int_equal(batch.first_row, rank->spec.first_row);
         assert_int_equal(batch.steps, spec->num_steps);
         assert_int_equal(batch.state_starts_at_zero, u == 0);
-        for (size_t t = 0; t < batch.steps; t++)
+        for (size_t t = 0; t < batch.steps; t++) {
             for (size_t row = 0; row < batch.rows; row++) {
                 size_t place = o + (batch.first_row + row) * n + u * spec->num_steps + t;
                 assert_int_equal(batch.inputs[t * batch.rows + row], place);
                 assert_int_equal(batch.targets[t * batch.rows + row], place + 1);
             }
+        }
     }
     assert_false(batches_next(rank->batches, &batch));
     assert_false(batches_next(rank->batches, &batch));
 }
 
 /* Calls `check` for all small settings that the text is long enough for. */
-static void for_all(enum sampling sampling, void (*check)(struct batches_spec spec)) {
-    for (size_t B = 1; B <= 5; B++)
-        for (size_t T = 1; T <= 4; T++)
+static void for_all(enum sampling sampling, void (*check)(struct batches_spec spec))
+{
+    for (size_t B = 1; B <= 5; B++) {
+        for (size_t T = 1; T <= 4; T++) {
             for (int offset = -1; offset <= 6; offset += offset < 1 ? 1 : 5) {
                 struct batches_spec spec = {
                     .batch_size = B,
@@ -87,10 +93,13 @@ static void for_all(enum sampling sampling, void (*check)(struct batches_spec sp
                 for (spec.tokens = needed; spec.tokens < needed + 3 * B * T; spec.tokens++)
                     check(spec);
             }
+        }
+    }
 }
 
-static void check_sequential_ranks(struct batches_spec spec) {
-    for (size_t ranks = 1; ranks <= spec.batch_size + 1; ranks++)
+static void check_sequential_ranks(struct batches_spec spec)
+{
+    for (size_t ranks = 1; ranks <= spec.batch_size + 1; ranks++) {
         for (size_t part = 0; part < ranks; part++) {
             struct rank rank = rank_of(spec, ranks, part);
             for (uint64_t epoch = 0; epoch < 4; epoch++) {
@@ -99,9 +108,11 @@ static void check_sequential_ranks(struct batches_spec spec) {
             }
             finish(&rank);
         }
+    }
 }
 
-static void sequential_is_the_definition_on_any_number_of_ranks(void **state) {
+static void sequential_is_the_definition_on_any_number_of_ranks(void **state)
+{
     (void)state;
     for_all(SAMPLING_SEQUENTIAL, check_sequential_ranks);
 }
@@ -110,7 +121,8 @@ enum { MOST = 256 };
 
 /* One rank: every subsequence at most once, whole, at its place; none missing but the last incomplete
  * batch. `starts` gets the place of each row of each update. */
-static size_t check_random(const struct batches_spec *spec, const struct rank *rank, size_t starts[MOST]) {
+static size_t check_random(const struct batches_spec *spec, const struct rank *rank, size_t starts[MOST])
+{
     size_t o = batches_start_offset(rank->batches);
     size_t subsequences = (spec->tokens - o - 1) / spec->num_steps;
     size_t updates = subsequences / spec->batch_size;
@@ -139,19 +151,20 @@ static size_t check_random(const struct batches_spec *spec, const struct rank *r
     return found;
 }
 
-static void check_random_ranks(struct batches_spec spec) {
+static void check_random_ranks(struct batches_spec spec)
+{
     struct rank single = rank_of(spec, 1, 0);
     for (uint64_t epoch = 0; epoch < 3; epoch++) {
         size_t starts[MOST];
         batches_start_epoch(single.batches, epoch, 0);
         size_t found = check_random(&spec, &single, starts);
-        for (size_t ranks = 2; ranks <= spec.batch_size; ranks++)
+        for (size_t ranks = 2; ranks <= spec.batch_size; ranks++) {
             for (size_t part = 0; part < ranks; part++) {
                 struct rank rank = rank_of(spec, ranks, part);
                 struct batch batch;
                 size_t update = 0;
                 batches_start_epoch(rank.batches, epoch, 0);
-                for (; batches_next(rank.batches, &batch); update++)
+                for (; batches_next(rank.batches, &batch); update++) {
                     for (size_t row = 0; row < batch.rows; row++) {
                         size_t start = starts[update * spec.batch_size + batch.first_row + row];
                         for (size_t t = 0; t < batch.steps; t++) {
@@ -159,19 +172,23 @@ static void check_random_ranks(struct batches_spec spec) {
                             assert_int_equal(batch.targets[t * batch.rows + row], start + t + 1);
                         }
                     }
+                }
                 assert_int_equal(update * spec.batch_size, found);
                 finish(&rank);
             }
+        }
     }
     finish(&single);
 }
 
-static void random_is_the_definition_on_any_number_of_ranks(void **state) {
+static void random_is_the_definition_on_any_number_of_ranks(void **state)
+{
     (void)state;
     for_all(SAMPLING_RANDOM, check_random_ranks);
 }
 
-static struct batches_spec usual(enum sampling sampling) {
+static struct batches_spec usual(enum sampling sampling)
+{
     return (struct batches_spec){.tokens = 10000,
                                  .batch_size = 32,
                                  .num_steps = 35,
@@ -181,7 +198,8 @@ static struct batches_spec usual(enum sampling sampling) {
                                  .row_count = 32};
 }
 
-static void offsets_cover_their_whole_range(void **state) {
+static void offsets_cover_their_whole_range(void **state)
+{
     (void)state;
     for (enum sampling sampling = 0; sampling < SAMPLING_COUNT; sampling++) {
         struct batches_spec spec = usual(sampling);
@@ -202,7 +220,8 @@ static void offsets_cover_their_whole_range(void **state) {
     }
 }
 
-static void seeds_and_epochs_change_the_order(void **state) {
+static void seeds_and_epochs_change_the_order(void **state)
+{
     (void)state;
     struct batches_spec spec = usual(SAMPLING_RANDOM);
     spec.offset_is_random = false;
@@ -227,7 +246,8 @@ static void seeds_and_epochs_change_the_order(void **state) {
 }
 
 /* All orders of four subsequences come, each about as often. */
-static void the_shuffle_is_fair(void **state) {
+static void the_shuffle_is_fair(void **state)
+{
     (void)state;
     struct batches_spec spec = {
         .tokens = 5, .batch_size = 4, .num_steps = 1, .sampling = SAMPLING_RANDOM, .seed = 3, .row_count = 4};
@@ -240,16 +260,18 @@ static void the_shuffle_is_fair(void **state) {
         seen[batch.inputs[0] + 4 * batch.inputs[1] + 16 * batch.inputs[2] + 64 * batch.inputs[3]]++;
     }
     size_t orders = 0;
-    for (size_t i = 0; i < 256; i++)
+    for (size_t i = 0; i < 256; i++) {
         if (seen[i] > 0) {
             orders++;
             assert_in_range(seen[i], 130, 270); /* 200 expected, deviation 14 */
         }
+    }
     assert_int_equal(orders, 24);
     finish(&rank);
 }
 
-static void an_epoch_is_taken_up_in_its_middle(void **state) {
+static void an_epoch_is_taken_up_in_its_middle(void **state)
+{
     (void)state;
     for (enum sampling sampling = 0; sampling < SAMPLING_COUNT; sampling++) {
         struct batches_spec spec = usual(sampling);
@@ -275,7 +297,8 @@ static void an_epoch_is_taken_up_in_its_middle(void **state) {
     }
 }
 
-static void a_short_corpus_is_an_error_with_both_numbers(void **state) {
+static void a_short_corpus_is_an_error_with_both_numbers(void **state)
+{
     (void)state;
     static const struct {
         enum sampling sampling;
@@ -313,7 +336,8 @@ static void a_short_corpus_is_an_error_with_both_numbers(void **state) {
 }
 
 /* The arithmetic alone: nobody has this memory. */
-static void numbers_beyond_32_bits_are_fine(void **state) {
+static void numbers_beyond_32_bits_are_fine(void **state)
+{
     (void)state;
     struct batches_spec spec = usual(SAMPLING_SEQUENTIAL);
     spec.tokens = (size_t)1 << 40;
@@ -331,8 +355,8 @@ static void numbers_beyond_32_bits_are_fine(void **state) {
     assert_int_equal(batches_token_range(&spec).count, spec.tokens);
 
     static const size_t huge[] = {(size_t)1 << 33, (size_t)1 << 62, SIZE_MAX};
-    for (size_t i = 0; i < 3; i++)
-        for (size_t k = 0; k < 3; k++)
+    for (size_t i = 0; i < 3; i++) {
+        for (size_t k = 0; k < 3; k++) {
             for (int fixed = 0; fixed < 2; fixed++) {
                 struct batches_spec far = {.tokens = SIZE_MAX,
                                            .batch_size = huge[i],
@@ -342,6 +366,8 @@ static void numbers_beyond_32_bits_are_fine(void **state) {
                 assert_int_equal(batches_needed_tokens(&far), SIZE_MAX);
                 assert_int_equal(batches_check(&far, &error), STATUS_FAILED);
             }
+        }
+    }
     spec.num_steps = 1;
     spec.batch_size = 1;
     spec.offset_is_random = false;
@@ -354,7 +380,8 @@ static void numbers_beyond_32_bits_are_fine(void **state) {
 }
 
 /* Rows alone: the ranges of all ranks together are little more than the text. */
-static void a_rank_needs_its_rows_alone(void **state) {
+static void a_rank_needs_its_rows_alone(void **state)
+{
     (void)state;
     struct batches_spec spec = usual(SAMPLING_SEQUENTIAL);
     spec.tokens = 1000000;
@@ -364,17 +391,19 @@ static void a_rank_needs_its_rows_alone(void **state) {
         spec.row_count = 4;
         sum += batches_token_range(&spec).count;
     }
-    assert_true(sum < spec.tokens + 8 * 128);
+    assert_true(sum < spec.tokens + 1024);
 }
 
-static void names_are_complete(void **state) {
+static void names_are_complete(void **state)
+{
     (void)state;
     assert_string_equal(sampling_names[SAMPLING_SEQUENTIAL], "sequential");
     assert_string_equal(sampling_names[SAMPLING_RANDOM], "random");
     assert_null(sampling_names[SAMPLING_COUNT]);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sequential_is_the_definition_on_any_number_of_ranks),
         cmocka_unit_test(random_is_the_definition_on_any_number_of_ranks),

@@ -7,7 +7,8 @@
 #include <cmocka.h>
 
 /* The definition (Unicode 15, table 3-7), written down a second time and as plainly as possible. */
-static size_t reference_length(const unsigned char *bytes, size_t count, uint32_t *code_point) {
+static size_t reference_length(const unsigned char *bytes, size_t count, uint32_t *code_point)
+{
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
     size_t length = bytes[0] < 0x80                        ? 1
                     : bytes[0] >= 0xC0 && bytes[0] <= 0xDF ? 2
@@ -28,31 +29,36 @@ static size_t reference_length(const unsigned char *bytes, size_t count, uint32_
     return length;
 }
 
-static void decodes_as_the_standard_says(void **state) {
+static void decodes_as_the_standard_says(void **state)
+{
     (void)state;
     static const unsigned char tails[] = {0x00, 0x41, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xFF};
-    enum { TAILS = sizeof tails };
-    for (unsigned lead = 0; lead < 256; lead++)
-        for (size_t choice = 0; choice < TAILS * TAILS * TAILS; choice++)
+    const size_t kinds = sizeof tails;
+    for (unsigned lead = 0; lead < 256; lead++) {
+        for (size_t choice = 0; choice < kinds * kinds * kinds; choice++) {
             for (size_t count = 1; count <= 4; count++) {
-                const unsigned char bytes[] = {(unsigned char)lead, tails[choice % TAILS],
-                                               tails[choice / TAILS % TAILS], tails[choice / TAILS / TAILS]};
+                const unsigned char bytes[] = {(unsigned char)lead, tails[choice % kinds],
+                                               tails[choice / kinds % kinds], tails[choice / kinds / kinds]};
                 uint32_t expected = 0;
                 uint32_t decoded = 0;
                 size_t length = reference_length(bytes, count, &expected);
                 assert_int_equal(utf8_decode(&decoded, bytes, count), length);
                 assert_int_equal(decoded, expected);
             }
+        }
+    }
 }
 
-static void nothing_is_no_character(void **state) {
+static void nothing_is_no_character(void **state)
+{
     (void)state;
     uint32_t code_point;
     assert_int_equal(utf8_decode(&code_point, "", 0), 0);
     assert_int_equal(utf8_check("", 0), 0);
 }
 
-static void encodes_what_it_decodes(void **state) {
+static void encodes_what_it_decodes(void **state)
+{
     (void)state;
     for (uint32_t value = 0; value < UTF8_CODE_POINTS; value++) {
         unsigned char bytes[UTF8_MAX_BYTES];
@@ -72,7 +78,8 @@ static void encodes_what_it_decodes(void **state) {
     assert_int_equal(utf8_encode(bytes, UINT32_MAX), 0);
 }
 
-static void finds_the_first_bad_byte(void **state) {
+static void finds_the_first_bad_byte(void **state)
+{
     (void)state;
     static const struct {
         const char *text;
@@ -121,7 +128,8 @@ static void finds_the_first_bad_byte(void **state) {
     assert_int_equal(utf8_check("a\0b", 3), 3);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(decodes_as_the_standard_says),
         cmocka_unit_test(nothing_is_no_character),

@@ -10,18 +10,21 @@
 
 static struct error error;
 
-static const struct tokenizer_ops *chars(void) {
+static const struct tokenizer_ops *chars(void)
+{
     return tokenizer_find("char");
 }
 
-static void count_text(struct token_counts *counts, const char *text, size_t bytes) {
+static void count_text(struct token_counts *counts, const char *text, size_t bytes)
+{
     struct token tokens[256];
     struct cut cut = {.text = (const unsigned char *)text, .bytes = bytes, .border = bytes};
     token_counts_add(counts, tokens, chars()->next(&cut, tokens, 256));
     assert_int_equal(cut.position, bytes);
 }
 
-static struct vocabulary *vocabulary_of(const char *text, size_t bytes) {
+static struct vocabulary *vocabulary_of(const char *text, size_t bytes)
+{
     struct token_counts counts;
     struct vocabulary *vocabulary;
     assert_int_equal(token_counts_create(&counts, chars(), &error), STATUS_OK);
@@ -32,7 +35,8 @@ static struct vocabulary *vocabulary_of(const char *text, size_t bytes) {
 }
 
 static void assert_token(const struct vocabulary *vocabulary, uint32_t id, const char *text,
-                         uint32_t code_point, uint64_t count) {
+                         uint32_t code_point, uint64_t count)
+{
     size_t bytes;
     assert_string_equal(vocabulary_text(vocabulary, id, &bytes), text);
     assert_int_equal(bytes, strlen(text));
@@ -41,7 +45,8 @@ static void assert_token(const struct vocabulary *vocabulary, uint32_t id, const
     assert_int_equal(vocabulary_count(vocabulary, id), count);
 }
 
-static void orders_by_count_then_code_point(void **state) {
+static void orders_by_count_then_code_point(void **state)
+{
     (void)state;
     const char text[] = "b剑a剑b剑你😀\n你";
     struct vocabulary *vocabulary = vocabulary_of(text, strlen(text));
@@ -56,7 +61,8 @@ static void orders_by_count_then_code_point(void **state) {
     vocabulary_destroy(vocabulary);
 }
 
-static void finds_tokens(void **state) {
+static void finds_tokens(void **state)
+{
     (void)state;
     struct vocabulary *vocabulary = vocabulary_of("aab剑", 6);
     for (uint32_t id = 1; id < vocabulary_size(vocabulary); id++) {
@@ -77,7 +83,8 @@ static void finds_tokens(void **state) {
     vocabulary_destroy(vocabulary);
 }
 
-static void the_zero_character_is_a_token_like_others(void **state) {
+static void the_zero_character_is_a_token_like_others(void **state)
+{
     (void)state;
     struct vocabulary *vocabulary = vocabulary_of("\0\0a", 3);
     size_t bytes;
@@ -90,7 +97,8 @@ static void the_zero_character_is_a_token_like_others(void **state) {
     vocabulary_destroy(vocabulary);
 }
 
-static void counts_of_ranks_add_up(void **state) {
+static void counts_of_ranks_add_up(void **state)
+{
     (void)state;
     struct token_counts mine, theirs;
     assert_int_equal(token_counts_create(&mine, chars(), &error), STATUS_OK);
@@ -111,7 +119,8 @@ static void counts_of_ranks_add_up(void **state) {
     token_counts_free(&theirs);
 }
 
-static void restores_what_was_stored(void **state) {
+static void restores_what_was_stored(void **state)
+{
     (void)state;
     struct vocabulary *stored = vocabulary_of("剑剑剑\0\0b你\n", 16);
     const size_t size = vocabulary_size(stored);
@@ -145,7 +154,8 @@ static void restores_what_was_stored(void **state) {
     vocabulary_destroy(stored);
 }
 
-static void the_first_is_unknown_whatever_its_text(void **state) {
+static void the_first_is_unknown_whatever_its_text(void **state)
+{
     (void)state;
     static const char *const texts[] = {"剑", "<0x41>", "剑", "<0xe9>", "<"};
     struct vocabulary *vocabulary;
@@ -159,7 +169,8 @@ static void the_first_is_unknown_whatever_its_text(void **state) {
     vocabulary_destroy(vocabulary);
 }
 
-static void refuses_what_is_no_character(void **state) {
+static void refuses_what_is_no_character(void **state)
+{
     (void)state;
     static const char *const bad[] = {
         "",      "ab",     "剑你",    "\xE5\x89", "\xFF", "\xED\xA0\x80",
@@ -176,7 +187,8 @@ static void refuses_what_is_no_character(void **state) {
     }
 }
 
-static void refuses_contradictions(void **state) {
+static void refuses_contradictions(void **state)
+{
     (void)state;
     static const char *const twice[] = {"<unk>", "a", "b", "<0x61>"};
     static const char *const texts[] = {"<unk>", "a", "b"};
@@ -192,7 +204,8 @@ static void refuses_contradictions(void **state) {
     assert_null(vocabulary);
 }
 
-static void encodes_a_text(void **state) {
+static void encodes_a_text(void **state)
+{
     (void)state;
     struct vocabulary *vocabulary = vocabulary_of("剑剑剑aab", 12);
     uint32_t *ids;
@@ -212,7 +225,8 @@ static void encodes_a_text(void **state) {
     vocabulary_destroy(vocabulary);
 }
 
-static void digests_tell_vocabularies_apart(void **state) {
+static void digests_tell_vocabularies_apart(void **state)
+{
     (void)state;
     static const char *const texts[] = {"aab", "aabb", "abb", "aac", "aabc", "a", ""};
     enum { TEXTS = sizeof texts / sizeof texts[0] };
@@ -223,12 +237,14 @@ static void digests_tell_vocabularies_apart(void **state) {
         vocabulary_destroy(vocabulary);
     }
     assert_int_equal(digests[0], digests[1]); /* the counts alone differ */
-    for (size_t i = 1; i < TEXTS; i++)
+    for (size_t i = 1; i < TEXTS; i++) {
         for (size_t k = i + 1; k < TEXTS; k++)
             assert_int_not_equal(digests[i], digests[k]);
+    }
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(orders_by_count_then_code_point),
         cmocka_unit_test(finds_tokens),
