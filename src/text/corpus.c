@@ -1,11 +1,10 @@
 /* A block is read together with some bytes around it, so that what lies across its borders is seen whole:
  *
- *                 block b - 1         |            block b            |      block b + 1
- *     ... E6 88 91 E6 9C 89 E4 B8 80 E5 | 89 91 0D 0A E4 BD A0 E6 98 AF 0D | 0A ...
- *                              [ before ]                                  [ behind ]
+ *            block b - 1           |               block b               |       block b + 1
+ *     ... E6 88 91 E6 9C 89 E5 89  |  91 0D 0A E4 BD A0 E6 98 AF E5 89   |  91 0D 0A ...
+ *                        in reach  |                                     |  in reach
  *
- * E5 89 91 begins in block b - 1 and belongs to it; the CR at the end of block b is dropped, for LF follows.
- */
+ * A character belongs to the block in which it begins, and so does the CR that is dropped before LF. */
 
 #include "corpus_private.h"
 
@@ -255,8 +254,7 @@ static uint64_t piece_digest(const struct piece *piece)
     return digest_of(piece->text + piece->begin, piece->end - piece->begin);
 }
 
-/* The place at or behind `position` of the next CR that LF follows; the end of the text where there is none.
- */
+/* Where the next CR that LF follows stands, at or behind `position`; the end of the text where none does. */
 static size_t next_line_end(const struct piece *piece, size_t position)
 {
     while (position < piece->bytes) {

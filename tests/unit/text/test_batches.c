@@ -379,6 +379,23 @@ static void numbers_beyond_32_bits_are_fine(void **state)
     assert_int_equal(batches_updates_at(&spec, spec.start_offset), 8);
 }
 
+static void memory_that_nobody_has_is_an_error(void **state)
+{
+    (void)state;
+    for (enum sampling sampling = 0; sampling < SAMPLING_COUNT; sampling++) {
+        struct batches_spec spec = {.tokens = (size_t)1 << 62,
+                                    .batch_size = (size_t)1 << 31,
+                                    .num_steps = (size_t)1 << 30,
+                                    .sampling = sampling,
+                                    .row_count = (size_t)1 << 31};
+        struct batches *batches;
+        assert_int_equal(batches_check(&spec, &error), STATUS_OK);
+        assert_int_equal(batches_create(&batches, &spec, NULL, &error), STATUS_FAILED);
+        assert_string_equal(error.what, "out of memory");
+        assert_null(batches);
+    }
+}
+
 /* Rows alone: the ranges of all ranks together are little more than the text. */
 static void a_rank_needs_its_rows_alone(void **state)
 {
@@ -413,6 +430,7 @@ int main(void)
         cmocka_unit_test(an_epoch_is_taken_up_in_its_middle),
         cmocka_unit_test(a_short_corpus_is_an_error_with_both_numbers),
         cmocka_unit_test(numbers_beyond_32_bits_are_fine),
+        cmocka_unit_test(memory_that_nobody_has_is_an_error),
         cmocka_unit_test(a_rank_needs_its_rows_alone),
         cmocka_unit_test(names_are_complete),
     };

@@ -128,6 +128,7 @@ static void characters_begin_behind_a_character_only(void **state)
         {"\xF0\x9F\x98\x80!", 1, 4},
         {"\xF0\x9F\x98\x80!", 3, 4},
         {"a\x80\x80", 1, 1},
+        {"a\x80\x80", 2, 2},
         {"我\x80\x80", 3, 3},
         {"\x80\x80\x80\x80", 3, 3},
         {"\xED\xA0\x80", 1, 1},
