@@ -8,8 +8,9 @@
  *     all sum what they have  counts → vocabulary; blocks → how many tokens, corpus_digest
  *     each takes its tokens   corpus_encode → ids, reading the blocks that hold them and no others
  *
- * A token belongs to the block in which it begins. CRLF reads as LF; a byte order mark at the beginning of a
- * file is skipped. Memory is bounded by the block, whatever the length of the text. */
+ * A token belongs to the block in which it begins. CRLF reads as LF, a lone CR stays; a byte order mark at
+ * the beginning of a file is skipped; neither a character nor a CRLF reaches from one file into the next.
+ * Memory is bounded by the block, whatever the length of the text. No function is collective. */
 
 #include "lstm_mpi/base/error.h"
 #include "lstm_mpi/text/vocabulary.h"
@@ -35,7 +36,8 @@ size_t corpus_block_count(const struct corpus *corpus);
 uint64_t corpus_bytes(const struct corpus *corpus);
 
 /* Adds the tokens that begin in a block to `counts` and describes the block. Fails on bytes that are no
- * tokens, naming the file and the offset in it, and on a file that has changed since corpus_open. */
+ * tokens, naming the file and the offset in it, and on a file that is no longer as long as at corpus_open;
+ * `counts` then holds a part. Of several blocks the lowest that fails has the first bad byte. */
 MUST_CHECK enum status corpus_scan_block(struct corpus *corpus, size_t block, struct token_counts *counts,
                                          struct corpus_block *info, struct error *error);
 
