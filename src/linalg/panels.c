@@ -58,23 +58,6 @@ void panels_free(struct panels *panels)
     *panels = (struct panels){0};
 }
 
-static void pack_panel(float *panel, size_t width, size_t lanes, const struct panels_source *source,
-                       const float *first)
-{
-    const struct vector_functions *vector = vector_functions_in_use();
-    if (lanes == width && source->lane_stride == 1) {
-        vector->pack_copied(width, source->depth, first, source->depth_stride, panel);
-    } else if (lanes == width) {
-        vector->pack_transposed(width, source->depth, first, source->lane_stride, panel);
-    } else {
-        for (size_t k = 0; k < source->depth; k++) {
-            for (size_t lane = 0; lane < lanes; lane++)
-                panel[k * width + lane] = first[lane * source->lane_stride + k * source->depth_stride];
-            memset(panel + k * width + lanes, 0, (width - lanes) * sizeof *panel);
-        }
-    }
-}
-
 void panels_pack(struct panels *panels, struct panels_source source)
 {
     panels->source = source;
@@ -83,10 +66,15 @@ void panels_pack(struct panels *panels, struct panels_source source)
     size_t width = panels->width;
     assert(panel_count(source.lanes, width) * width * source.depth <= panels->capacity);
     assert(source.lane_stride == 1 || source.depth_stride == 1);
+    const struct vector_functions *vector = vector_functions_in_use();
     for (size_t lane = 0; lane < source.lanes; lane += width) {
         size_t lanes = source.lanes - lane < width ? source.lanes - lane : width;
-        pack_panel(panels->data + lane * source.depth, width, lanes, &source,
-                   source.data + lane * source.lane_stride);
+        float *panel = panels->data + lane * source.depth;
+        if (source.lane_stride == 1)
+            vector->pack_copied(width, lanes, source.depth, source.data + lane, source.depth_stride, panel);
+        else
+            vector->pack_transposed(width, lanes, source.depth, source.data + lane * source.lane_stride,
+                                    source.lane_stride, panel);
     }
 }
 

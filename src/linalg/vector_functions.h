@@ -14,11 +14,12 @@ struct vector_functions {
     double (*sum_of_squares)(size_t count, const float *x);
     double (*softmax_loss)(size_t count, float *logits, const float *bias, size_t target, float scale,
                            float *bias_gradient);
-    /* Panels of `width` lanes, `depth` deep (see panels.h): lane l at depth k is source[l·lane_stride + k],
-     * or source[k·depth_stride + l]. */
-    void (*pack_transposed)(size_t width, size_t depth, const float *source, size_t lane_stride,
+    /* A panel (see panels.h) of which `lanes` are filled and the rest is zero: lane l at depth k is
+     * source[l·lane_stride + k], or source[k·depth_stride + l]. */
+    void (*pack_transposed)(size_t width, size_t lanes, size_t depth, const float *source, size_t lane_stride,
                             float *panel);
-    void (*pack_copied)(size_t width, size_t depth, const float *source, size_t depth_stride, float *panel);
+    void (*pack_copied)(size_t width, size_t lanes, size_t depth, const float *source, size_t depth_stride,
+                        float *panel);
 };
 
 VECTOR_LEVELS_DECLARE(const struct vector_functions, vector_functions);

@@ -63,20 +63,88 @@ static double softmax_loss(size_t count, float *restrict logits, const float *re
     return log((double)total) - logit_of_target;
 }
 
-static void pack_transposed(size_t width, size_t depth, const float *restrict source, size_t lane_stride,
-                            float *restrict panel)
+typedef float quad __attribute__((vector_size(4 * sizeof(float)), aligned(sizeof(float)), may_alias));
+enum { QUAD = 4, PACK_DEPTH = 128 };
+
+/* Four lanes at four depths: rows of the source become columns of the panel. */
+static inline void transpose_quads(const float *restrict source, size_t lane_stride, float *restrict panel,
+                                   size_t width)
 {
-    for (size_t k = 0; k < depth; k++) {
-        for (size_t lane = 0; lane < width; lane++)
-            panel[k * width + lane] = source[lane * lane_stride + k];
+    quad a = *(const quad *)source;
+    quad b = *(const quad *)(source + lane_stride);
+    quad c = *(const quad *)(source + 2 * lane_stride);
+    quad d = *(const quad *)(source + 3 * lane_stride);
+    quad ab_low = __builtin_shuffle(a, b, (int __attribute__((vector_size(16)))){0, 4, 1, 5});
+    quad ab_high = __builtin_shuffle(a, b, (int __attribute__((vector_size(16)))){2, 6, 3, 7});
+    quad cd_low = __builtin_shuffle(c, d, (int __attribute__((vector_size(16)))){0, 4, 1, 5});
+    quad cd_high = __builtin_shuffle(c, d, (int __attribute__((vector_size(16)))){2, 6, 3, 7});
+    *(quad *)panel = __builtin_shuffle(ab_low, cd_low, (int __attribute__((vector_size(16)))){0, 1, 4, 5});
+    *(quad *)(panel + width) =
+        __builtin_shuffle(ab_low, cd_low, (int __attribute__((vector_size(16)))){2, 3, 6, 7});
+    *(quad *)(panel + 2 * width) =
+        __builtin_shuffle(ab_high, cd_high, (int __attribute__((vector_size(16)))){0, 1, 4, 5});
+    *(quad *)(panel + 3 * width) =
+        __builtin_shuffle(ab_high, cd_high, (int __attribute__((vector_size(16)))){2, 3, 6, 7});
+}
+
+static void transpose_block(size_t width, size_t lanes, size_t depth, const float *restrict source,
+                            size_t lane_stride, float *restrict panel)
+{
+    size_t whole_lanes = lanes / QUAD * QUAD;
+    size_t whole_depth = depth / QUAD * QUAD;
+    for (size_t lane = 0; lane < whole_lanes; lane += QUAD) {
+        const float *from = source + lane * lane_stride;
+        for (size_t k = 0; k < whole_depth; k += QUAD)
+            transpose_quads(from + k, lane_stride, panel + k * width + lane, width);
+        for (size_t k = whole_depth; k < depth; k++) {
+            for (size_t i = 0; i < QUAD; i++)
+                panel[k * width + lane + i] = from[i * lane_stride + k];
+        }
+    }
+    for (size_t k = 0; k < depth && whole_lanes < width; k++) {
+        for (size_t lane = whole_lanes; lane < width; lane++)
+            panel[k * width + lane] = lane < lanes ? source[lane * lane_stride + k] : 0;
     }
 }
 
-static void pack_copied(size_t width, size_t depth, const float *restrict source, size_t depth_stride,
-                        float *restrict panel)
+/* In blocks of depth, so that a part of the panel is finished while it is in the first cache. */
+static void pack_transposed(size_t width, size_t lanes, size_t depth, const float *source, size_t lane_stride,
+                            float *panel)
+{
+    for (size_t k = 0; k < depth; k += PACK_DEPTH) {
+        size_t block = depth - k < PACK_DEPTH ? depth - k : PACK_DEPTH;
+        transpose_block(width, lanes, block, source + k, lane_stride, panel + k * width);
+    }
+}
+
+/* `width` is a constant where this is called, so that the copies become a few vector moves. */
+static inline __attribute__((always_inline)) void copy_lanes(size_t width, size_t depth,
+                                                             const float *restrict source,
+                                                             size_t depth_stride, float *restrict panel)
 {
     for (size_t k = 0; k < depth; k++)
         memcpy(panel + k * width, source + k * depth_stride, width * sizeof *panel);
+}
+
+static void pack_copied(size_t width, size_t lanes, size_t depth, const float *source, size_t depth_stride,
+                        float *panel)
+{
+    if (lanes < width) {
+        for (size_t k = 0; k < depth; k++) {
+            for (size_t lane = 0; lane < width; lane++)
+                panel[k * width + lane] = lane < lanes ? source[k * depth_stride + lane] : 0;
+        }
+    } else if (width == 32) {
+        copy_lanes(32, depth, source, depth_stride, panel);
+    } else if (width == 16) {
+        copy_lanes(16, depth, source, depth_stride, panel);
+    } else if (width == 12) {
+        copy_lanes(12, depth, source, depth_stride, panel);
+    } else if (width == 6) {
+        copy_lanes(6, depth, source, depth_stride, panel);
+    } else {
+        copy_lanes(width, depth, source, depth_stride, panel);
+    }
 }
 
 const struct vector_functions LSTM_MPI_LEVEL_NAME(vector_functions) = {

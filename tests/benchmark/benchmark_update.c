@@ -1,0 +1,161 @@
+/* Times whole updates (batch, gradients, exchange, clip, new weights) on a made-up text whose tokens are as
+ * unevenly frequent as words are, and says where the time goes. Ranks are those of mpirun; batch-size is that
+ * of all ranks together. */
+
+#include "fma_peak.h"
+#include "lstm_mpi/base/clock.h"
+#include "lstm_mpi/base/memory.h"
+#include "lstm_mpi/base/random.h"
+#include "lstm_mpi/dist/comm.h"
+#include "lstm_mpi/linalg/blis_setup.h"
+#include "lstm_mpi/model/cell.h"
+#include "lstm_mpi/model/initialize.h"
+#include "update.h"
+
+#include <math.h>
+#include <popt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct options {
+    long vocabulary, hidden, batch, steps;
+    double seconds;
+    int rounds;
+};
+
+static struct options parse(int argc, const char **argv)
+{
+    static struct options options = {3965, 256, 32, 35, 3, 3};
+    struct poptOption table[] = {
+        {"vocabulary", 'V', POPT_ARG_LONG, &options.vocabulary, 0, "tokens of the vocabulary", "N"},
+        {"hidden-size", 'H', POPT_ARG_LONG, &options.hidden, 0, "hidden size", "N"},
+        {"batch-size", 'B', POPT_ARG_LONG, &options.batch, 0, "rows over all ranks", "N"},
+        {"num-steps", 'T', POPT_ARG_LONG, &options.steps, 0, "time steps", "N"},
+        {"seconds", 's', POPT_ARG_DOUBLE, &options.seconds, 0, "of a round", "X"},
+        {"rounds", 'r', POPT_ARG_INT, &options.rounds, 0, "the best of them counts", "N"},
+        POPT_AUTOHELP POPT_TABLEEND,
+    };
+    poptContext context = poptGetContext(NULL, argc, argv, table, 0);
+    if (poptGetNextOpt(context) != -1) {
+        poptPrintUsage(context, stderr, 0);
+        exit(STATUS_USAGE);
+    }
+    poptFreeContext(context);
+    return options;
+}
+
+/* Zipf: the k-th most frequent token has a chance like 1/k. */
+static uint32_t zipf_token(uint64_t index, long vocabulary)
+{
+    double uniform = random_uniform(1, 99, index);
+    double token = exp(uniform * log((double)vocabulary)) - 1;
+    return (uint32_t)fmin(token, (double)vocabulary - 1);
+}
+
+static enum status make_text(uint32_t **tokens, size_t count, const struct options *options, size_t first,
+                             struct error *error)
+{
+    enum status status = memory_new(tokens, count, error);
+    for (size_t i = 0; status == STATUS_OK && i < count; i++)
+        (*tokens)[i] = zipf_token(first + i, options->vocabulary);
+    return status;
+}
+
+static enum status run_updates(struct update *update, const struct comm *comm, const uint32_t *text,
+                               double seconds, double *seconds_an_update, struct error *error)
+{
+    enum status status = STATUS_OK;
+    size_t positions = update->spec.rows * update->spec.num_steps;
+    long done_updates = 0;
+    double start = clock_seconds();
+    double spent = 0;
+    while (spent < seconds) {
+        struct totals totals = {0};
+        struct batch batch = {.inputs = text + (size_t)(done_updates % 8) * positions,
+                              .targets = text + (size_t)(done_updates % 8 + 1) * positions,
+                              .rows = update->spec.rows,
+                              .steps = update->spec.num_steps};
+        totals.time_is_up = comm->rank == 0 && clock_seconds() - start >= seconds;
+        TRY(update_run(update, comm, &batch, 0.1, &totals, error));
+        done_updates++;
+        spent = totals.time_is_up > 0 ? seconds : 0;
+    }
+    *seconds_an_update = (clock_seconds() - start) / (double)done_updates;
+done:
+    return status;
+}
+
+static void report(const struct options *options, const struct comm *comm, const struct update *update,
+                   const struct phase_times *times, double seconds, double peak)
+{
+    double tokens = (double)(options->batch * options->steps);
+    double operations = model_operations_per_token(&update->spec.model) * tokens;
+    double total = 0;
+    for (int phase = 0; phase < PHASE_COUNT; phase++)
+        total += times->seconds[phase];
+    printf("V %ld, H %ld, B %ld, T %ld, %d rank%s, %s kernels, %s loops: %zu rows touched\n",
+           options->vocabulary, options->hidden, options->batch, options->steps, comm->size,
+           comm->size == 1 ? "" : "s", blis_setup_in_use()->configuration,
+           vector_level_name(vector_level_in_use()), update->touched.count);
+    printf("%10.2f ms an update\n%10.0f tokens/s\n%10.1f GFLOP/s, %.3f of the FMA peak of one core (%.1f)\n",
+           1e3 * seconds, tokens / seconds, 1e-9 * operations / seconds, operations / seconds / peak,
+           1e-9 * peak);
+    for (int phase = 0; phase < PHASE_COUNT; phase++)
+        printf("%10.2f ms  %4.1f %%  %s\n", 1e3 * seconds * times->seconds[phase] / total,
+               100 * times->seconds[phase] / total, phase_names[phase]);
+}
+
+static enum status benchmark(const struct options *options, const struct comm *comm, struct error *error)
+{
+    enum status status;
+    struct update update = {0};
+    uint32_t *text = NULL;
+    struct range rows = partition_range((size_t)options->batch, (size_t)comm->size, (size_t)comm->rank);
+    struct update_spec spec = {
+        .model = {(size_t)options->vocabulary, (size_t)options->hidden, cell_find("lstm")},
+        .rows = rows.count,
+        .batch_size = (size_t)options->batch,
+        .num_steps = (size_t)options->steps,
+        .optimizer = optimizers[0],
+        .clip_norm = 1,
+    };
+    double best = INFINITY;
+    double peak = 0;
+    if (comm->rank == 0)
+        peak = fma_peak_measure();
+    TRY(comm_barrier(comm, error));
+    TRY(update_create(&update, &spec, error));
+    TRY(make_text(&text, 9 * rows.count * (size_t)options->steps, options, 1000000000 * (size_t)comm->rank,
+                  error));
+    initialize_normal(update.weights, &update.parameters, 1);
+    update_load_weights(&update);
+    double seconds;
+    TRY(run_updates(&update, comm, text, options->seconds / 4, &seconds, error));
+    *model_phase_times(update.model) = (struct phase_times){0};
+    for (int round = 0; round < options->rounds; round++) {
+        TRY(run_updates(&update, comm, text, options->seconds, &seconds, error));
+        best = fmin(best, seconds);
+    }
+    if (comm->rank == 0)
+        report(options, comm, &update, model_phase_times(update.model), best, peak);
+done:
+    update_free(&update);
+    memory_free(text);
+    return status;
+}
+
+int main(int argc, const char **argv)
+{
+    struct error error = {0};
+    struct comm comm;
+    struct options options = parse(argc, argv);
+    enum status status;
+    TRY(blis_setup_start(&error));
+    TRY(comm_start(&comm, &error));
+    TRY(benchmark(&options, &comm, &error));
+    comm_finish(&comm);
+done:
+    if (status != STATUS_OK)
+        fprintf(stderr, "benchmark_update: %s: %s\n", error.what, error.why);
+    return (int)status;
+}
