@@ -17,7 +17,8 @@ struct checkpoint_file {
 };
 
 /* The attributes of /config are the settings; what else is there is not among them. */
-static void keep_setting(struct h5 *h5, const char *name, const char *text, void *context) {
+static void keep_setting(struct h5 *h5, const char *name, const char *text, void *context)
+{
     struct checkpoint *checkpoint = context;
     if (strcmp(name, "corpus_digest") == 0)
         return;
@@ -37,14 +38,16 @@ static void keep_setting(struct h5 *h5, const char *name, const char *text, void
     }
 }
 
-static void read_config(struct checkpoint *checkpoint) {
+static void read_config(struct checkpoint *checkpoint)
+{
     struct h5 *h5 = &checkpoint->file->h5;
     h5_visit_attributes(h5, "/config", keep_setting, checkpoint);
     if (h5_has(h5, "/config", "corpus_digest"))
         checkpoint->corpus_digest = h5_get_u64(h5, "/config", "corpus_digest");
 }
 
-static void read_epoch_times(struct checkpoint *checkpoint) {
+static void read_epoch_times(struct checkpoint *checkpoint)
+{
     struct h5 *h5 = &checkpoint->file->h5;
     double *compute = NULL;
     double *wait = NULL;
@@ -68,7 +71,8 @@ static void read_epoch_times(struct checkpoint *checkpoint) {
 }
 
 /* Everything that a run needs must be there; for a model, what is. */
-static void read_progress(struct checkpoint *checkpoint, enum checkpoint_use use) {
+static void read_progress(struct checkpoint *checkpoint, enum checkpoint_use use)
+{
     struct h5 *h5 = &checkpoint->file->h5;
     for (const struct progress_field *field = progress_fields; field < progress_fields + progress_field_count;
          field++) {
@@ -83,12 +87,14 @@ static void read_progress(struct checkpoint *checkpoint, enum checkpoint_use use
     read_epoch_times(checkpoint);
 }
 
-static bool is_below(const char *path, const char *group) {
+static bool is_below(const char *path, const char *group)
+{
     size_t length = strlen(group);
     return strncmp(path, group, length) == 0 && path[length] == '/';
 }
 
-static void note_tensor(struct h5 *h5, const char *path, void *context) {
+static void note_tensor(struct h5 *h5, const char *path, void *context)
+{
     struct checkpoint *checkpoint = context;
     if (!is_below(path, "/model") && !is_below(path, "/state") && !is_below(path, "/optimizer"))
         return;
@@ -111,16 +117,19 @@ static void note_tensor(struct h5 *h5, const char *path, void *context) {
     memcpy(tensor->dims, dataset.dims, sizeof tensor->dims);
 }
 
-static void demand(struct h5 *h5, const char *path) {
+static void demand(struct h5 *h5, const char *path)
+{
     if (h5->status == STATUS_OK && !h5_exists(h5, path))
         h5_fail(h5, "it has no %s", path);
 }
 
-static char *optional_text(struct h5 *h5, const char *name) {
+static char *optional_text(struct h5 *h5, const char *name)
+{
     return h5_has(h5, "/", name) ? h5_get_text(h5, "/", name) : NULL;
 }
 
-static void read_all(struct checkpoint *checkpoint, const struct comm *comm, enum checkpoint_use use) {
+static void read_all(struct checkpoint *checkpoint, const struct comm *comm, enum checkpoint_use use)
+{
     struct h5 *h5 = &checkpoint->file->h5;
     static const char *const groups[] = {"/config", "/progress", "/metrics", "/checksum"};
     file_format_check(h5);
@@ -142,7 +151,8 @@ static void read_all(struct checkpoint *checkpoint, const struct comm *comm, enu
 }
 
 enum status checkpoint_open(struct checkpoint **out, const struct comm *comm, const char *path,
-                            enum checkpoint_use use, struct error *error) {
+                            enum checkpoint_use use, struct error *error)
+{
     enum status status = STATUS_OK;
     struct checkpoint *checkpoint = NULL;
     *out = NULL;
@@ -167,7 +177,8 @@ done:
     return status;
 }
 
-void checkpoint_close(struct checkpoint *checkpoint) {
+void checkpoint_close(struct checkpoint *checkpoint)
+{
     if (!checkpoint)
         return;
     if (checkpoint->file && checkpoint->file->h5.path) {
@@ -189,7 +200,8 @@ void checkpoint_close(struct checkpoint *checkpoint) {
     memory_free(checkpoint);
 }
 
-const struct tensor *checkpoint_find(const struct checkpoint *checkpoint, const char *path) {
+const struct tensor *checkpoint_find(const struct checkpoint *checkpoint, const char *path)
+{
     for (size_t t = 0; t < checkpoint->tensor_count; t++)
         if (strcmp(checkpoint->tensors[t].path, path) == 0)
             return &checkpoint->tensors[t];
@@ -198,7 +210,8 @@ const struct tensor *checkpoint_find(const struct checkpoint *checkpoint, const 
 
 enum { SHAPE_TEXT_BYTES = 80 };
 
-static void format_shape(char text[SHAPE_TEXT_BYTES], const struct tensor *tensor) {
+static void format_shape(char text[SHAPE_TEXT_BYTES], const struct tensor *tensor)
+{
     int used = snprintf(text, SHAPE_TEXT_BYTES, "[");
     for (size_t d = 0; d < tensor->dim_count; d++)
         used += snprintf(text + used, SHAPE_TEXT_BYTES - (size_t)used, "%s%zu", d > 0 ? ", " : "",
@@ -206,7 +219,8 @@ static void format_shape(char text[SHAPE_TEXT_BYTES], const struct tensor *tenso
     snprintf(text + used, SHAPE_TEXT_BYTES - (size_t)used, "]");
 }
 
-static bool same_shape(const struct tensor *a, const struct tensor *b) {
+static bool same_shape(const struct tensor *a, const struct tensor *b)
+{
     bool same = a->dim_count == b->dim_count;
     for (size_t d = 0; d < a->dim_count && same; d++)
         same = a->dims[d] == b->dims[d];
@@ -214,14 +228,16 @@ static bool same_shape(const struct tensor *a, const struct tensor *b) {
 }
 
 /* The file stays open over many calls, each with an error of its own. */
-static struct h5 for_this_call(const struct checkpoint *checkpoint, struct error *error) {
+static struct h5 for_this_call(const struct checkpoint *checkpoint, struct error *error)
+{
     struct h5 h5 = checkpoint->file->h5;
     h5.error = error;
     return h5;
 }
 
 enum status checkpoint_read_tensor(const struct checkpoint *checkpoint, const struct tensor *tensor,
-                                   struct error *error) {
+                                   struct error *error)
+{
     struct h5 h5 = for_this_call(checkpoint, error);
     const struct tensor *stored = checkpoint_find(checkpoint, tensor->path);
     if (!stored)
@@ -243,7 +259,8 @@ enum status checkpoint_read_tensor(const struct checkpoint *checkpoint, const st
 
 /* An optional column of the vocabulary, one whole number for each token. */
 static void read_column(struct h5 *h5, const char *path, size_t size, hid_t memory_type, size_t element_bytes,
-                        void *out) {
+                        void *out)
+{
     if (!h5_exists(h5, path))
         return;
     struct h5_dataset dataset = h5_open_dataset(h5, path);
@@ -260,7 +277,8 @@ static void read_column(struct h5 *h5, const char *path, size_t size, hid_t memo
 }
 
 enum status checkpoint_read_vocabulary(struct vocabulary **out, const struct checkpoint *checkpoint,
-                                       const struct tokenizer_ops *tokenizer, struct error *error) {
+                                       const struct tokenizer_ops *tokenizer, struct error *error)
+{
     *out = NULL;
     struct h5 h5 = for_this_call(checkpoint, error);
     char **texts = NULL;

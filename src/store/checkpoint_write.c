@@ -31,7 +31,8 @@
 #include <unistd.h>
 
 static enum status add_vocabulary(struct dataset_list *list, hid_t *text_type, struct h5 *h5,
-                                  const struct vocabulary *vocabulary, struct error *error) {
+                                  const struct vocabulary *vocabulary, struct error *error)
+{
     enum status status = STATUS_OK;
     size_t size = vocabulary_size(vocabulary);
     size_t longest = 0;
@@ -60,7 +61,8 @@ done:
 }
 
 static enum status add_tensor_checksums(struct dataset_list *list, const struct snapshot *snapshot,
-                                        const struct tensor_digests *digests, struct error *error) {
+                                        const struct tensor_digests *digests, struct error *error)
+{
     enum status status = STATUS_OK;
     const uint64_t *next = digests->values;
     for (size_t t = 0; t < snapshot->tensor_count; t++) {
@@ -74,7 +76,8 @@ done:
 }
 
 /* Numbers are kept as numbers, all else as the text that --config and the command line take. */
-static void put_setting(struct h5 *h5, const struct settings *settings, const struct settings_row *row) {
+static void put_setting(struct h5 *h5, const struct settings *settings, const struct settings_row *row)
+{
     static const char group[] = "/config";
     const void *value = settings_value(settings, row);
     char *text = NULL;
@@ -94,7 +97,8 @@ static void put_setting(struct h5 *h5, const struct settings *settings, const st
     memory_free(text);
 }
 
-static void put_config(struct h5 *h5, const struct snapshot *snapshot) {
+static void put_config(struct h5 *h5, const struct snapshot *snapshot)
+{
     h5_make_group(h5, "/config");
     for (const struct settings_row *row = settings_table; row < settings_table + settings_count; row++)
         if (row->stored)
@@ -102,7 +106,8 @@ static void put_config(struct h5 *h5, const struct snapshot *snapshot) {
     h5_put_u64(h5, "/config", "corpus_digest", snapshot->corpus_digest);
 }
 
-static void put_epoch_times(struct h5 *h5, const struct snapshot *snapshot) {
+static void put_epoch_times(struct h5 *h5, const struct snapshot *snapshot)
+{
     double *seconds = NULL;
     size_t ranks = snapshot->epoch_ranks;
     if (!snapshot->epoch_times || h5->status != STATUS_OK)
@@ -117,7 +122,8 @@ static void put_epoch_times(struct h5 *h5, const struct snapshot *snapshot) {
     memory_free(seconds);
 }
 
-static void put_progress(struct h5 *h5, const struct snapshot *snapshot) {
+static void put_progress(struct h5 *h5, const struct snapshot *snapshot)
+{
     h5_make_group(h5, "/progress");
     for (const struct progress_field *field = progress_fields; field < progress_fields + progress_field_count;
          field++) {
@@ -130,7 +136,8 @@ static void put_progress(struct h5 *h5, const struct snapshot *snapshot) {
     put_epoch_times(h5, snapshot);
 }
 
-static void make_tensors(struct h5 *h5, const struct snapshot *snapshot) {
+static void make_tensors(struct h5 *h5, const struct snapshot *snapshot)
+{
     for (const struct tensor *tensor = snapshot->tensors; tensor < snapshot->tensors + snapshot->tensor_count;
          tensor++) {
         h5_make_dataset(h5, tensor->path, H5T_IEEE_F32LE, tensor->dims, tensor->dim_count);
@@ -141,7 +148,8 @@ static void make_tensors(struct h5 *h5, const struct snapshot *snapshot) {
 
 /* Step 2, on rank 0. */
 static enum status lay_out(const struct durable_file *file, const struct snapshot *snapshot,
-                           const struct tensor_digests *digests, struct error *error) {
+                           const struct tensor_digests *digests, struct error *error)
+{
     enum status status = STATUS_OK;
     struct dataset_list list = {0};
     hid_t text_type = -1;
@@ -177,7 +185,8 @@ static enum status lay_out(const struct durable_file *file, const struct snapsho
 
 /* Does this rank see what rank 0 laid out? A run directory on a disk of one host is found here, while all
  * ranks can still say so. */
-static enum status see_file(const char *part, uint64_t bytes, struct error *error) {
+static enum status see_file(const char *part, uint64_t bytes, struct error *error)
+{
     struct stat facts;
     int failure = 0;
     int descriptor = open(part, O_RDWR | O_CLOEXEC);
@@ -198,7 +207,8 @@ static enum status see_file(const char *part, uint64_t bytes, struct error *erro
     return error_remedy(error, "take a folder that all hosts see");
 }
 
-static enum status all_see_file(const struct comm *comm, const char *part, struct error *error) {
+static enum status all_see_file(const struct comm *comm, const char *part, struct error *error)
+{
     enum status status = STATUS_OK;
     uint64_t bytes = 0;
     struct stat facts;
@@ -210,7 +220,8 @@ done:
     return status;
 }
 
-static void write_tensors(struct h5 *h5, const struct comm *comm, const struct snapshot *snapshot) {
+static void write_tensors(struct h5 *h5, const struct comm *comm, const struct snapshot *snapshot)
+{
     for (size_t t = 0; t < snapshot->tensor_count && h5->status == STATUS_OK; t++) {
         struct tensor_part part = tensor_part_written(&snapshot->tensors[t], comm->rank, comm->size);
         struct tensor_piece piece = {0};
@@ -221,7 +232,8 @@ static void write_tensors(struct h5 *h5, const struct comm *comm, const struct s
     }
 }
 
-static void compare_tensor(struct h5 *h5, const struct tensor_part *part) {
+static void compare_tensor(struct h5 *h5, const struct tensor_part *part)
+{
     float *read = NULL;
     struct tensor_piece piece = {0};
     struct h5_dataset dataset = h5_open_dataset(h5, part->tensor->path);
@@ -236,7 +248,8 @@ static void compare_tensor(struct h5 *h5, const struct tensor_part *part) {
     memory_free(read);
 }
 
-static void compare_tensors(struct h5 *h5, const struct comm *comm, const struct snapshot *snapshot) {
+static void compare_tensors(struct h5 *h5, const struct comm *comm, const struct snapshot *snapshot)
+{
     for (size_t t = 0; t < snapshot->tensor_count && h5->status == STATUS_OK; t++) {
         struct tensor_part part = tensor_part_written(&snapshot->tensors[t], comm->rank, comm->size);
         compare_tensor(h5, &part);
@@ -245,7 +258,8 @@ static void compare_tensors(struct h5 *h5, const struct comm *comm, const struct
 
 /* Steps 3 and 4. The agreement's verdict becomes that of `h5`, so that all ranks do the same next. */
 static enum status fill(const struct comm *comm, const char *part, const struct snapshot *snapshot,
-                        struct error *error) {
+                        struct error *error)
+{
     struct h5 h5;
     h5_open_shared(&h5, part, comm_library_handle(comm), error);
     h5.status = agree_on_status(comm, h5.status, error);
@@ -261,7 +275,8 @@ static enum status fill(const struct comm *comm, const char *part, const struct 
 }
 
 enum status checkpoint_write(const struct comm *comm, const char *path, const struct snapshot *snapshot,
-                             struct error *error) {
+                             struct error *error)
+{
     enum status status = STATUS_OK;
     struct tensor_digests digests = {0};
     struct durable_file file = {0};

@@ -13,18 +13,21 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the files are little-
 
 static const char checksum_group[] = "/checksum";
 
-size_t checksum_blocks(uint64_t bytes) {
+size_t checksum_blocks(uint64_t bytes)
+{
     return (size_t)(bytes / DIGEST_BLOCK_BYTES + (bytes % DIGEST_BLOCK_BYTES > 0));
 }
 
 enum { CHECKSUM_PATH_BYTES = H5_PATH_BYTES + sizeof checksum_group };
 
-static void checksum_path(char path[CHECKSUM_PATH_BYTES], const char *of) {
+static void checksum_path(char path[CHECKSUM_PATH_BYTES], const char *of)
+{
     snprintf(path, CHECKSUM_PATH_BYTES, "%s%s", checksum_group, of);
 }
 
 enum status checksum_add(struct dataset_list *list, const char *path, const uint64_t *digests, size_t blocks,
-                         struct error *error) {
+                         struct error *error)
+{
     char name[CHECKSUM_PATH_BYTES];
     checksum_path(name, path);
     uint64_t *data;
@@ -34,12 +37,14 @@ enum status checksum_add(struct dataset_list *list, const char *path, const uint
     return status;
 }
 
-static size_t block_bytes(uint64_t bytes, size_t block) {
+static size_t block_bytes(uint64_t bytes, size_t block)
+{
     uint64_t left = bytes - (uint64_t)block * DIGEST_BLOCK_BYTES;
     return left < DIGEST_BLOCK_BYTES ? (size_t)left : DIGEST_BLOCK_BYTES;
 }
 
-enum status checksum_add_all(struct dataset_list *list, struct error *error) {
+enum status checksum_add_all(struct dataset_list *list, struct error *error)
+{
     enum status status = STATUS_OK;
     uint64_t *digests = NULL;
     size_t capacity = 0;
@@ -75,7 +80,8 @@ struct verification {
     size_t digest_capacity;
 };
 
-static void read_digests(struct h5 *h5, const char *path, size_t blocks, struct verification *verification) {
+static void read_digests(struct h5 *h5, const char *path, size_t blocks, struct verification *verification)
+{
     struct h5_dataset checksums = h5_open_dataset(h5, path);
     if (h5->status == STATUS_OK &&
         (checksums.type_class != H5T_INTEGER || checksums.dim_count != 1 || checksums.dims[0] != blocks))
@@ -88,7 +94,8 @@ static void read_digests(struct h5 *h5, const char *path, size_t blocks, struct 
     h5_close_dataset(h5, &checksums);
 }
 
-static void note_dataset(struct h5 *h5, const char *path, void *context) {
+static void note_dataset(struct h5 *h5, const char *path, void *context)
+{
     struct verification *verification = context;
     /* Opening it lets HDF5 check its header, that of a list of checksums too. */
     struct h5_dataset dataset = h5_open_dataset(h5, path);
@@ -122,7 +129,8 @@ static void note_dataset(struct h5 *h5, const char *path, void *context) {
 }
 
 /* Returns false at the end of the file too. */
-static bool read_at(int descriptor, char *data, size_t bytes, uint64_t offset) {
+static bool read_at(int descriptor, char *data, size_t bytes, uint64_t offset)
+{
     while (bytes > 0) {
         ssize_t got = pread(descriptor, data, bytes, (off_t)offset);
         if (got < 0 && errno == EINTR)
@@ -137,7 +145,8 @@ static bool read_at(int descriptor, char *data, size_t bytes, uint64_t offset) {
 }
 
 static void verify_block(struct h5 *h5, int descriptor, const struct expected *expected, size_t block,
-                         uint64_t digest, char *buffer) {
+                         uint64_t digest, char *buffer)
+{
     size_t bytes = block_bytes(expected->bytes, block);
     errno = 0;
     if (!read_at(descriptor, buffer, bytes, expected->offset + (uint64_t)block * DIGEST_BLOCK_BYTES))
@@ -147,7 +156,8 @@ static void verify_block(struct h5 *h5, int descriptor, const struct expected *e
                 block + 1, checksum_blocks(expected->bytes));
 }
 
-static void verify_share(struct h5 *h5, struct range share, const struct verification *verification) {
+static void verify_share(struct h5 *h5, struct range share, const struct verification *verification)
+{
     char *buffer = NULL;
     int descriptor = open(h5->path, O_RDONLY | O_CLOEXEC);
     if (descriptor < 0)
@@ -168,7 +178,8 @@ static void verify_share(struct h5 *h5, struct range share, const struct verific
         close(descriptor);
 }
 
-void checksum_verify(struct h5 *h5, const struct comm *comm, bool demanded) {
+void checksum_verify(struct h5 *h5, const struct comm *comm, bool demanded)
+{
     struct verification verification = {.demanded = demanded};
     h5_visit_datasets(h5, note_dataset, &verification);
     if (h5->status == STATUS_OK)

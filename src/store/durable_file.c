@@ -16,14 +16,16 @@
 #include <string.h>
 #include <unistd.h>
 
-static enum status cannot_write(const struct durable_file *file, int error_number, struct error *error) {
+static enum status cannot_write(const struct durable_file *file, int error_number, struct error *error)
+{
     error_system(error, error_number, "cannot write %s", file->path);
     if (error_number == ENOSPC || error_number == EDQUOT)
         error_remedy(error, "make room, or take another folder");
     return error->status;
 }
 
-enum status durable_file_name(struct durable_file *file, const char *path, struct error *error) {
+enum status durable_file_name(struct durable_file *file, const char *path, struct error *error)
+{
     enum status status = STATUS_OK;
     *file = (struct durable_file){0};
     size_t bytes = strlen(path) + sizeof DURABLE_FILE_SUFFIX;
@@ -34,7 +36,8 @@ done:
     return status;
 }
 
-enum status durable_file_begin(struct durable_file *file, const char *path, struct error *error) {
+enum status durable_file_begin(struct durable_file *file, const char *path, struct error *error)
+{
     enum status status = durable_file_name(file, path, error);
     if (status != STATUS_OK)
         return status;
@@ -46,7 +49,8 @@ enum status durable_file_begin(struct durable_file *file, const char *path, stru
     return STATUS_OK;
 }
 
-enum status durable_file_reserve(const struct durable_file *file, uint64_t bytes, struct error *error) {
+enum status durable_file_reserve(const struct durable_file *file, uint64_t bytes, struct error *error)
+{
     int descriptor = open(file->part, O_WRONLY | O_CLOEXEC);
     if (descriptor < 0)
         return cannot_write(file, errno, error);
@@ -63,7 +67,8 @@ enum status durable_file_reserve(const struct durable_file *file, uint64_t bytes
 }
 
 /* Returns 0 or an errno value. */
-static int sync_path(const char *path, int flags) {
+static int sync_path(const char *path, int flags)
+{
     int descriptor = open(path, flags | O_CLOEXEC);
     if (descriptor < 0)
         return errno;
@@ -73,7 +78,8 @@ static int sync_path(const char *path, int flags) {
     return failure;
 }
 
-static int sync_folder_of(char *path) {
+static int sync_folder_of(char *path)
+{
     char *slash = strrchr(path, '/');
     if (!slash)
         return sync_path(".", O_RDONLY | O_DIRECTORY);
@@ -85,7 +91,8 @@ static int sync_folder_of(char *path) {
     return failure;
 }
 
-enum status durable_file_commit(struct durable_file *file, struct error *error) {
+enum status durable_file_commit(struct durable_file *file, struct error *error)
+{
     int failure = sync_path(file->part, O_RDWR);
     if (failure != 0)
         return cannot_write(file, failure, error);
@@ -98,12 +105,14 @@ enum status durable_file_commit(struct durable_file *file, struct error *error) 
     return failure == 0 ? STATUS_OK : cannot_write(file, failure, error);
 }
 
-void durable_file_remove(const struct durable_file *file) {
+void durable_file_remove(const struct durable_file *file)
+{
     if (file->part)
         unlink(file->part);
 }
 
-void durable_file_free(struct durable_file *file) {
+void durable_file_free(struct durable_file *file)
+{
     memory_free(file->part);
     memory_free(file->path);
     *file = (struct durable_file){0};

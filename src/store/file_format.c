@@ -7,7 +7,8 @@
 static const char format_name[] = "lstm_mpi";
 enum { FORMAT_VERSION = 1 };
 
-void file_format_put(struct h5 *h5) {
+void file_format_put(struct h5 *h5)
+{
     char created[CLOCK_TEXT_BYTES];
     clock_utc(created);
     h5_put_text(h5, "/", "format", format_name);
@@ -16,7 +17,8 @@ void file_format_put(struct h5 *h5) {
     h5_put_text(h5, "/", "created", created);
 }
 
-void file_format_check(struct h5 *h5) {
+void file_format_check(struct h5 *h5)
+{
     bool marked = h5_has(h5, "/", "format") && h5_has(h5, "/", "format_version");
     if (!marked)
         h5_fail(h5, "it is an HDF5 file of another program");

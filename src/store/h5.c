@@ -12,7 +12,8 @@
 
 /* Errors */
 
-enum status h5_fail(struct h5 *h5, const char *why, ...) {
+enum status h5_fail(struct h5 *h5, const char *why, ...)
+{
     if (h5->status != STATUS_OK)
         return h5->status;
     char text[ERROR_TEXT_BYTES];
@@ -26,7 +27,8 @@ enum status h5_fail(struct h5 *h5, const char *why, ...) {
 }
 
 /* HDF5's stack of errors begins with the innermost; a system call's has the system's words in quotes. */
-static herr_t take_innermost(unsigned level, const H5E_error2_t *record, void *context) {
+static herr_t take_innermost(unsigned level, const H5E_error2_t *record, void *context)
+{
     char *text = context;
     if (level > 0 || !record->desc)
         return 0;
@@ -41,13 +43,15 @@ static herr_t take_innermost(unsigned level, const H5E_error2_t *record, void *c
     return 0;
 }
 
-static void library_text(char text[ERROR_TEXT_BYTES]) {
+static void library_text(char text[ERROR_TEXT_BYTES])
+{
     text[0] = '\0';
     if (H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, take_innermost, text) < 0 || text[0] == '\0')
         snprintf(text, ERROR_TEXT_BYTES, "HDF5 gives no reason");
 }
 
-enum status h5_fail_in(struct h5 *h5, const char *object) {
+enum status h5_fail_in(struct h5 *h5, const char *object)
+{
     if (h5->status != STATUS_OK)
         return h5->status;
     char text[ERROR_TEXT_BYTES];
@@ -55,7 +59,8 @@ enum status h5_fail_in(struct h5 *h5, const char *object) {
     return h5_fail(h5, "%s%s%s", object, object[0] ? ": " : "", text);
 }
 
-static hid_t checked(struct h5 *h5, hid_t result, const char *object) {
+static hid_t checked(struct h5 *h5, hid_t result, const char *object)
+{
     if (result < 0)
         h5_fail_in(h5, object);
     return result;
@@ -65,20 +70,23 @@ static hid_t checked(struct h5 *h5, hid_t result, const char *object) {
 #define CALL(call) (h5->status == STATUS_OK ? checked(h5, (call), object) : -1)
 
 /* Closes an identifier of any kind. */
-static void close_identifier(struct h5 *h5, hid_t identifier, const char *object) {
+static void close_identifier(struct h5 *h5, hid_t identifier, const char *object)
+{
     if (identifier > 0 && H5Idec_ref(identifier) < 0)
         h5_fail_in(h5, object);
 }
 
 /* Opening and closing */
 
-static void begin(struct h5 *h5, const char *path, const char *doing, struct error *error) {
+static void begin(struct h5 *h5, const char *path, const char *doing, struct error *error)
+{
     *h5 = (struct h5){.file = -1, .path = path, .doing = doing, .error = error};
     if (H5Eset_auto2(H5E_DEFAULT, NULL, NULL) < 0)
         h5_fail(h5, "HDF5 does not start");
 }
 
-static hid_t file_access(struct h5 *h5, const char *object) {
+static hid_t file_access(struct h5 *h5, const char *object)
+{
     hid_t access = CALL(H5Pcreate(H5P_FILE_ACCESS));
     CALL(H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V18));
     /* Room in the file is taken piece by piece: larger blocks would leave gaps, which nothing checksums. */
@@ -92,7 +100,8 @@ static hid_t file_access(struct h5 *h5, const char *object) {
 }
 
 /* Keeps attributes and links in the object headers, which have checksums, and times out of them. */
-static hid_t creation(struct h5 *h5, hid_t class, const char *object) {
+static hid_t creation(struct h5 *h5, hid_t class, const char *object)
+{
     enum { ALL = 65535 };
     hid_t properties = CALL(H5Pcreate(class));
     CALL(H5Pset_obj_track_times(properties, false));
@@ -102,7 +111,8 @@ static hid_t creation(struct h5 *h5, hid_t class, const char *object) {
     return properties;
 }
 
-void h5_create(struct h5 *h5, const char *path, struct error *error) {
+void h5_create(struct h5 *h5, const char *path, struct error *error)
+{
     static const char object[] = "";
     begin(h5, path, "cannot write", error);
     hid_t access = file_access(h5, object);
@@ -113,7 +123,8 @@ void h5_create(struct h5 *h5, const char *path, struct error *error) {
 }
 
 /* Says what HDF5 cannot say well: a file that is missing, a folder, something else than HDF5. */
-static bool looks_like_hdf5(struct h5 *h5) {
+static bool looks_like_hdf5(struct h5 *h5)
+{
     struct stat facts;
     int descriptor = open(h5->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (descriptor < 0 || fstat(descriptor, &facts) != 0)
@@ -129,7 +140,8 @@ static bool looks_like_hdf5(struct h5 *h5) {
     return h5->status == STATUS_OK;
 }
 
-void h5_open(struct h5 *h5, const char *path, struct error *error) {
+void h5_open(struct h5 *h5, const char *path, struct error *error)
+{
     static const char object[] = "";
     begin(h5, path, "cannot read", error);
     if (h5->status != STATUS_OK || !looks_like_hdf5(h5))
@@ -149,22 +161,26 @@ void h5_open(struct h5 *h5, const char *path, struct error *error) {
     close_identifier(h5, access, object);
 }
 
-void h5_open_shared(struct h5 *h5, const char *path, MPI_Comm comm, struct error *error) {
+void h5_open_shared(struct h5 *h5, const char *path, MPI_Comm comm, struct error *error)
+{
     static const char object[] = "";
     begin(h5, path, "cannot write", error);
+    h5->shared = true;
     hid_t access = file_access(h5, object);
     CALL(H5Pset_fapl_mpio(access, comm, MPI_INFO_NULL));
     h5->file = CALL(H5Fopen(path, H5F_ACC_RDWR, access));
     close_identifier(h5, access, object);
 }
 
-void h5_flush(struct h5 *h5) {
+void h5_flush(struct h5 *h5)
+{
     /* Collective: a rank with an error takes part. */
     if (h5->file >= 0 && H5Fflush(h5->file, H5F_SCOPE_GLOBAL) < 0)
         h5_fail_in(h5, "");
 }
 
-enum status h5_close(struct h5 *h5) {
+enum status h5_close(struct h5 *h5)
+{
     if (h5->file >= 0 && H5Fclose(h5->file) < 0)
         h5_fail_in(h5, "");
     h5->file = -1;
@@ -173,7 +189,8 @@ enum status h5_close(struct h5 *h5) {
 
 /* Writing */
 
-static void make_groups_above(struct h5 *h5, const char *path) {
+static void make_groups_above(struct h5 *h5, const char *path)
+{
     char above[H5_PATH_BYTES];
     const char *last = strrchr(path, '/');
     size_t length = (size_t)(last - path);
@@ -189,7 +206,8 @@ static void make_groups_above(struct h5 *h5, const char *path) {
         h5_make_group(h5, above);
 }
 
-void h5_make_group(struct h5 *h5, const char *path) {
+void h5_make_group(struct h5 *h5, const char *path)
+{
     const char *object = path;
     make_groups_above(h5, path);
     hid_t properties = creation(h5, H5P_GROUP_CREATE, object);
@@ -198,14 +216,16 @@ void h5_make_group(struct h5 *h5, const char *path) {
     close_identifier(h5, properties, object);
 }
 
-static hid_t simple_space(struct h5 *h5, const char *object, const size_t *dims, size_t dim_count) {
+static hid_t simple_space(struct h5 *h5, const char *object, const size_t *dims, size_t dim_count)
+{
     hsize_t extent[H5_MAX_DIMS];
     for (size_t d = 0; d < dim_count; d++)
         extent[d] = dims[d];
     return CALL(dim_count == 0 ? H5Screate(H5S_SCALAR) : H5Screate_simple((int)dim_count, extent, NULL));
 }
 
-void h5_make_dataset(struct h5 *h5, const char *path, hid_t type, const size_t *dims, size_t dim_count) {
+void h5_make_dataset(struct h5 *h5, const char *path, hid_t type, const size_t *dims, size_t dim_count)
+{
     const char *object = path;
     make_groups_above(h5, path);
     hid_t properties = creation(h5, H5P_DATASET_CREATE, object);
@@ -219,14 +239,16 @@ void h5_make_dataset(struct h5 *h5, const char *path, hid_t type, const size_t *
     close_identifier(h5, properties, object);
 }
 
-void h5_write_all(struct h5 *h5, const char *path, hid_t memory_type, const void *data) {
+void h5_write_all(struct h5 *h5, const char *path, hid_t memory_type, const void *data)
+{
     const char *object = path;
     hid_t dataset = CALL(H5Dopen2(h5->file, path, H5P_DEFAULT));
     CALL(H5Dwrite(dataset, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data));
     close_identifier(h5, dataset, object);
 }
 
-hid_t h5_text_type(struct h5 *h5, size_t bytes, H5T_str_t padding) {
+hid_t h5_text_type(struct h5 *h5, size_t bytes, H5T_str_t padding)
+{
     static const char object[] = "a text";
     hid_t type = CALL(H5Tcopy(H5T_C_S1));
     CALL(H5Tset_size(type, padding == H5T_STR_NULLTERM || bytes == 0 ? bytes + 1 : bytes));
@@ -237,7 +259,8 @@ hid_t h5_text_type(struct h5 *h5, size_t bytes, H5T_str_t padding) {
 
 /* dim_count 0: a scalar. */
 static void put(struct h5 *h5, const char *object, const char *name, hid_t file_type, hid_t memory_type,
-                const size_t *dims, size_t dim_count, const void *data) {
+                const size_t *dims, size_t dim_count, const void *data)
+{
     hid_t space = simple_space(h5, object, dims, dim_count);
     hid_t attribute = CALL(
         H5Acreate_by_name(h5->file, object, name, file_type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
@@ -246,25 +269,30 @@ static void put(struct h5 *h5, const char *object, const char *name, hid_t file_
     close_identifier(h5, space, object);
 }
 
-void h5_put_text(struct h5 *h5, const char *object, const char *name, const char *text) {
+void h5_put_text(struct h5 *h5, const char *object, const char *name, const char *text)
+{
     hid_t type = h5_text_type(h5, strlen(text), H5T_STR_NULLTERM);
     put(h5, object, name, type, type, NULL, 0, text);
     close_identifier(h5, type, object);
 }
 
-void h5_put_u64(struct h5 *h5, const char *object, const char *name, uint64_t value) {
+void h5_put_u64(struct h5 *h5, const char *object, const char *name, uint64_t value)
+{
     put(h5, object, name, H5T_STD_U64LE, H5T_NATIVE_UINT64, NULL, 0, &value);
 }
 
-void h5_put_f64(struct h5 *h5, const char *object, const char *name, double value) {
+void h5_put_f64(struct h5 *h5, const char *object, const char *name, double value)
+{
     put(h5, object, name, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, NULL, 0, &value);
 }
 
-void h5_put_f64s(struct h5 *h5, const char *object, const char *name, const double *values, size_t count) {
+void h5_put_f64s(struct h5 *h5, const char *object, const char *name, const double *values, size_t count)
+{
     put(h5, object, name, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, &count, 1, values);
 }
 
-uint64_t h5_size(struct h5 *h5) {
+uint64_t h5_size(struct h5 *h5)
+{
     static const char object[] = "";
     hsize_t bytes = 0;
     CALL(H5Fget_filesize(h5->file, &bytes));
@@ -273,7 +301,8 @@ uint64_t h5_size(struct h5 *h5) {
 
 /* Reading: attributes and strings */
 
-bool h5_exists(struct h5 *h5, const char *path) {
+bool h5_exists(struct h5 *h5, const char *path)
+{
     if (h5->status != STATUS_OK)
         return false;
     char part[H5_PATH_BYTES];
@@ -291,7 +320,8 @@ bool h5_exists(struct h5 *h5, const char *path) {
     }
 }
 
-bool h5_has(struct h5 *h5, const char *object, const char *name) {
+bool h5_has(struct h5 *h5, const char *object, const char *name)
+{
     return CALL(H5Aexists_by_name(h5->file, object, name, H5P_DEFAULT)) > 0;
 }
 
@@ -305,7 +335,8 @@ struct attribute {
     size_t count;
 };
 
-static struct attribute open_attribute(struct h5 *h5, const char *object, const char *name) {
+static struct attribute open_attribute(struct h5 *h5, const char *object, const char *name)
+{
     struct attribute attribute = {-1, -1, H5T_NO_CLASS, 0};
     if (h5->status != STATUS_OK)
         return attribute;
@@ -326,19 +357,22 @@ static struct attribute open_attribute(struct h5 *h5, const char *object, const 
     return attribute;
 }
 
-static void close_attribute(struct h5 *h5, struct attribute *attribute, const char *object) {
+static void close_attribute(struct h5 *h5, struct attribute *attribute, const char *object)
+{
     close_identifier(h5, attribute->type, object);
     close_identifier(h5, attribute->id, object);
 }
 
 /* HDF5 makes integers of any width and byte order, and h5py's booleans, into each other. */
-static bool is_whole(H5T_class_t class) {
+static bool is_whole(H5T_class_t class)
+{
     return class == H5T_INTEGER || class == H5T_ENUM;
 }
 
 /* One number into `*value`, of the memory type. */
 static void get_number(struct h5 *h5, const char *object, const char *name, bool whole, hid_t memory_type,
-                       void *value) {
+                       void *value)
+{
     struct attribute attribute = open_attribute(h5, object, name);
     bool fits = is_whole(attribute.class) || (!whole && attribute.class == H5T_FLOAT);
     if (h5->status == STATUS_OK && (!fits || attribute.count != 1))
@@ -347,19 +381,22 @@ static void get_number(struct h5 *h5, const char *object, const char *name, bool
     close_attribute(h5, &attribute, object);
 }
 
-uint64_t h5_get_u64(struct h5 *h5, const char *object, const char *name) {
+uint64_t h5_get_u64(struct h5 *h5, const char *object, const char *name)
+{
     uint64_t value = 0;
     get_number(h5, object, name, true, H5T_NATIVE_UINT64, &value);
     return value;
 }
 
-double h5_get_f64(struct h5 *h5, const char *object, const char *name) {
+double h5_get_f64(struct h5 *h5, const char *object, const char *name)
+{
     double value = 0.0;
     get_number(h5, object, name, false, H5T_NATIVE_DOUBLE, &value);
     return value;
 }
 
-void h5_get_f64s(struct h5 *h5, const char *object, const char *name, double **values, size_t *count) {
+void h5_get_f64s(struct h5 *h5, const char *object, const char *name, double **values, size_t *count)
+{
     *values = NULL;
     *count = 0;
     struct attribute attribute = open_attribute(h5, object, name);
@@ -375,7 +412,8 @@ void h5_get_f64s(struct h5 *h5, const char *object, const char *name, double **v
 
 /* The length of a string in a field of `bytes` bytes, without its padding. A space by itself is kept: it is
  * a token. */
-static size_t unpadded(const char *field, size_t bytes, H5T_str_t padding) {
+static size_t unpadded(const char *field, size_t bytes, H5T_str_t padding)
+{
     if (padding == H5T_STR_NULLTERM)
         return strnlen(field, bytes);
     char pad = padding == H5T_STR_SPACEPAD ? ' ' : '\0';
@@ -388,16 +426,19 @@ static size_t unpadded(const char *field, size_t bytes, H5T_str_t padding) {
 
 typedef herr_t read_call(hid_t id, hid_t memory_type, void *data);
 
-static herr_t read_attribute(hid_t id, hid_t memory_type, void *data) {
+static herr_t read_attribute(hid_t id, hid_t memory_type, void *data)
+{
     return H5Aread(id, memory_type, data);
 }
 
-static herr_t read_dataset(hid_t id, hid_t memory_type, void *data) {
+static herr_t read_dataset(hid_t id, hid_t memory_type, void *data)
+{
     return H5Dread(id, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data);
 }
 
 /* One block of memory: `count` pointers, then the bytes that they point to. */
-static char **text_block(struct h5 *h5, size_t count, size_t bytes) {
+static char **text_block(struct h5 *h5, size_t count, size_t bytes)
+{
     char *block = NULL;
     if (count > SIZE_MAX / 2 / sizeof(char *) || bytes > SIZE_MAX / 2)
         h5_fail(h5, "%zu texts are too many", count);
@@ -407,7 +448,8 @@ static char **text_block(struct h5 *h5, size_t count, size_t bytes) {
 }
 
 static char **read_fixed(struct h5 *h5, const char *object, hid_t id, hid_t type, size_t count,
-                         read_call *read) {
+                         read_call *read)
+{
     size_t stride = H5Tget_size(type);
     H5T_str_t padding = H5Tget_strpad(type);
     size_t bytes;
@@ -432,7 +474,8 @@ static char **read_fixed(struct h5 *h5, const char *object, hid_t id, hid_t type
 }
 
 static char **read_variable(struct h5 *h5, const char *object, hid_t id, hid_t type, size_t count,
-                            read_call *read) {
+                            read_call *read)
+{
     char **pieces = NULL;
     char **texts = NULL;
     h5->status = memory_new(&pieces, count, h5->error);
@@ -465,7 +508,8 @@ static char **read_variable(struct h5 *h5, const char *object, hid_t id, hid_t t
 }
 
 static char **read_strings(struct h5 *h5, const char *object, hid_t id, hid_t file_type, size_t count,
-                           read_call *read) {
+                           read_call *read)
+{
     char **texts = NULL;
     hid_t type = CALL(H5Tget_native_type(file_type, H5T_DIR_DEFAULT));
     htri_t variable = (htri_t)CALL(H5Tis_variable_str(type));
@@ -476,7 +520,8 @@ static char **read_strings(struct h5 *h5, const char *object, hid_t id, hid_t fi
     return texts;
 }
 
-char *h5_get_text(struct h5 *h5, const char *object, const char *name) {
+char *h5_get_text(struct h5 *h5, const char *object, const char *name)
+{
     char *text = NULL;
     struct attribute attribute = open_attribute(h5, object, name);
     if (h5->status == STATUS_OK && (attribute.class != H5T_STRING || attribute.count != 1))
@@ -494,7 +539,8 @@ char *h5_get_text(struct h5 *h5, const char *object, const char *name) {
 enum { NUMBER_TEXT_BYTES = 40 };
 
 /* The shortest decimal that reads as the same number again. */
-static void format_real(char text[NUMBER_TEXT_BYTES], double value) {
+static void format_real(char text[NUMBER_TEXT_BYTES], double value)
+{
     for (int digits = 1; digits <= 17; digits++) {
         snprintf(text, NUMBER_TEXT_BYTES, "%.*g", digits, value);
         if (strtod(text, NULL) == value)
@@ -510,7 +556,8 @@ struct attribute_visit {
 };
 
 static void visit_numbers(const struct attribute_visit *visit, const char *name,
-                          const struct attribute *attribute) {
+                          const struct attribute *attribute)
+{
     struct h5 *h5 = visit->h5;
     const char *object = visit->object;
     union {
@@ -537,7 +584,8 @@ static void visit_numbers(const struct attribute_visit *visit, const char *name,
     memory_free(values);
 }
 
-static herr_t visit_attribute(hid_t location, const char *name, const H5A_info_t *info, void *context) {
+static herr_t visit_attribute(hid_t location, const char *name, const H5A_info_t *info, void *context)
+{
     (void)location;
     (void)info;
     const struct attribute_visit *visit = context;
@@ -557,7 +605,8 @@ static herr_t visit_attribute(hid_t location, const char *name, const H5A_info_t
     return h5->status == STATUS_OK ? 0 : -1;
 }
 
-void h5_visit_attributes(struct h5 *h5, const char *object, h5_visit_text *visit, void *context) {
+void h5_visit_attributes(struct h5 *h5, const char *object, h5_visit_text *visit, void *context)
+{
     struct attribute_visit wanted = {h5, object, visit, context};
     CALL(H5Aiterate_by_name(h5->file, object, H5_INDEX_NAME, H5_ITER_INC, NULL, visit_attribute, &wanted,
                             H5P_DEFAULT));
@@ -566,7 +615,8 @@ void h5_visit_attributes(struct h5 *h5, const char *object, h5_visit_text *visit
 /* Reading: datasets */
 
 /* The data must be in this very file. */
-static void find_bytes(struct h5 *h5, struct h5_dataset *dataset) {
+static void find_bytes(struct h5 *h5, struct h5_dataset *dataset)
+{
     const char *object = dataset->path;
     hid_t properties = CALL(H5Dget_create_plist(dataset->id));
     H5D_layout_t layout = (H5D_layout_t)CALL(H5Pget_layout(properties));
@@ -594,7 +644,8 @@ static void find_bytes(struct h5 *h5, struct h5_dataset *dataset) {
                 (unsigned long long)dataset->bytes);
 }
 
-struct h5_dataset h5_open_dataset(struct h5 *h5, const char *path) {
+struct h5_dataset h5_open_dataset(struct h5 *h5, const char *path)
+{
     const char *object = path;
     struct h5_dataset dataset = {.path = path};
     dataset.id = CALL(H5Dopen2(h5->file, path, H5P_DEFAULT));
@@ -623,23 +674,27 @@ struct h5_dataset h5_open_dataset(struct h5 *h5, const char *path) {
         if (__builtin_mul_overflow(dataset.bytes, extent[d], &dataset.bytes))
             h5_fail(h5, "%s is larger than any file", path);
     }
-    if (h5->status == STATUS_OK)
+    /* The driver of a shared file does not know its size. */
+    if (h5->status == STATUS_OK && !h5->shared)
         find_bytes(h5, &dataset);
     return dataset;
 }
 
-void h5_close_dataset(struct h5 *h5, struct h5_dataset *dataset) {
+void h5_close_dataset(struct h5 *h5, struct h5_dataset *dataset)
+{
     close_identifier(h5, dataset->id, dataset->path);
     dataset->id = 0;
 }
 
-void h5_read_all(struct h5 *h5, const struct h5_dataset *dataset, hid_t memory_type, void *data) {
+void h5_read_all(struct h5 *h5, const struct h5_dataset *dataset, hid_t memory_type, void *data)
+{
     const char *object = dataset->path;
     if (dataset->bytes > 0)
         CALL(H5Dread(dataset->id, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data));
 }
 
-void h5_read_texts(struct h5 *h5, const struct h5_dataset *dataset, char ***texts) {
+void h5_read_texts(struct h5 *h5, const struct h5_dataset *dataset, char ***texts)
+{
     const char *object = dataset->path;
     *texts = NULL;
     if (h5->status == STATUS_OK && (dataset->type_class != H5T_STRING || dataset->dim_count != 1))
@@ -657,7 +712,8 @@ struct selection {
 };
 
 static struct selection select_slab(struct h5 *h5, const struct h5_dataset *dataset, const size_t *first,
-                                    const size_t *count) {
+                                    const size_t *count)
+{
     const char *object = dataset->path;
     hsize_t start[H5_MAX_DIMS], extent[H5_MAX_DIMS];
     for (size_t d = 0; d < dataset->dim_count; d++) {
@@ -672,7 +728,8 @@ static struct selection select_slab(struct h5 *h5, const struct h5_dataset *data
 }
 
 void h5_write_slab(struct h5 *h5, const struct h5_dataset *dataset, const size_t *first, const size_t *count,
-                   const float *data) {
+                   const float *data)
+{
     const char *object = dataset->path;
     struct selection selection = select_slab(h5, dataset, first, count);
     CALL(H5Dwrite(dataset->id, H5T_NATIVE_FLOAT, selection.memory, selection.file, H5P_DEFAULT, data));
@@ -681,7 +738,8 @@ void h5_write_slab(struct h5 *h5, const struct h5_dataset *dataset, const size_t
 }
 
 void h5_read_slab(struct h5 *h5, const struct h5_dataset *dataset, const size_t *first, const size_t *count,
-                  float *data) {
+                  float *data)
+{
     const char *object = dataset->path;
     struct selection selection = select_slab(h5, dataset, first, count);
     CALL(H5Dread(dataset->id, H5T_NATIVE_FLOAT, selection.memory, selection.file, H5P_DEFAULT, data));
@@ -695,7 +753,8 @@ struct dataset_visit {
     void *context;
 };
 
-static herr_t visit_object(hid_t location, const char *name, const H5O_info_t *info, void *context) {
+static herr_t visit_object(hid_t location, const char *name, const H5O_info_t *info, void *context)
+{
     (void)location;
     const struct dataset_visit *visit = context;
     struct h5 *h5 = visit->h5;
@@ -709,7 +768,8 @@ static herr_t visit_object(hid_t location, const char *name, const H5O_info_t *i
     return h5->status == STATUS_OK ? 0 : -1;
 }
 
-void h5_visit_datasets(struct h5 *h5, h5_visit *visit, void *context) {
+void h5_visit_datasets(struct h5 *h5, h5_visit *visit, void *context)
+{
     static const char object[] = "its structure";
     struct dataset_visit wanted = {h5, visit, context};
     CALL(H5Ovisit(h5->file, H5_INDEX_NAME, H5_ITER_INC, visit_object, &wanted));

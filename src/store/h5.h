@@ -25,6 +25,7 @@ struct h5 {
     hid_t file;
     const char *path;  /* a view */
     const char *doing; /* begins every error: "cannot write", "cannot read" */
+    bool shared;       /* open for all ranks */
     enum status status;
     struct error *error;
 };
@@ -82,7 +83,8 @@ struct h5_dataset {
     size_t element_bytes; /* in the file */
     uint64_t bytes;       /* all elements, in the file */
     bool contiguous;
-    uint64_t offset_bytes; /* of a contiguous one, in the file; 0 where it has no bytes */
+    uint64_t
+        offset_bytes; /* of a contiguous one, in the file; 0 where it has no bytes, or the file is shared */
 };
 struct h5_dataset h5_open_dataset(struct h5 *h5, const char *path);
 void h5_close_dataset(struct h5 *h5, struct h5_dataset *dataset);

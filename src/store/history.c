@@ -4,10 +4,14 @@
 #include <math.h>
 #include <string.h>
 
-#define INT64_COLUMN(field) \
-    { .name = #field, .offset = offsetof(struct epoch_record, field), .type = HISTORY_INT64 }
-#define FLOAT64_COLUMN(field) \
-    { .name = #field, .offset = offsetof(struct epoch_record, field), .type = HISTORY_FLOAT64 }
+#define INT64_COLUMN(field)                                                                   \
+    {                                                                                         \
+        .name = #field, .offset = offsetof(struct epoch_record, field), .type = HISTORY_INT64 \
+    }
+#define FLOAT64_COLUMN(field)                                                                   \
+    {                                                                                           \
+        .name = #field, .offset = offsetof(struct epoch_record, field), .type = HISTORY_FLOAT64 \
+    }
 
 const struct history_column history_columns[] = {
     INT64_COLUMN(epoch),
@@ -23,7 +27,8 @@ static const struct rank_times absent = {.compute_seconds = NAN, .wait_seconds =
 
 /* Gives every epoch so far more columns, from the last epoch on: a row moves to where only itself and later
  * rows lay. */
-static enum status widen(struct history *history, size_t ranks, struct error *error) {
+static enum status widen(struct history *history, size_t ranks, struct error *error)
+{
     enum status status =
         memory_grow(&history->times, &history->times_capacity, (history->count + 1) * ranks, error);
     if (status != STATUS_OK)
@@ -40,7 +45,8 @@ static enum status widen(struct history *history, size_t ranks, struct error *er
 }
 
 enum status history_add(struct history *history, const struct epoch_record *record,
-                        const struct rank_times *times, size_t ranks, struct error *error) {
+                        const struct rank_times *times, size_t ranks, struct error *error)
+{
     enum status status = STATUS_OK;
     TRY(memory_grow(&history->records, &history->capacity, history->count + 1, error));
     if (ranks > history->ranks)
@@ -57,12 +63,14 @@ done:
     return status;
 }
 
-void history_cut(struct history *history, int64_t epoch) {
+void history_cut(struct history *history, int64_t epoch)
+{
     while (history->count > 0 && history->records[history->count - 1].epoch > epoch)
         history->count--;
 }
 
-void history_free(struct history *history) {
+void history_free(struct history *history)
+{
     memory_free(history->records);
     memory_free(history->times);
     *history = (struct history){0};

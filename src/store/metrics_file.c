@@ -4,7 +4,8 @@
 #include "metrics_table.h"
 
 static enum status write_part(const struct durable_file *file, const struct history *history,
-                              struct error *error) {
+                              struct error *error)
+{
     struct dataset_list list = {0};
     struct h5 h5;
     enum status status = STATUS_OK;
@@ -19,7 +20,8 @@ done:
     return status;
 }
 
-enum status metrics_file_write(const char *path, const struct history *history, struct error *error) {
+enum status metrics_file_write(const char *path, const struct history *history, struct error *error)
+{
     enum status status = STATUS_OK;
     struct durable_file file;
     TRY(durable_file_begin(&file, path, error));
@@ -31,7 +33,8 @@ done:
     return status;
 }
 
-enum status metrics_file_read(struct history *history, const char *path, struct error *error) {
+enum status metrics_file_read(struct history *history, const char *path, struct error *error)
+{
     struct h5 h5;
     h5_open(&h5, path, error);
     file_format_check(&h5);

@@ -17,11 +17,13 @@ enum { RANK_COLUMNS = sizeof rank_columns / sizeof rank_columns[0] };
 /* Both kinds of columns have elements of 8 bytes. */
 enum { ELEMENT_BYTES = 8 };
 
-static void column_path(char path[H5_PATH_BYTES], const struct history_column *column) {
+static void column_path(char path[H5_PATH_BYTES], const struct history_column *column)
+{
     snprintf(path, H5_PATH_BYTES, "/metrics/%s", column->name);
 }
 
-enum status metrics_table_add(struct dataset_list *list, const struct history *history, struct error *error) {
+enum status metrics_table_add(struct dataset_list *list, const struct history *history, struct error *error)
+{
     enum status status = STATUS_OK;
     char *data;
     for (const struct history_column *column = history_columns;
@@ -48,7 +50,8 @@ done:
 
 /* Reads a column whose dims must be these into every `stride`-th place behind `first`. */
 static void read_column(struct h5 *h5, const char *path, bool whole, const size_t dims[2], size_t dim_count,
-                        void *first, size_t stride) {
+                        void *first, size_t stride)
+{
     char *data = NULL;
     struct h5_dataset dataset = h5_open_dataset(h5, path);
     H5T_class_t wanted = whole ? H5T_INTEGER : H5T_FLOAT;
@@ -67,7 +70,8 @@ static void read_column(struct h5 *h5, const char *path, bool whole, const size_
     h5_close_dataset(h5, &dataset);
 }
 
-static struct h5_dataset shape_of(struct h5 *h5, const char *path, size_t dim_count) {
+static struct h5_dataset shape_of(struct h5 *h5, const char *path, size_t dim_count)
+{
     struct h5_dataset dataset = h5_open_dataset(h5, path);
     if (h5->status == STATUS_OK && dataset.dim_count != dim_count)
         h5_fail(h5, "%s has %zu dimensions", path, dataset.dim_count);
@@ -75,7 +79,8 @@ static struct h5_dataset shape_of(struct h5 *h5, const char *path, size_t dim_co
     return dataset;
 }
 
-void metrics_table_read(struct h5 *h5, struct history *history) {
+void metrics_table_read(struct h5 *h5, struct history *history)
+{
     char path[H5_PATH_BYTES];
     column_path(path, &history_columns[0]);
     size_t epochs = shape_of(h5, path, 1).dims[0];

@@ -23,7 +23,8 @@ static const char older_suffix[] = ".h5";
 /* The longest name of a file: prefix, 20 digits, suffix. */
 enum { NAME_BYTES = 64 };
 
-static enum status join(char **out, const char *folder, const char *name, struct error *error) {
+static enum status join(char **out, const char *folder, const char *name, struct error *error)
+{
     size_t bytes = strlen(folder) + strlen(name) + 2;
     enum status status = memory_new(out, bytes, error);
     if (status == STATUS_OK)
@@ -32,14 +33,16 @@ static enum status join(char **out, const char *folder, const char *name, struct
 }
 
 static enum status older_path(char **out, const struct run_directory *run, uint64_t update,
-                              struct error *error) {
+                              struct error *error)
+{
     char name[NAME_BYTES];
     snprintf(name, sizeof name, "%s%" PRIu64 "%s", older_prefix, update, older_suffix);
     return join(out, run->path, name, error);
 }
 
 /* Is it checkpoint-UPDATE.h5, written as this program writes it? */
-static bool is_older(const char *name, uint64_t *update) {
+static bool is_older(const char *name, uint64_t *update)
+{
     if (strncmp(name, older_prefix, strlen(older_prefix)) != 0)
         return false;
     const char *digits = name + strlen(older_prefix);
@@ -60,13 +63,15 @@ struct contents {
     size_t capacity;
 };
 
-static int by_falling_update(const void *a, const void *b) {
+static int by_falling_update(const void *a, const void *b)
+{
     uint64_t first = *(const uint64_t *)a, second = *(const uint64_t *)b;
     return (first < second) - (first > second);
 }
 
 static enum status list_contents(struct contents *contents, const struct run_directory *run,
-                                 struct error *error) {
+                                 struct error *error)
+{
     enum status status = STATUS_OK;
     *contents = (struct contents){0};
     DIR *folder = opendir(run->path);
@@ -94,7 +99,8 @@ done:
 }
 
 /* Makes all folders of a path that are missing. */
-static enum status make_folders(const char *path, struct error *error) {
+static enum status make_folders(const char *path, struct error *error)
+{
     enum status status = STATUS_OK;
     char *part = NULL;
     struct stat facts;
@@ -117,13 +123,15 @@ done:
     return status;
 }
 
-static enum status holds_a_run(const struct run_directory *run, struct error *error) {
+static enum status holds_a_run(const struct run_directory *run, struct error *error)
+{
     error_set(error, STATUS_FAILED, "the folder %s holds a run already", run->path);
     return error_remedy(error,
                         "--resume goes on with it, --overwrite begins it anew, --run-dir takes another");
 }
 
-static enum status remove_leftover(const struct run_directory *run, const char *name, struct error *error) {
+static enum status remove_leftover(const struct run_directory *run, const char *name, struct error *error)
+{
     enum status status = STATUS_OK;
     char *path = NULL;
     char part[NAME_BYTES];
@@ -137,7 +145,8 @@ done:
 }
 
 /* Rank 0's part of a claim. */
-static enum status claim_folder(const struct run_directory *run, enum run_claim claim, struct error *error) {
+static enum status claim_folder(const struct run_directory *run, enum run_claim claim, struct error *error)
+{
     enum status status = STATUS_OK;
     struct contents contents = {0};
     TRY(make_folders(run->path, error));
@@ -152,7 +161,8 @@ done:
 }
 
 enum status run_directory_claim(struct run_directory *run, const struct comm *comm, const char *path,
-                                enum run_claim claim, struct error *error) {
+                                enum run_claim claim, struct error *error)
+{
     *run = (struct run_directory){0};
     enum status status = memory_copy_text(&run->path, path, error);
     if (status == STATUS_OK)
@@ -164,7 +174,8 @@ enum status run_directory_claim(struct run_directory *run, const struct comm *co
     return agree_on_status(comm, status, error);
 }
 
-void run_directory_free(struct run_directory *run) {
+void run_directory_free(struct run_directory *run)
+{
     memory_free(run->path);
     memory_free(run->checkpoint);
     memory_free(run->metrics);
@@ -172,7 +183,8 @@ void run_directory_free(struct run_directory *run) {
 }
 
 /* Makes rank 0's contents everyone's. */
-static enum status share_contents(struct contents *contents, const struct comm *comm, struct error *error) {
+static enum status share_contents(struct contents *contents, const struct comm *comm, struct error *error)
+{
     enum status status = STATUS_OK;
     uint64_t header[2] = {contents->checkpoint, contents->older_count};
     TRY(comm_broadcast(comm, header, sizeof header, 0, error));
@@ -186,7 +198,8 @@ done:
 }
 
 enum status run_directory_candidates(char ***paths, size_t *count, const struct run_directory *run,
-                                     const struct comm *comm, struct error *error) {
+                                     const struct comm *comm, struct error *error)
+{
     enum status status = STATUS_OK;
     struct contents contents = {0};
     *paths = NULL;
@@ -216,13 +229,15 @@ done:
     return status;
 }
 
-void run_directory_resumed(struct run_directory *run, const char *path, uint64_t update) {
+void run_directory_resumed(struct run_directory *run, const char *path, uint64_t update)
+{
     run->has_newest = strcmp(path, run->checkpoint) == 0;
     run->newest_update = update;
 }
 
 /* Gives the file a second name, or makes a copy where the file system has no links. */
-static enum status copy_file(const char *from, const char *to, struct error *error) {
+static enum status copy_file(const char *from, const char *to, struct error *error)
+{
     enum status status = STATUS_OK;
     enum { BUFFER_BYTES = 1 << 20 };
     struct durable_file file = {0};
@@ -261,7 +276,8 @@ done:
 
 /* Rank 0 gives checkpoint.h5 the name of an older one besides its own. `*made` is that name where it did not
  * exist before. A file that has the name already is of the same update, and one of them is enough. */
-static enum status keep_newest(char **made, const struct run_directory *run, struct error *error) {
+static enum status keep_newest(char **made, const struct run_directory *run, struct error *error)
+{
     enum status status = STATUS_OK;
     char *older = NULL;
     struct stat facts;
@@ -281,7 +297,8 @@ done:
 }
 
 /* Rank 0 removes older checkpoints beyond those to keep. What cannot be removed takes room, no more. */
-static enum status prune(const struct run_directory *run, size_t keep, struct error *error) {
+static enum status prune(const struct run_directory *run, size_t keep, struct error *error)
+{
     enum status status = STATUS_OK;
     struct contents contents = {0};
     char *path = NULL;
@@ -305,8 +322,8 @@ done:
 }
 
 enum status run_directory_write_checkpoint(struct run_directory *run, const struct comm *comm,
-                                           const struct snapshot *snapshot, size_t keep,
-                                           struct error *error) {
+                                           const struct snapshot *snapshot, size_t keep, struct error *error)
+{
     enum status status = STATUS_OK;
     char *made = NULL;
     bool written = false;

@@ -1,9 +1,13 @@
 #include "lstm_mpi/store/snapshot.h"
 
-#define UINT64_FIELD(field) \
-    { .name = #field, .offset = offsetof(struct progress, field), .type = PROGRESS_UINT64 }
-#define FLOAT64_FIELD(field) \
-    { .name = #field, .offset = offsetof(struct progress, field), .type = PROGRESS_FLOAT64 }
+#define UINT64_FIELD(field)                                                                 \
+    {                                                                                       \
+        .name = #field, .offset = offsetof(struct progress, field), .type = PROGRESS_UINT64 \
+    }
+#define FLOAT64_FIELD(field)                                                                 \
+    {                                                                                        \
+        .name = #field, .offset = offsetof(struct progress, field), .type = PROGRESS_FLOAT64 \
+    }
 
 const struct progress_field progress_fields[] = {
     UINT64_FIELD(epoch),        UINT64_FIELD(batch),          UINT64_FIELD(update),
@@ -13,7 +17,8 @@ const struct progress_field progress_fields[] = {
 };
 const size_t progress_field_count = sizeof progress_fields / sizeof progress_fields[0];
 
-size_t tensor_elements(const struct tensor *tensor) {
+size_t tensor_elements(const struct tensor *tensor)
+{
     size_t elements = 1;
     for (size_t d = 0; d < tensor->dim_count; d++)
         elements *= tensor->dims[d];

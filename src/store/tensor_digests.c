@@ -15,12 +15,14 @@ enum {
     WORD_ELEMENTS = sizeof(uint64_t) / sizeof(float)
 };
 
-static size_t block_elements(size_t elements, size_t block) {
+static size_t block_elements(size_t elements, size_t block)
+{
     size_t left = elements - block * BLOCK_ELEMENTS;
     return left < BLOCK_ELEMENTS ? left : BLOCK_ELEMENTS;
 }
 
-static void digest_replicated(const struct comm *comm, const struct tensor *tensor, uint64_t *digests) {
+static void digest_replicated(const struct comm *comm, const struct tensor *tensor, uint64_t *digests)
+{
     size_t elements = tensor_elements(tensor);
     struct range mine = partition_range(checksum_blocks((uint64_t)elements * sizeof(float)),
                                         (size_t)comm->size, (size_t)comm->rank);
@@ -30,7 +32,8 @@ static void digest_replicated(const struct comm *comm, const struct tensor *tens
 }
 
 /* Copies what this rank holds of the elements from `first` on into its place in the block. */
-static void place_own(float *block, size_t first, size_t count, const struct tensor_part *held) {
+static void place_own(float *block, size_t first, size_t count, const struct tensor_part *held)
+{
     size_t rows = held->tensor->dims[held->row_dim];
     size_t length = held->rows.count * held->inner;
     for (size_t o = 0; o < held->outer; o++) {
@@ -44,7 +47,8 @@ static void place_own(float *block, size_t first, size_t count, const struct ten
 }
 
 static enum status digest_split(const struct comm *comm, const struct tensor *tensor, uint64_t *block,
-                                uint64_t *digests, struct error *error) {
+                                uint64_t *digests, struct error *error)
+{
     enum status status = STATUS_OK;
     struct tensor_part held = tensor_part_held(tensor);
     size_t elements = tensor_elements(tensor);
@@ -62,7 +66,8 @@ done:
 }
 
 enum status tensor_digests_compute(struct tensor_digests *digests, const struct comm *comm,
-                                   const struct snapshot *snapshot, struct error *error) {
+                                   const struct snapshot *snapshot, struct error *error)
+{
     enum status status = STATUS_OK;
     uint64_t *block = NULL;
     *digests = (struct tensor_digests){0};
@@ -89,7 +94,8 @@ done:
     return status;
 }
 
-void tensor_digests_free(struct tensor_digests *digests) {
+void tensor_digests_free(struct tensor_digests *digests)
+{
     memory_free(digests->values);
     *digests = (struct tensor_digests){0};
 }

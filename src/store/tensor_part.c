@@ -6,7 +6,8 @@ enum { PIECE_BYTES = 16 << 20 };
 
 _Static_assert((int)TENSOR_MAX_DIMS <= (int)H5_MAX_DIMS, "every tensor fits into a dataset");
 
-static struct tensor_part whole(const struct tensor *tensor) {
+static struct tensor_part whole(const struct tensor *tensor)
+{
     struct tensor_part part = {.tensor = tensor, .outer = 1, .inner = 1};
     part.row_dim = tensor->split_dim < 0 ? 0 : (size_t)tensor->split_dim;
     for (size_t d = 0; d < part.row_dim; d++)
@@ -16,7 +17,8 @@ static struct tensor_part whole(const struct tensor *tensor) {
     return part;
 }
 
-struct tensor_part tensor_part_held(const struct tensor *tensor) {
+struct tensor_part tensor_part_held(const struct tensor *tensor)
+{
     struct tensor_part part = whole(tensor);
     if (tensor->split_dim < 0)
         part.rows = (struct range){0, tensor->dims[0]};
@@ -27,7 +29,8 @@ struct tensor_part tensor_part_held(const struct tensor *tensor) {
     return part;
 }
 
-struct tensor_part tensor_part_written(const struct tensor *tensor, int rank, int size) {
+struct tensor_part tensor_part_written(const struct tensor *tensor, int rank, int size)
+{
     struct tensor_part part = tensor_part_held(tensor);
     if (tensor->split_dim >= 0)
         return part;
@@ -42,17 +45,20 @@ struct tensor_part tensor_part_written(const struct tensor *tensor, int rank, in
     return part;
 }
 
-static size_t piece_rows(const struct tensor_part *part) {
+static size_t piece_rows(const struct tensor_part *part)
+{
     size_t row_bytes = part->inner * sizeof(float);
     return row_bytes == 0 || row_bytes >= PIECE_BYTES ? 1 : PIECE_BYTES / row_bytes;
 }
 
-size_t tensor_part_piece_elements(const struct tensor_part *part) {
+size_t tensor_part_piece_elements(const struct tensor_part *part)
+{
     size_t rows = piece_rows(part);
     return (rows < part->rows.count ? rows : part->rows.count) * part->inner;
 }
 
-bool tensor_part_next(const struct tensor_part *part, struct tensor_piece *piece) {
+bool tensor_part_next(const struct tensor_part *part, struct tensor_piece *piece)
+{
     const struct tensor *tensor = part->tensor;
     if (piece->outer >= part->outer || part->rows.count == 0 || part->inner == 0)
         return false;

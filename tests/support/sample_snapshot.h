@@ -29,7 +29,8 @@ struct sample {
     struct snapshot snapshot;
 };
 
-static inline void sample_demand(enum status status, const struct error *error) {
+static inline void sample_demand(enum status status, const struct error *error)
+{
     char line[ERROR_LINE_BYTES];
     if (status == STATUS_OK)
         return;
@@ -39,13 +40,16 @@ static inline void sample_demand(enum status status, const struct error *error) 
 }
 
 /* Fractions of 2^-20 around zero; `update` tells two snapshots apart. */
-static inline float sample_number(size_t tensor, size_t element, uint64_t update) {
-    uint64_t mixed = (element * SAMPLE_TENSORS + tensor + 1) * UINT64_C(0x9E3779B97F4A7C15) + update;
+static inline float sample_number(size_t tensor, size_t element, uint64_t update)
+{
+    uint64_t mixed =
+        (element * SAMPLE_TENSORS + tensor + 1 + update * 1000003) * UINT64_C(0x9E3779B97F4A7C15);
     return (float)((double)(mixed >> 44) / (1 << 20) - 0.5);
 }
 
 /* Where in the tensor the `i`-th element of what this rank holds is. */
-static inline size_t sample_element(const struct tensor *tensor, size_t i) {
+static inline size_t sample_element(const struct tensor *tensor, size_t i)
+{
     if (tensor->split_dim < 0)
         return i;
     size_t inner = 1;
@@ -56,7 +60,8 @@ static inline size_t sample_element(const struct tensor *tensor, size_t i) {
     return (i / local * rows + tensor->local_first) * inner + i % local;
 }
 
-static inline size_t sample_held(const struct tensor *tensor) {
+static inline size_t sample_held(const struct tensor *tensor)
+{
     size_t elements = 1;
     for (size_t d = 0; d < tensor->dim_count; d++)
         elements *= tensor->split_dim == (int)d ? tensor->local_count : tensor->dims[d];
@@ -66,7 +71,8 @@ static inline size_t sample_held(const struct tensor *tensor) {
 /* The tensors of this shape as a rank holds them: the state split by rows of the batch. Their memory is
  * zeroed. */
 static inline void sample_tensors_make(struct tensor tensors[SAMPLE_TENSORS], const struct comm *comm,
-                                       struct sample_shape shape) {
+                                       struct sample_shape shape)
+{
     struct range rows = partition_range(shape.B, (size_t)comm->size, (size_t)comm->rank);
     size_t V = shape.V, H = shape.H;
     struct tensor made[SAMPLE_TENSORS] = {
@@ -97,13 +103,15 @@ static inline void sample_tensors_make(struct tensor tensors[SAMPLE_TENSORS], co
     }
 }
 
-static inline void sample_tensors_free(struct tensor tensors[SAMPLE_TENSORS]) {
+static inline void sample_tensors_free(struct tensor tensors[SAMPLE_TENSORS])
+{
     for (size_t t = 0; t < SAMPLE_TENSORS; t++)
         memory_free(tensors[t].data);
 }
 
 /* V tokens: <unk>, then the characters from U+4E00 on, U+0000 among them. */
-static inline struct vocabulary *sample_vocabulary(size_t V) {
+static inline struct vocabulary *sample_vocabulary(size_t V)
+{
     struct error error;
     struct token_counts counts;
     struct vocabulary *vocabulary;
@@ -116,7 +124,8 @@ static inline struct vocabulary *sample_vocabulary(size_t V) {
 }
 
 static inline void sample_make(struct sample *sample, const struct comm *comm, struct sample_shape shape,
-                               size_t epochs, uint64_t update) {
+                               size_t epochs, uint64_t update)
+{
     struct error error;
     memset(sample, 0, sizeof *sample);
     sample_demand(settings_defaults(&sample->settings, &error), &error);
@@ -147,7 +156,8 @@ static inline void sample_make(struct sample *sample, const struct comm *comm, s
     };
 }
 
-static inline void sample_free(struct sample *sample) {
+static inline void sample_free(struct sample *sample)
+{
     settings_free(&sample->settings);
     vocabulary_destroy(sample->vocabulary);
     history_free(&sample->history);
@@ -157,7 +167,8 @@ static inline void sample_free(struct sample *sample) {
 
 /* How many of the numbers that this rank reads of a checkpoint are not those of the sample at this update. */
 static inline size_t sample_differences(const struct checkpoint *checkpoint, const struct comm *comm,
-                                        struct sample_shape shape, uint64_t update) {
+                                        struct sample_shape shape, uint64_t update)
+{
     struct tensor tensors[SAMPLE_TENSORS];
     struct error error;
     size_t different = 0;

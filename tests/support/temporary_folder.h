@@ -13,7 +13,8 @@
 enum { TEMPORARY_PATH_BYTES = 512 };
 
 /* Makes an empty folder and writes its path. Ends the program where that fails. */
-static inline void temporary_folder_make(char path[TEMPORARY_PATH_BYTES]) {
+static inline void temporary_folder_make(char path[TEMPORARY_PATH_BYTES])
+{
     const char *base = getenv("TMPDIR");
     snprintf(path, TEMPORARY_PATH_BYTES, "%s/lstm_mpi_test.XXXXXX", base ? base : "/tmp");
     if (!mkdtemp(path)) {
@@ -23,15 +24,16 @@ static inline void temporary_folder_make(char path[TEMPORARY_PATH_BYTES]) {
 }
 
 /* Removes a folder and all that is in it; symbolic links are not followed. */
-static inline void temporary_folder_remove(const char *path) {
+static inline void temporary_folder_remove(const char *path)
+{
     DIR *folder = opendir(path);
     const struct dirent *entry;
     while (folder && (entry = readdir(folder))) {
-        char inner[2 * TEMPORARY_PATH_BYTES];
+        char inner[4 * TEMPORARY_PATH_BYTES];
         struct stat facts;
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
-        snprintf(inner, sizeof inner, "%s/%s", path, entry->d_name);
+        snprintf(inner, sizeof inner, "%.1024s/%s", path, entry->d_name);
         if (lstat(inner, &facts) == 0 && S_ISDIR(facts.st_mode))
             temporary_folder_remove(inner);
         else
@@ -42,13 +44,15 @@ static inline void temporary_folder_remove(const char *path) {
     rmdir(path);
 }
 
-static inline int temporary_folder_by_name(const void *a, const void *b) {
+static inline int temporary_folder_by_name(const void *a, const void *b)
+{
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
 /* The names in a folder, sorted, with a space behind each: "checkpoint.h5 metrics.h5 ". A view, valid until
  * the next call. */
-static inline const char *temporary_folder_list(const char *path) {
+static inline const char *temporary_folder_list(const char *path)
+{
     static char text[4096];
     char *names[256];
     size_t count = 0;
@@ -70,7 +74,8 @@ static inline const char *temporary_folder_list(const char *path) {
 }
 
 /* The whole of a file; the caller frees it. NULL where it cannot be read. */
-static inline char *temporary_file_read(const char *path, size_t *bytes) {
+static inline char *temporary_file_read(const char *path, size_t *bytes)
+{
     FILE *file = fopen(path, "rb");
     struct stat facts;
     if (!file || fstat(fileno(file), &facts) != 0)
@@ -86,7 +91,8 @@ static inline char *temporary_file_read(const char *path, size_t *bytes) {
 }
 
 /* Ends the program where that fails. */
-static inline void temporary_file_write(const char *path, const void *data, size_t bytes) {
+static inline void temporary_file_write(const char *path, const void *data, size_t bytes)
+{
     FILE *file = fopen(path, "wb");
     if (!file || fwrite(data, 1, bytes, file) != bytes || fclose(file) != 0) {
         perror(path);
