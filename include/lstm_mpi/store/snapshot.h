@@ -53,11 +53,15 @@ struct snapshot {
     const struct settings *settings;
     uint64_t corpus_digest;
     const struct vocabulary *vocabulary;
-    struct tensor *tensors;
+    const struct tensor *tensors;
     size_t tensor_count;
     struct progress progress;
     const struct history *history;
-    const struct rank_times *epoch_times; /* [ranks]: of the epoch under way so far; not stored when NULL */
+    const struct rank_times *epoch_times; /* [epoch_ranks]: of the epoch under way so far; NULL: not stored */
+    size_t epoch_ranks;
 };
+
+/* How many elements the whole tensor has, over all ranks. */
+size_t tensor_elements(const struct tensor *tensor);
 
 #endif

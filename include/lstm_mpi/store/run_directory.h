@@ -1,0 +1,50 @@
+#ifndef LSTM_MPI_STORE_RUN_DIRECTORY_H
+#define LSTM_MPI_STORE_RUN_DIRECTORY_H
+
+/* The folder that holds all files of a run: checkpoint.h5, the older checkpoint-UPDATE.h5, metrics.h5. */
+
+#include "lstm_mpi/dist/comm.h"
+#include "lstm_mpi/store/snapshot.h"
+
+#include <stdbool.h>
+
+/* What to do where the folder holds a run already. */
+enum run_claim {
+    RUN_CLAIM_NEW,       /* fail, and touch nothing */
+    RUN_CLAIM_RESUME,    /* go on with it */
+    RUN_CLAIM_OVERWRITE, /* begin it anew: its files go when the first new checkpoint is in its place */
+};
+
+struct run_directory {
+    char *path;
+    char *checkpoint;       /* PATH/checkpoint.h5 */
+    char *metrics;          /* PATH/metrics.h5 */
+    bool has_newest;        /* `checkpoint` is a good one of this run, */
+    uint64_t newest_update; /* after so many updates */
+};
+
+/* Makes the folder where it is missing, its parents too, claims it for this run, and removes what a killed
+ * run left half written. Every rank gives the same path. The caller owns what `run` holds, after a failure
+ * too: run_directory_free. Collective. */
+MUST_CHECK enum status run_directory_claim(struct run_directory *run, const struct comm *comm,
+                                           const char *path, enum run_claim claim, struct error *error);
+
+void run_directory_free(struct run_directory *run);
+
+/* The files to try for going on, the newest first: checkpoint.h5, then the older ones by falling number of
+ * updates. They need not be good. The caller owns the list, one block of memory: memory_free. Collective. */
+MUST_CHECK enum status run_directory_candidates(char ***paths, size_t *count, const struct run_directory *run,
+                                                const struct comm *comm, struct error *error);
+
+/* Says that the run goes on from this candidate, which was `update` updates old. */
+void run_directory_resumed(struct run_directory *run, const char *path, uint64_t update);
+
+/* Writes the snapshot as checkpoint.h5. The former one becomes checkpoint-UPDATE.h5, unless it is of the same
+ * update; of the older ones the `keep` newest stay. Those at or after the snapshot's update go: they are of
+ * an overwritten run, or were not good. At every moment checkpoint.h5 is whole, once there was one. After a
+ * failure all files are as they were. Collective. */
+MUST_CHECK enum status run_directory_write_checkpoint(struct run_directory *run, const struct comm *comm,
+                                                      const struct snapshot *snapshot, size_t keep,
+                                                      struct error *error);
+
+#endif

@@ -1,0 +1,304 @@
+/* How a checkpoint is written, so that whatever fails is an error on every rank and nothing hangs:
+ *
+ * 1. All ranks together take the digests of all blocks, from memory.
+ * 2. Rank 0 alone lays out PATH.part with the serial driver: groups, attributes, every dataset with its room.
+ *    Before any of it is written, it reserves the size of the whole file: a full disk is found here. Then it
+ *    writes all but the tensors.
+ * 3. All ranks open the file together and write their parts of the tensors, each by itself. HDF5 has nothing
+ *    to allocate any more.
+ * 4. Each reads its part back and compares: some MPI libraries lose a failed write without a word.
+ * 5. All close; rank 0 brings the file to the disk and gives it its name.
+ *
+ * After each step the ranks agree whether to go on. A collective HDF5 call is made by all ranks or by none.
+ */
+#include "checksum.h"
+#include "dataset_list.h"
+#include "durable_file.h"
+#include "file_format.h"
+#include "lstm_mpi/base/memory.h"
+#include "lstm_mpi/config/settings_text.h"
+#include "lstm_mpi/dist/agree.h"
+#include "lstm_mpi/dist/comm_handle.h"
+#include "lstm_mpi/store/checkpoint.h"
+#include "metrics_table.h"
+#include "tensor_digests.h"
+#include "tensor_part.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static enum status add_vocabulary(struct dataset_list *list, hid_t *text_type, struct h5 *h5,
+                                  const struct vocabulary *vocabulary, struct error *error)
+{
+    enum status status = STATUS_OK;
+    size_t size = vocabulary_size(vocabulary);
+    size_t longest = 0;
+    for (uint32_t id = 0; id < size; id++) {
+        size_t length = strlen(vocabulary_shown(vocabulary, id));
+        longest = length > longest ? length : longest;
+    }
+    *text_type = h5_text_type(h5, longest, H5T_STR_NULLTERM);
+
+    char *texts;
+    uint32_t *code_points;
+    uint64_t *counts;
+    size_t stride = longest + 1;
+    TRY(dataset_list_add(list, "/vocabulary/token", *text_type, stride, &size, 1, &texts, error));
+    TRY(dataset_list_add(list, "/vocabulary/code_point", H5T_STD_U32LE, sizeof *code_points, &size, 1,
+                         &code_points, error));
+    TRY(dataset_list_add(list, "/vocabulary/count", H5T_STD_U64LE, sizeof *counts, &size, 1, &counts, error));
+    for (uint32_t id = 0; id < size; id++) {
+        const char *shown = vocabulary_shown(vocabulary, id);
+        memcpy(texts + id * stride, shown, strlen(shown));
+        code_points[id] = vocabulary_code_point(vocabulary, id);
+        counts[id] = vocabulary_count(vocabulary, id);
+    }
+done:
+    return status;
+}
+
+static enum status add_tensor_checksums(struct dataset_list *list, const struct snapshot *snapshot,
+                                        const struct tensor_digests *digests, struct error *error)
+{
+    enum status status = STATUS_OK;
+    const uint64_t *next = digests->values;
+    for (size_t t = 0; t < snapshot->tensor_count; t++) {
+        const struct tensor *tensor = &snapshot->tensors[t];
+        size_t blocks = checksum_blocks((uint64_t)tensor_elements(tensor) * sizeof(float));
+        TRY(checksum_add(list, tensor->path, next, blocks, error));
+        next += blocks;
+    }
+done:
+    return status;
+}
+
+/* Numbers are kept as numbers, all else as the text that --config and the command line take. */
+static void put_setting(struct h5 *h5, const struct settings *settings, const struct settings_row *row)
+{
+    static const char group[] = "/config";
+    const void *value = settings_value(settings, row);
+    char *text = NULL;
+    if (row->kind == SETTINGS_WHOLE) {
+        h5_put_u64(h5, group, row->field, *(const uint64_t *)value);
+    } else if (row->kind == SETTINGS_REAL) {
+        h5_put_f64(h5, group, row->field, *(const double *)value);
+    } else if (row->kind == SETTINGS_FLAG) {
+        h5_put_u64(h5, group, row->field, *(const bool *)value ? 1 : 0);
+    } else if (row->kind == SETTINGS_WHOLE_OR_RANDOM && *(const int64_t *)value != START_OFFSET_RANDOM) {
+        h5_put_u64(h5, group, row->field, (uint64_t) * (const int64_t *)value);
+    } else if (h5->status == STATUS_OK) {
+        h5->status = settings_text_get(&text, settings, row, h5->error);
+        if (h5->status == STATUS_OK)
+            h5_put_text(h5, group, row->field, text);
+    }
+    memory_free(text);
+}
+
+static void put_config(struct h5 *h5, const struct snapshot *snapshot)
+{
+    h5_make_group(h5, "/config");
+    for (const struct settings_row *row = settings_table; row < settings_table + settings_count; row++)
+        if (row->stored)
+            put_setting(h5, snapshot->settings, row);
+    h5_put_u64(h5, "/config", "corpus_digest", snapshot->corpus_digest);
+}
+
+static void put_epoch_times(struct h5 *h5, const struct snapshot *snapshot)
+{
+    double *seconds = NULL;
+    size_t ranks = snapshot->epoch_ranks;
+    if (!snapshot->epoch_times || h5->status != STATUS_OK)
+        return;
+    h5->status = memory_new(&seconds, ranks, h5->error);
+    for (size_t r = 0; r < ranks && seconds; r++)
+        seconds[r] = snapshot->epoch_times[r].compute_seconds;
+    h5_put_f64s(h5, "/progress", "epoch_compute_seconds", seconds, ranks);
+    for (size_t r = 0; r < ranks && seconds; r++)
+        seconds[r] = snapshot->epoch_times[r].wait_seconds;
+    h5_put_f64s(h5, "/progress", "epoch_wait_seconds", seconds, ranks);
+    memory_free(seconds);
+}
+
+static void put_progress(struct h5 *h5, const struct snapshot *snapshot)
+{
+    h5_make_group(h5, "/progress");
+    for (const struct progress_field *field = progress_fields; field < progress_fields + progress_field_count;
+         field++) {
+        const void *value = (const char *)&snapshot->progress + field->offset;
+        if (field->type == PROGRESS_UINT64)
+            h5_put_u64(h5, "/progress", field->name, *(const uint64_t *)value);
+        else
+            h5_put_f64(h5, "/progress", field->name, *(const double *)value);
+    }
+    put_epoch_times(h5, snapshot);
+}
+
+static void make_tensors(struct h5 *h5, const struct snapshot *snapshot)
+{
+    for (const struct tensor *tensor = snapshot->tensors; tensor < snapshot->tensors + snapshot->tensor_count;
+         tensor++) {
+        h5_make_dataset(h5, tensor->path, H5T_IEEE_F32LE, tensor->dims, tensor->dim_count);
+        if (tensor->gates)
+            h5_put_text(h5, tensor->path, "gates", tensor->gates);
+    }
+}
+
+/* Step 2, on rank 0. */
+static enum status lay_out(const struct durable_file *file, const struct snapshot *snapshot,
+                           const struct tensor_digests *digests, struct error *error)
+{
+    enum status status = STATUS_OK;
+    struct dataset_list list = {0};
+    hid_t text_type = -1;
+    struct h5 h5;
+    h5_create(&h5, file->part, error);
+    status = h5.status;
+    if (status == STATUS_OK)
+        status = add_vocabulary(&list, &text_type, &h5, snapshot->vocabulary, error);
+    if (status == STATUS_OK)
+        status = metrics_table_add(&list, snapshot->history, error);
+    if (status == STATUS_OK)
+        status = checksum_add_all(&list, error);
+    if (status == STATUS_OK)
+        status = add_tensor_checksums(&list, snapshot, digests, error);
+    if (h5.status == STATUS_OK)
+        h5.status = status;
+
+    file_format_put(&h5);
+    put_config(&h5, snapshot);
+    put_progress(&h5, snapshot);
+    make_tensors(&h5, snapshot);
+    dataset_list_make(&list, &h5);
+    uint64_t bytes = h5_size(&h5);
+    if (h5.status == STATUS_OK)
+        h5.status = durable_file_reserve(file, bytes, error);
+    dataset_list_write(&list, &h5);
+
+    if (text_type >= 0 && H5Tclose(text_type) < 0)
+        h5_fail_in(&h5, "/vocabulary/token");
+    dataset_list_free(&list);
+    return h5_close(&h5);
+}
+
+/* Does this rank see what rank 0 laid out? A run directory on a disk of one host is found here, while all
+ * ranks can still say so. */
+static enum status see_file(const char *part, uint64_t bytes, struct error *error)
+{
+    struct stat facts;
+    int failure = 0;
+    int descriptor = open(part, O_RDWR | O_CLOEXEC);
+    if (descriptor < 0 || fstat(descriptor, &facts) != 0)
+        failure = errno;
+    if (descriptor >= 0)
+        close(descriptor);
+    if (failure == 0 && (uint64_t)facts.st_size == bytes)
+        return STATUS_OK;
+    char host[COMM_HOST_BYTES];
+    comm_host_name(host);
+    error_set(error, STATUS_FAILED, "cannot write %s on host %s", part, host);
+    if (failure != 0)
+        error_why(error, "%s", strerror(failure));
+    else
+        error_why(error, "another host made a file of %llu bytes, and here it has %llu",
+                  (unsigned long long)bytes, (unsigned long long)facts.st_size);
+    return error_remedy(error, "take a folder that all hosts see");
+}
+
+static enum status all_see_file(const struct comm *comm, const char *part, struct error *error)
+{
+    enum status status = STATUS_OK;
+    uint64_t bytes = 0;
+    struct stat facts;
+    if (comm->rank == 0 && stat(part, &facts) == 0)
+        bytes = (uint64_t)facts.st_size;
+    TRY(comm_broadcast(comm, &bytes, sizeof bytes, 0, error));
+    TRY(agree_on_status(comm, see_file(part, bytes, error), error));
+done:
+    return status;
+}
+
+static void write_tensors(struct h5 *h5, const struct comm *comm, const struct snapshot *snapshot)
+{
+    for (size_t t = 0; t < snapshot->tensor_count && h5->status == STATUS_OK; t++) {
+        struct tensor_part part = tensor_part_written(&snapshot->tensors[t], comm->rank, comm->size);
+        struct tensor_piece piece = {0};
+        struct h5_dataset dataset = h5_open_dataset(h5, snapshot->tensors[t].path);
+        while (h5->status == STATUS_OK && tensor_part_next(&part, &piece))
+            h5_write_slab(h5, &dataset, piece.first, piece.count, piece.data);
+        h5_close_dataset(h5, &dataset);
+    }
+}
+
+static void compare_tensor(struct h5 *h5, const struct tensor_part *part)
+{
+    float *read = NULL;
+    struct tensor_piece piece = {0};
+    struct h5_dataset dataset = h5_open_dataset(h5, part->tensor->path);
+    if (h5->status == STATUS_OK)
+        h5->status = memory_new(&read, tensor_part_piece_elements(part), h5->error);
+    while (h5->status == STATUS_OK && tensor_part_next(part, &piece)) {
+        h5_read_slab(h5, &dataset, piece.first, piece.count, read);
+        if (h5->status == STATUS_OK && memcmp(read, piece.data, piece.elements * sizeof *read) != 0)
+            h5_fail(h5, "%s does not read back as it was written", dataset.path);
+    }
+    h5_close_dataset(h5, &dataset);
+    memory_free(read);
+}
+
+static void compare_tensors(struct h5 *h5, const struct comm *comm, const struct snapshot *snapshot)
+{
+    for (size_t t = 0; t < snapshot->tensor_count && h5->status == STATUS_OK; t++) {
+        struct tensor_part part = tensor_part_written(&snapshot->tensors[t], comm->rank, comm->size);
+        compare_tensor(h5, &part);
+    }
+}
+
+/* Steps 3 and 4. The agreement's verdict becomes that of `h5`, so that all ranks do the same next. */
+static enum status fill(const struct comm *comm, const char *part, const struct snapshot *snapshot,
+                        struct error *error)
+{
+    struct h5 h5;
+    h5_open_shared(&h5, part, comm_library_handle(comm), error);
+    h5.status = agree_on_status(comm, h5.status, error);
+    write_tensors(&h5, comm, snapshot);
+    h5.status = agree_on_status(comm, h5.status, error);
+    if (h5.status == STATUS_OK) {
+        h5_flush(&h5);
+        h5.status = agree_on_status(comm, h5.status, error);
+    }
+    compare_tensors(&h5, comm, snapshot);
+    h5.status = agree_on_status(comm, h5.status, error);
+    return agree_on_status(comm, h5_close(&h5), error);
+}
+
+enum status checkpoint_write(const struct comm *comm, const char *path, const struct snapshot *snapshot,
+                             struct error *error)
+{
+    enum status status = STATUS_OK;
+    struct tensor_digests digests = {0};
+    struct durable_file file = {0};
+    TRY(tensor_digests_compute(&digests, comm, snapshot, error));
+
+    if (comm->rank == 0) {
+        status = durable_file_begin(&file, path, error);
+        if (status == STATUS_OK)
+            status = lay_out(&file, snapshot, &digests, error);
+    } else {
+        status = durable_file_name(&file, path, error);
+    }
+    TRY(agree_on_status(comm, status, error));
+    TRY(all_see_file(comm, file.part, error));
+    TRY(fill(comm, file.part, snapshot, error));
+    if (comm->rank == 0)
+        status = durable_file_commit(&file, error);
+    TRY(agree_on_status(comm, status, error));
+done:
+    if (comm->rank == 0)
+        durable_file_remove(&file);
+    durable_file_free(&file);
+    tensor_digests_free(&digests);
+    return status;
+}

@@ -1,0 +1,346 @@
+#include "lstm_mpi/store/run_directory.h"
+#include "durable_file.h"
+#include "lstm_mpi/base/log.h"
+#include "lstm_mpi/base/memory.h"
+#include "lstm_mpi/dist/agree.h"
+#include "lstm_mpi/store/checkpoint.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char checkpoint_name[] = "checkpoint.h5";
+static const char metrics_name[] = "metrics.h5";
+static const char older_prefix[] = "checkpoint-";
+static const char older_suffix[] = ".h5";
+
+/* The longest name of a file: prefix, 20 digits, suffix. */
+enum { NAME_BYTES = 64 };
+
+static enum status join(char **out, const char *folder, const char *name, struct error *error)
+{
+    size_t bytes = strlen(folder) + strlen(name) + 2;
+    enum status status = memory_new(out, bytes, error);
+    if (status == STATUS_OK)
+        snprintf(*out, bytes, "%s/%s", folder, name);
+    return status;
+}
+
+static enum status older_path(char **out, const struct run_directory *run, uint64_t update,
+                              struct error *error)
+{
+    char name[NAME_BYTES];
+    snprintf(name, sizeof name, "%s%" PRIu64 "%s", older_prefix, update, older_suffix);
+    return join(out, run->path, name, error);
+}
+
+/* Is it checkpoint-UPDATE.h5, written as this program writes it? */
+static bool is_older(const char *name, uint64_t *update)
+{
+    if (strncmp(name, older_prefix, strlen(older_prefix)) != 0)
+        return false;
+    const char *digits = name + strlen(older_prefix);
+    size_t length = strspn(digits, "0123456789");
+    if (length == 0 || (digits[0] == '0' && length > 1) || strcmp(digits + length, older_suffix) != 0)
+        return false;
+    errno = 0;
+    *update = strtoull(digits, NULL, 10);
+    return errno == 0;
+}
+
+/* What is in the folder. */
+struct contents {
+    bool checkpoint;
+    bool metrics;
+    uint64_t *older; /* updates, falling */
+    size_t older_count;
+    size_t capacity;
+};
+
+static int by_falling_update(const void *a, const void *b)
+{
+    uint64_t first = *(const uint64_t *)a, second = *(const uint64_t *)b;
+    return (first < second) - (first > second);
+}
+
+static enum status list_contents(struct contents *contents, const struct run_directory *run,
+                                 struct error *error)
+{
+    enum status status = STATUS_OK;
+    *contents = (struct contents){0};
+    DIR *folder = opendir(run->path);
+    if (!folder)
+        return error_system(error, errno, "cannot read the folder %s", run->path);
+    const struct dirent *entry;
+    errno = 0;
+    while ((entry = readdir(folder))) {
+        uint64_t update;
+        contents->checkpoint |= strcmp(entry->d_name, checkpoint_name) == 0;
+        contents->metrics |= strcmp(entry->d_name, metrics_name) == 0;
+        if (is_older(entry->d_name, &update)) {
+            TRY(memory_grow(&contents->older, &contents->capacity, contents->older_count + 1, error));
+            contents->older[contents->older_count++] = update;
+        }
+        errno = 0;
+    }
+    if (errno != 0)
+        TRY(error_system(error, errno, "cannot read the folder %s", run->path));
+    if (contents->older_count > 0)
+        qsort(contents->older, contents->older_count, sizeof *contents->older, by_falling_update);
+done:
+    closedir(folder);
+    return status;
+}
+
+/* Makes all folders of a path that are missing. */
+static enum status make_folders(const char *path, struct error *error)
+{
+    enum status status = STATUS_OK;
+    char *part = NULL;
+    struct stat facts;
+    TRY(memory_copy_text(&part, path, error));
+    for (char *slash = strchr(part + 1, '/');; slash = strchr(slash + 1, '/')) {
+        if (slash)
+            *slash = '\0';
+        if (mkdir(part, 0777) != 0 && errno != EEXIST && stat(part, &facts) != 0)
+            TRY(error_system(error, errno, "cannot make the folder %s", path));
+        if (!slash)
+            break;
+        *slash = '/';
+    }
+    if (stat(path, &facts) != 0)
+        TRY(error_system(error, errno, "cannot make the folder %s", path));
+    if (!S_ISDIR(facts.st_mode))
+        TRY(error_system(error, ENOTDIR, "cannot make the folder %s", path));
+done:
+    memory_free(part);
+    return status;
+}
+
+static enum status holds_a_run(const struct run_directory *run, struct error *error)
+{
+    error_set(error, STATUS_FAILED, "the folder %s holds a run already", run->path);
+    return error_remedy(error,
+                        "--resume goes on with it, --overwrite begins it anew, --run-dir takes another");
+}
+
+static enum status remove_leftover(const struct run_directory *run, const char *name, struct error *error)
+{
+    enum status status = STATUS_OK;
+    char *path = NULL;
+    char part[NAME_BYTES];
+    snprintf(part, sizeof part, "%s%s", name, DURABLE_FILE_SUFFIX);
+    TRY(join(&path, run->path, part, error));
+    if (unlink(path) != 0 && errno != ENOENT)
+        TRY(error_system(error, errno, "cannot remove %s, which a killed run left", path));
+done:
+    memory_free(path);
+    return status;
+}
+
+/* Rank 0's part of a claim. */
+static enum status claim_folder(const struct run_directory *run, enum run_claim claim, struct error *error)
+{
+    enum status status = STATUS_OK;
+    struct contents contents = {0};
+    TRY(make_folders(run->path, error));
+    TRY(list_contents(&contents, run, error));
+    if (claim == RUN_CLAIM_NEW && (contents.checkpoint || contents.metrics || contents.older_count > 0))
+        TRY(holds_a_run(run, error));
+    TRY(remove_leftover(run, checkpoint_name, error));
+    TRY(remove_leftover(run, metrics_name, error));
+done:
+    memory_free(contents.older);
+    return status;
+}
+
+enum status run_directory_claim(struct run_directory *run, const struct comm *comm, const char *path,
+                                enum run_claim claim, struct error *error)
+{
+    *run = (struct run_directory){0};
+    enum status status = memory_copy_text(&run->path, path, error);
+    if (status == STATUS_OK)
+        status = join(&run->checkpoint, path, checkpoint_name, error);
+    if (status == STATUS_OK)
+        status = join(&run->metrics, path, metrics_name, error);
+    if (status == STATUS_OK && comm->rank == 0)
+        status = claim_folder(run, claim, error);
+    return agree_on_status(comm, status, error);
+}
+
+void run_directory_free(struct run_directory *run)
+{
+    memory_free(run->path);
+    memory_free(run->checkpoint);
+    memory_free(run->metrics);
+    *run = (struct run_directory){0};
+}
+
+/* Makes rank 0's contents everyone's. */
+static enum status share_contents(struct contents *contents, const struct comm *comm, struct error *error)
+{
+    enum status status = STATUS_OK;
+    uint64_t header[2] = {contents->checkpoint, contents->older_count};
+    TRY(comm_broadcast(comm, header, sizeof header, 0, error));
+    status = memory_grow(&contents->older, &contents->capacity, header[1], error);
+    TRY(agree_on_status(comm, status, error));
+    contents->checkpoint = header[0] != 0;
+    contents->older_count = header[1];
+    TRY(comm_broadcast(comm, contents->older, contents->older_count * sizeof *contents->older, 0, error));
+done:
+    return status;
+}
+
+enum status run_directory_candidates(char ***paths, size_t *count, const struct run_directory *run,
+                                     const struct comm *comm, struct error *error)
+{
+    enum status status = STATUS_OK;
+    struct contents contents = {0};
+    *paths = NULL;
+    *count = 0;
+    if (comm->rank == 0)
+        status = list_contents(&contents, run, error);
+    TRY(agree_on_status(comm, status, error));
+    TRY(share_contents(&contents, comm, error));
+
+    size_t total = contents.older_count + contents.checkpoint;
+    size_t bytes = strlen(run->path) + NAME_BYTES;
+    char *block = NULL;
+    status = memory_allocate(&block, total, sizeof(char *) + bytes, error);
+    TRY(agree_on_status(comm, status, error));
+    char **list = (char **)(void *)block;
+    for (size_t i = 0; i < total; i++)
+        list[i] = (char *)(list + total) + i * bytes;
+    if (contents.checkpoint)
+        snprintf(list[0], bytes, "%s", run->checkpoint);
+    for (size_t i = 0; i < contents.older_count; i++)
+        snprintf(list[i + contents.checkpoint], bytes, "%s/%s%" PRIu64 "%s", run->path, older_prefix,
+                 contents.older[i], older_suffix);
+    *paths = list;
+    *count = total;
+done:
+    memory_free(contents.older);
+    return status;
+}
+
+void run_directory_resumed(struct run_directory *run, const char *path, uint64_t update)
+{
+    run->has_newest = strcmp(path, run->checkpoint) == 0;
+    run->newest_update = update;
+}
+
+/* Gives the file a second name, or makes a copy where the file system has no links. */
+static enum status copy_file(const char *from, const char *to, struct error *error)
+{
+    enum status status = STATUS_OK;
+    enum { BUFFER_BYTES = 1 << 20 };
+    struct durable_file file = {0};
+    char *buffer = NULL;
+    int in = -1, out = -1;
+    ssize_t got;
+    TRY(memory_new(&buffer, BUFFER_BYTES, error));
+    TRY(durable_file_begin(&file, to, error));
+    in = open(from, O_RDONLY | O_CLOEXEC);
+    if (in < 0)
+        TRY(error_system(error, errno, "cannot read %s", from));
+    out = open(file.part, O_WRONLY | O_CLOEXEC);
+    if (out < 0)
+        TRY(error_system(error, errno, "cannot write %s", to));
+    while ((got = read(in, buffer, BUFFER_BYTES)) != 0) {
+        if (got < 0 && errno != EINTR)
+            TRY(error_system(error, errno, "cannot read %s", from));
+        for (ssize_t done_bytes = 0, put; done_bytes < got; done_bytes += put) {
+            put = write(out, buffer + done_bytes, (size_t)(got - done_bytes));
+            if (put < 0 && errno != EINTR)
+                TRY(error_system(error, errno, "cannot write %s", to));
+            put = put < 0 ? 0 : put;
+        }
+    }
+    TRY(durable_file_commit(&file, error));
+done:
+    if (in >= 0)
+        close(in);
+    if (out >= 0)
+        close(out);
+    durable_file_remove(&file);
+    durable_file_free(&file);
+    memory_free(buffer);
+    return status;
+}
+
+/* Rank 0 gives checkpoint.h5 the name of an older one besides its own. `*made` is that name where it did not
+ * exist before. A file that has the name already is of the same update, and one of them is enough. */
+static enum status keep_newest(char **made, const struct run_directory *run, struct error *error)
+{
+    enum status status = STATUS_OK;
+    char *older = NULL;
+    struct stat facts;
+    TRY(older_path(&older, run, run->newest_update, error));
+    bool existed = lstat(older, &facts) == 0;
+    if (existed && unlink(older) != 0)
+        TRY(error_system(error, errno, "cannot replace %s", older));
+    if (link(run->checkpoint, older) != 0)
+        TRY(copy_file(run->checkpoint, older, error));
+    if (!existed) {
+        *made = older;
+        older = NULL;
+    }
+done:
+    memory_free(older);
+    return status;
+}
+
+/* Rank 0 removes older checkpoints beyond those to keep. What cannot be removed takes room, no more. */
+static enum status prune(const struct run_directory *run, size_t keep, struct error *error)
+{
+    enum status status = STATUS_OK;
+    struct contents contents = {0};
+    char *path = NULL;
+    size_t kept = 0;
+    TRY(list_contents(&contents, run, error));
+    for (size_t i = 0; i < contents.older_count; i++) {
+        if (contents.older[i] < run->newest_update && kept < keep) {
+            kept++;
+            continue;
+        }
+        TRY(older_path(&path, run, contents.older[i], error));
+        if (unlink(path) != 0 && errno != ENOENT)
+            log_warning("cannot remove %s: %s", path, strerror(errno));
+        memory_free(path);
+        path = NULL;
+    }
+done:
+    memory_free(path);
+    memory_free(contents.older);
+    return status;
+}
+
+enum status run_directory_write_checkpoint(struct run_directory *run, const struct comm *comm,
+                                           const struct snapshot *snapshot, size_t keep, struct error *error)
+{
+    enum status status = STATUS_OK;
+    char *made = NULL;
+    bool written = false;
+    bool becomes_older = run->has_newest && run->newest_update < snapshot->progress.update && keep > 0;
+    if (comm->rank == 0 && becomes_older)
+        status = keep_newest(&made, run, error);
+    TRY(agree_on_status(comm, status, error));
+    TRY(checkpoint_write(comm, run->checkpoint, snapshot, error));
+    written = true;
+    run->has_newest = true;
+    run->newest_update = snapshot->progress.update;
+    if (comm->rank == 0)
+        status = prune(run, keep, error);
+    TRY(agree_on_status(comm, status, error));
+done:
+    if (made && !written)
+        unlink(made);
+    memory_free(made);
+    return status;
+}

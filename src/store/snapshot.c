@@ -1,0 +1,26 @@
+#include "lstm_mpi/store/snapshot.h"
+
+#define UINT64_FIELD(field)                                                                 \
+    {                                                                                       \
+        .name = #field, .offset = offsetof(struct progress, field), .type = PROGRESS_UINT64 \
+    }
+#define FLOAT64_FIELD(field)                                                                 \
+    {                                                                                        \
+        .name = #field, .offset = offsetof(struct progress, field), .type = PROGRESS_FLOAT64 \
+    }
+
+const struct progress_field progress_fields[] = {
+    UINT64_FIELD(epoch),        UINT64_FIELD(batch),          UINT64_FIELD(update),
+    UINT64_FIELD(tokens_seen),  UINT64_FIELD(start_offset),   FLOAT64_FIELD(loss_sum),
+    UINT64_FIELD(epoch_tokens), FLOAT64_FIELD(grad_norm_sum), FLOAT64_FIELD(epoch_seconds),
+    FLOAT64_FIELD(seconds),     UINT64_FIELD(finished),
+};
+const size_t progress_field_count = sizeof progress_fields / sizeof progress_fields[0];
+
+size_t tensor_elements(const struct tensor *tensor)
+{
+    size_t elements = 1;
+    for (size_t d = 0; d < tensor->dim_count; d++)
+        elements *= tensor->dims[d];
+    return elements;
+}
