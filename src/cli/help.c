@@ -250,7 +250,7 @@ static void print_troff_lines(FILE *stream, const char *before, const char *text
 static void print_manual_heading(FILE *stream, const char *text, int width)
 {
     (void)width;
-    print_troff_lines(stream, ".PP\n", text, ":\n");
+    print_troff_lines(stream, ".SS ", text, "\n");
 }
 
 static void print_manual_entry(FILE *stream, const char *usage, const char *help, int width)
