@@ -279,7 +279,7 @@ static const char manual_tail[] =
     "\\fB\\-\\-config\\fR \\fIFILE\\fR names a file of lines\n.IP\noption = value\n.PP\n"
     "with the long names of options, and comments after # or ;. Lines under a heading [\\fICOMMAND\\fR] are "
     "for that command alone. Options that can be repeated may stand several times; flags say true or false. "
-    "The command line wins over the file.\n"
+    "The command line wins over the file; there, \\-\\-no\\- in front of a flag's name switches it off.\n"
     ".SH SIGNALS\n"
     "SIGUSR1, SIGTERM and SIGINT stop a training run after the update under way, with a checkpoint and exit "
     "status 75. Under mpirun, send SIGUSR1 to mpirun: after the other two it ends the ranks by itself within "
