@@ -85,9 +85,10 @@ void help_option_usage(char text[HELP_TEXT_BYTES], const struct settings_row *ro
     }
     size_t used = (size_t)snprintf(text, HELP_TEXT_BYTES, "--%s%s%s", row->name, row->argument ? " " : "",
                                    row->argument ? row->argument : "");
-    for (size_t i = 0; row->choices && row->choices[i] && used < HELP_TEXT_BYTES; i++)
+    for (size_t i = 0; row->choices && row->choices[i] && used < HELP_TEXT_BYTES; i++) {
         used += (size_t)snprintf(text + used, HELP_TEXT_BYTES - used, "%s%s", i == 0 ? " " : "|",
                                  row->choices[i]);
+    }
 }
 
 void help_option_default(char text[HELP_TEXT_BYTES], const struct settings_row *row)
@@ -132,9 +133,10 @@ static size_t count_options(const struct command *command)
 
 static const char *first_flag(const struct command *command)
 {
-    for (size_t i = 0; i < settings_count; i++)
+    for (size_t i = 0; i < settings_count; i++) {
         if (belongs(&settings_table[i], command, ALL_OPTIONS) && settings_table[i].kind == SETTINGS_FLAG)
             return settings_table[i].name;
+    }
     return NULL;
 }
 
@@ -229,14 +231,15 @@ static void print_troff(FILE *stream, const char *text)
     if (*text == '.' || *text == '\'')
         fputs("\\&", stream);
     for (; *text; text++) {
-        if (*text == '\\')
+        if (*text == '\\') {
             fputs("\\e", stream);
-        else if (*text == '-')
+        } else if (*text == '-') {
             fputs("\\-", stream);
-        else if (*text == FIXED_SPACE)
+        } else if (*text == FIXED_SPACE) {
             fputs("\\ ", stream);
-        else
+        } else {
             fputc(*text, stream);
+        }
     }
 }
 

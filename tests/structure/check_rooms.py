@@ -145,18 +145,22 @@ class House:
                 self.complaints.append(f"{stem}: this name is in the rooms {', '.join(sorted(rooms))}")
 
     def check_functions(self, build):
-        """Weak symbols and those of generated files are not ours to name."""
-        for path in self.rooms:
-            if path.suffix != ".c" or self.rooms[path] == "main":
-                continue
-            folder = build / path.parent.relative_to(self.source) / "CMakeFiles"
-            for compiled in folder.glob(f"*/{path.name}.o"):
-                listing = subprocess.run(["nm", "--defined-only", "--extern-only", "--format=posix", compiled],
-                                         check=True, capture_output=True, text=True).stdout
-                for line in listing.splitlines():
-                    name, kind = line.split()[:2]
-                    if kind == "T" and name != path.stem and not name.startswith(path.stem + "_"):
-                        self.complain(path, f"{name}() leaves the file, and does not begin with {path.stem}_")
+        """Weak symbols are not ours to name, and main.c has but one function."""
+        sources = {}  # object: source
+        for path, room in self.rooms.items():
+            if path.suffix == ".c" and room != "main":
+                folder = build / path.parent.relative_to(self.source) / "CMakeFiles"
+                sources.update({str(compiled): path for compiled in folder.glob(f"*/{path.name}.o")})
+        if not sources:
+            self.complaints.append(f"{build}: there are no compiled files")
+            return
+        command = ["nm", "--print-file-name", "--defined-only", "--extern-only", "--format=posix", *sources]
+        for line in subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines():
+            compiled, symbol = line.split(": ", 1)
+            name, kind = symbol.split()[:2]
+            path = sources[compiled]
+            if kind == "T" and name != path.stem and not name.startswith(path.stem + "_"):
+                self.complain(path, f"{name}() leaves the file, and does not begin with {path.stem}_")
 
 
 def main():
