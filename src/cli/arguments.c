@@ -55,19 +55,23 @@ static enum status unknown_option(const struct command *command, const char *typ
     struct suggestion near = suggestion_begin(name);
     suggestion_consider(&near, "help");
     suggestion_consider(&near, "version");
-    for (size_t i = 0; i < settings_count; i++)
+    for (size_t i = 0; i < settings_count; i++) {
         if (is_option_of(&settings_table[i], command))
             suggestion_consider(&near, settings_table[i].name);
+    }
     error_set(error, STATUS_USAGE, "option %s", typed);
     error_why(error, "%s has no such option", command_name);
     if (near.word)
         return error_remedy(error, "did you mean --%s?", near.word);
     const struct settings_row *row = settings_find(name);
-    if (row && !row->positional)
-        for (unsigned bit = 1; bit < SETTINGS_EVERY_COMMAND; bit <<= 1)
-            if (row->commands & bit)
+    if (row && !row->positional) {
+        for (unsigned bit = 1; bit < SETTINGS_EVERY_COMMAND; bit <<= 1) {
+            if (row->commands & bit) {
                 return error_remedy(error, "it belongs to lstm_mpi %s",
                                     settings_command_name((enum settings_command)bit));
+            }
+        }
+    }
     return error_remedy(error, "see lstm_mpi %s --help", command_name);
 }
 
@@ -146,14 +150,16 @@ static enum status keep_option(struct parser *parser, int value, struct error *e
 
 static enum status keep_positional(struct parser *parser, const char *text, struct error *error)
 {
-    for (size_t i = 0; i < settings_count; i++)
+    for (size_t i = 0; i < settings_count; i++) {
         if (settings_table[i].positional && (settings_table[i].commands & parser->command->settings))
             return keep_occurrence(parser, &settings_table[i], text, error);
+    }
     error_set(error, STATUS_USAGE, "argument '%s'", text);
     error_why(error, "%s takes options only", settings_command_name(parser->command->settings));
-    if (parser->named)
+    if (parser->named) {
         return error_remedy(error, "see lstm_mpi %s --help",
                             settings_command_name(parser->command->settings));
+    }
     return error_remedy(error, "a command stands in front of all options");
 }
 
@@ -181,9 +187,10 @@ done:
 static enum status read_config(const struct parser *parser, struct settings *settings, struct error *error)
 {
     const char *path = NULL;
-    for (size_t i = 0; i < parser->count; i++)
+    for (size_t i = 0; i < parser->count; i++) {
         if (strcmp(parser->occurrences[i].row->name, "config") == 0)
             path = parser->occurrences[i].text;
+    }
     if (!path || path[0] == '\0')
         return STATUS_OK;
     return settings_file_read(settings, path, parser->command->settings, error);
@@ -198,10 +205,11 @@ static enum status give_all(const struct parser *parser, struct settings *settin
     for (size_t i = 0; i < parser->count; i++) {
         const struct occurrence *occurrence = &parser->occurrences[i];
         char origin[ERROR_TEXT_BYTES];
-        if (occurrence->row->positional)
+        if (occurrence->row->positional) {
             snprintf(origin, sizeof origin, "command %s", settings_command_name(parser->command->settings));
-        else
+        } else {
             snprintf(origin, sizeof origin, "option --%s", occurrence->row->name);
+        }
         TRY(settings_text_give(settings, occurrence->row, occurrence->text, origin, error));
     }
 done:
@@ -220,9 +228,10 @@ static void free_parser(struct parser *parser)
 
 static const struct command *find_command(const struct command *table, const char *name)
 {
-    for (; table->settings; table++)
+    for (; table->settings; table++) {
         if (strcmp(settings_command_name(table->settings), name) == 0)
             return table;
+    }
     return NULL;
 }
 

@@ -85,9 +85,10 @@ void help_option_usage(char text[HELP_TEXT_BYTES], const struct settings_row *ro
     }
     size_t used = (size_t)snprintf(text, HELP_TEXT_BYTES, "--%s%s%s", row->name, row->argument ? " " : "",
                                    row->argument ? row->argument : "");
-    for (size_t i = 0; row->choices && row->choices[i] && used < HELP_TEXT_BYTES; i++)
+    for (size_t i = 0; row->choices && row->choices[i] && used < HELP_TEXT_BYTES; i++) {
         used += (size_t)snprintf(text + used, HELP_TEXT_BYTES - used, "%s%s", i == 0 ? " " : "|",
                                  row->choices[i]);
+    }
 }
 
 void help_option_default(char text[HELP_TEXT_BYTES], const struct settings_row *row)
@@ -132,9 +133,10 @@ static size_t count_options(const struct command *command)
 
 static const char *first_flag(const struct command *command)
 {
-    for (size_t i = 0; i < settings_count; i++)
+    for (size_t i = 0; i < settings_count; i++) {
         if (belongs(&settings_table[i], command, ALL_OPTIONS) && settings_table[i].kind == SETTINGS_FLAG)
             return settings_table[i].name;
+    }
     return NULL;
 }
 
@@ -229,14 +231,15 @@ static void print_troff(FILE *stream, const char *text)
     if (*text == '.' || *text == '\'')
         fputs("\\&", stream);
     for (; *text; text++) {
-        if (*text == '\\')
+        if (*text == '\\') {
             fputs("\\e", stream);
-        else if (*text == '-')
+        } else if (*text == '-') {
             fputs("\\-", stream);
-        else if (*text == FIXED_SPACE)
+        } else if (*text == FIXED_SPACE) {
             fputs("\\ ", stream);
-        else
+        } else {
             fputc(*text, stream);
+        }
     }
 }
 
@@ -250,7 +253,7 @@ static void print_troff_lines(FILE *stream, const char *before, const char *text
 static void print_manual_heading(FILE *stream, const char *text, int width)
 {
     (void)width;
-    print_troff_lines(stream, ".PP\n", text, ":\n");
+    print_troff_lines(stream, ".SS ", text, "\n");
 }
 
 static void print_manual_entry(FILE *stream, const char *usage, const char *help, int width)
@@ -279,7 +282,7 @@ static const char manual_tail[] =
     "\\fB\\-\\-config\\fR \\fIFILE\\fR names a file of lines\n.IP\noption = value\n.PP\n"
     "with the long names of options, and comments after # or ;. Lines under a heading [\\fICOMMAND\\fR] are "
     "for that command alone. Options that can be repeated may stand several times; flags say true or false. "
-    "The command line wins over the file.\n"
+    "The command line wins over the file; there, \\-\\-no\\- in front of a flag's name switches it off.\n"
     ".SH SIGNALS\n"
     "SIGUSR1, SIGTERM and SIGINT stop a training run after the update under way, with a checkpoint and exit "
     "status 75. Under mpirun, send SIGUSR1 to mpirun: after the other two it ends the ranks by itself within "

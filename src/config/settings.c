@@ -3,6 +3,7 @@
 #include "lstm_mpi/base/log.h"
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/config/settings_text.h"
+#include "lstm_mpi/text/batches.h"
 
 #include <string.h>
 
@@ -31,8 +32,6 @@ enum { LARGEST_ROWS = INT32_MAX, LARGEST_HIDDEN = 1 << 24 };
 static const char *const init_choices[] = {[SETTINGS_INIT_NORMAL] = "normal", NULL};
 static const char *const bias_choices[] = {[SETTINGS_BIAS_SINGLE] = "single", NULL};
 static const char *const optimizer_choices[] = {[SETTINGS_OPTIMIZER_SGD] = "sgd", NULL};
-static const char *const sampling_choices[] = {
-    [SETTINGS_SAMPLING_SEQUENTIAL] = "sequential", [SETTINGS_SAMPLING_RANDOM] = "random", NULL};
 static const char *const progress_choices[] = {[SETTINGS_PROGRESS_AUTO] = "auto",
                                                [SETTINGS_PROGRESS_BAR] = "bar",
                                                [SETTINGS_PROGRESS_PLAIN] = "plain",
@@ -101,7 +100,7 @@ const struct settings_row settings_table[] = {
     {
         FIELD(sampling),
         .name = "sampling",
-        .choices = sampling_choices,
+        .choices = sampling_names,
         .group = data,
         .help = "how batches are cut from the corpus: rows that are read on from update to update, or "
                 "shuffled pieces",
@@ -513,19 +512,21 @@ void settings_free(struct settings *settings)
     for (size_t i = 0; i < settings_count; i++) {
         const struct settings_row *row = &settings_table[i];
         void *value = (char *)settings + row->offset;
-        if (row->kind == SETTINGS_TEXT)
+        if (row->kind == SETTINGS_TEXT) {
             memory_free(*(char **)value);
-        else if (row->kind == SETTINGS_TEXTS)
+        } else if (row->kind == SETTINGS_TEXTS) {
             free_texts(value);
+        }
     }
     *settings = (struct settings){0};
 }
 
 const struct settings_row *settings_find(const char *name)
 {
-    for (size_t i = 0; i < settings_count; i++)
+    for (size_t i = 0; i < settings_count; i++) {
         if (strcmp(settings_table[i].name, name) == 0 || strcmp(settings_table[i].field, name) == 0)
             return &settings_table[i];
+    }
     return NULL;
 }
 
@@ -544,9 +545,10 @@ static bool equal_texts(const struct text_list *a, const struct text_list *b)
 {
     if (a->count != b->count)
         return false;
-    for (size_t i = 0; i < a->count; i++)
+    for (size_t i = 0; i < a->count; i++) {
         if (strcmp(a->items[i], b->items[i]) != 0)
             return false;
+    }
     return true;
 }
 
@@ -591,9 +593,10 @@ static enum status check_generate(const struct settings *settings, struct error 
         error_why(error, "generate needs a model");
         return error_remedy(error, "give the checkpoint.h5 of a run");
     }
-    if (settings->top_k > 0 && settings->temperature == 0)
+    if (settings->top_k > 0 && settings->temperature == 0) {
         log_warning("option --top-k has no effect without --temperature: the likeliest character is always "
                     "taken");
+    }
     return STATUS_OK;
 }
 

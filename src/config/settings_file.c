@@ -68,9 +68,10 @@ static unsigned commands_of(const char *section)
 {
     if (section[0] == '\0')
         return SETTINGS_EVERY_COMMAND;
-    for (unsigned bit = 1; bit < SETTINGS_EVERY_COMMAND; bit <<= 1)
+    for (unsigned bit = 1; bit < SETTINGS_EVERY_COMMAND; bit <<= 1) {
         if (strcmp(settings_command_name((enum settings_command)bit), section) == 0)
             return bit;
+    }
     return 0;
 }
 
@@ -79,9 +80,10 @@ static void refuse_name(struct reader *reader, unsigned commands, const char *se
     char why[ERROR_TEXT_BYTES];
     char remedy[ERROR_TEXT_BYTES] = "see lstm_mpi COMMAND --help for the options";
     struct suggestion near = suggestion_begin(name);
-    for (size_t i = 0; i < settings_count; i++)
+    for (size_t i = 0; i < settings_count; i++) {
         if (!settings_table[i].positional && (settings_table[i].commands & commands))
             suggestion_consider(&near, settings_table[i].name);
+    }
     if (near.word)
         snprintf(remedy, sizeof remedy, "did you mean %s?", near.word);
     snprintf(why, sizeof why, "'%s' is not an option%s%s", name, section[0] ? " of " : "", section);
@@ -146,12 +148,13 @@ enum status settings_file_read(struct settings *settings, const char *path, enum
                             .error = error};
     errno = 0;
     int first_bad_line = ini_parse_stream(next_line, &reader, take_setting, &reader);
-    if (ferror(stream))
+    if (ferror(stream)) {
         reader.status = cannot_read(path, errno, error);
-    else if (first_bad_line < 0)
+    } else if (first_bad_line < 0) {
         reader.status = error_set(error, STATUS_FAILED, "out of memory");
-    else if (first_bad_line > 0 && (reader.status == STATUS_OK || (size_t)first_bad_line < reader.line))
+    } else if (first_bad_line > 0 && (reader.status == STATUS_OK || (size_t)first_bad_line < reader.line)) {
         refuse_line(&reader, (size_t)first_bad_line);
+    }
     settings_free(&others);
     fclose(stream);
     return reader.status;

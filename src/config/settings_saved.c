@@ -84,8 +84,9 @@ done:
     return status;
 }
 
-enum status settings_saved_one(struct settings *settings, const char *name, const struct settings_saved *saved,
-                               size_t count, const char *file, struct error *error)
+enum status settings_saved_one(struct settings *settings, const char *name,
+                               const struct settings_saved *saved, size_t count, const char *file,
+                               struct error *error)
 {
     const struct settings_row *row = settings_find(name);
     for (size_t i = 0; i < count && !settings->given[row - settings_table]; i++) {

@@ -26,9 +26,10 @@ static void write_choices(char *out, size_t bytes, const struct settings_row *ro
 static enum status ask_for_whole(const struct settings_row *row, struct error *error)
 {
     const char *or_random = row->kind == SETTINGS_WHOLE_OR_RANDOM ? ", or random" : "";
-    if (row->most != INT64_MAX)
+    if (row->most != INT64_MAX) {
         return error_remedy(error, "give a whole number from %" PRIu64 " to %" PRIu64 "%s", row->least,
                             row->most, or_random);
+    }
     return error_remedy(error, "give a whole number of at least %" PRIu64 "%s", row->least, or_random);
 }
 
@@ -59,10 +60,11 @@ static enum status refuse(const struct settings_row *row, const char *text, cons
                           const char *origin, struct error *error)
 {
     error_set(error, STATUS_USAGE, "%s", origin);
-    if (text[0] == '\0')
+    if (text[0] == '\0') {
         error_why(error, "its value is empty");
-    else
+    } else {
         error_why(error, "'%s' is %s", text, is);
+    }
     return ask_for_value(row, error);
 }
 
@@ -88,7 +90,7 @@ static enum status read_whole_or_random(int64_t *out, const struct settings_row 
         *out = START_OFFSET_RANDOM;
         return STATUS_OK;
     }
-    uint64_t value;
+    uint64_t value = 0;
     enum status status = read_whole(&value, row, text, origin, error);
     if (status == STATUS_OK)
         *out = (int64_t)value;
@@ -284,10 +286,11 @@ enum status settings_text_get(char **out, const struct settings *settings, const
         snprintf(number, sizeof number, "%" PRIu64, *(const uint64_t *)value);
         break;
     case SETTINGS_WHOLE_OR_RANDOM:
-        if (*(const int64_t *)value == START_OFFSET_RANDOM)
+        if (*(const int64_t *)value == START_OFFSET_RANDOM) {
             text = "random";
-        else
+        } else {
             snprintf(number, sizeof number, "%" PRId64, *(const int64_t *)value);
+        }
         break;
     case SETTINGS_REAL:
         write_real(number, *(const double *)value);

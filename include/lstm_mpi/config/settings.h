@@ -19,10 +19,10 @@ struct text_list {
     size_t capacity;
 };
 
-/* Values of the settings that offer a choice: the places in their rows' `choices`. */
+/* Values of the settings that offer a choice: the places in their rows' `choices`. Where a room below has a
+ * table or an enum for them, in its order. */
 enum { SETTINGS_INIT_NORMAL };
 enum { SETTINGS_BIAS_SINGLE };
-enum { SETTINGS_SAMPLING_SEQUENTIAL, SETTINGS_SAMPLING_RANDOM };
 enum { SETTINGS_OPTIMIZER_SGD };
 enum { SETTINGS_PROGRESS_AUTO, SETTINGS_PROGRESS_BAR, SETTINGS_PROGRESS_PLAIN };
 enum { SETTINGS_FORMAT_TEXT, SETTINGS_FORMAT_JSON, SETTINGS_FORMAT_CSV };
@@ -41,7 +41,7 @@ struct settings {
     uint64_t max_tokens;     /* 0: all */
     uint64_t batch_size;
     uint64_t num_steps;
-    int sampling;
+    int sampling; /* enum sampling */
     int64_t start_offset;
 
     /* train: model */
@@ -121,22 +121,22 @@ enum settings_on_resume {
 };
 
 struct settings_row {
-    const char *name;  /* the long option: "batch-size" */
-    const char *field; /* the field, and the attribute in /config: "batch_size" */
-    enum settings_kind kind;
-    size_t offset;             /* of the field in struct settings */
-    const char *default_text;  /* as settings_text_set takes it; NULL: 0, off, none, or the first choice */
-    const char *default_shown; /* what --help says of the default; NULL: default_text itself */
-    uint64_t least, most;      /* of a whole number */
-    double lowest;             /* of a real number, which is finite */
-    bool lowest_excluded;
+    const char *name;           /* the long option: "batch-size" */
+    const char *field;          /* the field, and the attribute in /config: "batch_size" */
+    size_t offset;              /* of the field in struct settings */
+    const char *default_text;   /* as settings_text_set takes it; NULL: 0, off, none, or the first choice */
+    const char *default_shown;  /* what --help says of the default; NULL: default_text itself */
+    uint64_t least, most;       /* of a whole number */
+    double lowest;              /* of a real number, which is finite */
     const char *const *choices; /* ends with NULL */
-    unsigned commands;          /* bits of enum settings_command */
     const char *group;          /* the heading in --help */
     const char *argument;       /* FILE, N, X, …; NULL for flags, and for choices, which are listed */
     const char *help;           /* one line, in lower case, without a full stop */
-    bool positional;            /* stands on the command line without its name */
+    enum settings_kind kind;
+    unsigned commands; /* bits of enum settings_command */
     enum settings_on_resume on_resume;
+    bool lowest_excluded;
+    bool positional;   /* stands on the command line without its name */
     bool stored;       /* an attribute of /config */
     bool shapes_model; /* with --init-from, not given, it comes from that file */
 };

@@ -1,5 +1,8 @@
 #include "arguments.h"
 
+#include "lstm_mpi/text/batches.h"
+#include "support/failing_allocator.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -97,7 +100,7 @@ static void every_way_to_write_a_value(void **state)
     assert_string_equal(settings->prefix.items[0], "--lr");
     assert_string_equal(settings->run_dir, "a=b");
     assert_true(settings->quiet);
-    assert_int_equal(settings->sampling, SETTINGS_SAMPLING_RANDOM);
+    assert_int_equal(settings->sampling, SAMPLING_RANDOM);
     assert_true(settings->seed == UINT64_MAX);
     assert_true(settings_given(settings, "lr"));
     assert_false(settings_given(settings, "epochs"));
@@ -240,6 +243,27 @@ static void files_are_for_every_command(void **state)
     assert_refused(fixture, parse(fixture, "--config="), "--config");
 }
 
+/* Each allocation fails once: one error, and nothing is left behind. */
+static void memory_runs_out_anywhere(void **state)
+{
+    struct fixture *fixture = *state;
+    write_config(fixture, "prefix = 春\nrun-dir = there\n");
+    for (long n = 0;; n++) {
+        failing_allocator_after(n);
+        enum status status =
+            parse(fixture, "--corpus", "a", "--corpus", "b", "--config", fixture->path, "--quiet");
+        bool failed = failing_allocator_has_failed();
+        failing_allocator_after(-1);
+        if (!failed) {
+            assert_int_equal(status, STATUS_OK);
+            assert_true(n > 10);
+            return;
+        }
+        assert_int_equal(status, STATUS_FAILED);
+        assert_string_equal(fixture->error.what, "out of memory");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -252,6 +276,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(arguments_without_a_name, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_command_line_wins_over_the_file, set_up, tear_down),
         cmocka_unit_test_setup_teardown(files_are_for_every_command, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(memory_runs_out_anywhere, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,8 @@
 
 #include "lstm_mpi/base/log.h"
 #include "lstm_mpi/config/settings_text.h"
+#include "lstm_mpi/optim/optimizer.h"
+#include "lstm_mpi/text/batches.h"
 
 #include <setjmp.h>
 #include <stdalign.h>
@@ -88,6 +90,17 @@ static void every_row_is_complete(void **state)
     assert_null(settings_find(""));
 }
 
+/* Where the place of a choice is used in a table of another room. */
+static void choices_are_those_of_the_tables(void **state)
+{
+    (void)state;
+    const struct settings_row *row = settings_find("optimizer");
+    for (size_t i = 0; row->choices[i]; i++) {
+        assert_true(i < optimizer_count);
+        assert_string_equal(row->choices[i], optimizers[i]->name);
+    }
+}
+
 static void groups_are_not_torn_apart(void **state)
 {
     (void)state;
@@ -109,7 +122,7 @@ static void defaults(void **state)
     assert_int_equal(settings.batch_size, 32);
     assert_int_equal(settings.num_steps, 35);
     assert_int_equal(settings.hidden_size, 256);
-    assert_int_equal(settings.sampling, SETTINGS_SAMPLING_SEQUENTIAL);
+    assert_int_equal(settings.sampling, SAMPLING_SEQUENTIAL);
     assert_int_equal(settings.start_offset, START_OFFSET_RANDOM);
     assert_int_equal(settings.epochs, 1000);
     assert_int_equal(settings.max_updates, 0);
@@ -230,9 +243,13 @@ static void commands_have_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_field_has_one_row),   cmocka_unit_test(every_row_is_complete),
-        cmocka_unit_test(groups_are_not_torn_apart), cmocka_unit_test(defaults),
-        cmocka_unit_test(equality_sees_every_kind),  cmocka_unit_test(settings_that_do_not_go_together),
+        cmocka_unit_test(every_field_has_one_row),
+        cmocka_unit_test(every_row_is_complete),
+        cmocka_unit_test(choices_are_those_of_the_tables),
+        cmocka_unit_test(groups_are_not_torn_apart),
+        cmocka_unit_test(defaults),
+        cmocka_unit_test(equality_sees_every_kind),
+        cmocka_unit_test(settings_that_do_not_go_together),
         cmocka_unit_test(commands_have_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
 #include "lstm_mpi/config/settings_file.h"
+#include "lstm_mpi/text/batches.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -79,7 +80,7 @@ static void a_plain_file(void **state)
     assert_int_equal(settings->prefix.count, 2);
     assert_string_equal(settings->prefix.items[0], "春 天");
     assert_string_equal(settings->prefix.items[1], "a = b: c");
-    assert_int_equal(settings->sampling, SETTINGS_SAMPLING_RANDOM);
+    assert_int_equal(settings->sampling, SAMPLING_RANDOM);
     assert_string_equal(settings->run_dir, "runs/a # b");
     assert_true(settings_given(settings, "batch-size"));
     assert_false(settings_given(settings, "num-steps"));

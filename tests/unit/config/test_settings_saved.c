@@ -2,6 +2,7 @@
 
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/config/settings_text.h"
+#include "lstm_mpi/text/batches.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -57,7 +58,7 @@ static void what_is_not_given_comes_from_the_file(void **state)
     assert_string_equal(settings->prefix.items[1], "秋");
     assert_int_equal(settings->start_offset, 3);
     assert_true(settings->quiet);
-    assert_int_equal(settings->sampling, SETTINGS_SAMPLING_RANDOM);
+    assert_int_equal(settings->sampling, SAMPLING_RANDOM);
     assert_string_equal(settings->init_from, "first.h5");
     assert_int_equal(settings->num_steps, 35);
     assert_false(settings_given(settings, "lr"));
@@ -175,6 +176,21 @@ static void the_shape_of_a_model(void **state)
     assert_int_equal(fixture->settings.hidden_size, 64);
 }
 
+static void one_setting_alone(void **state)
+{
+    struct fixture *fixture = *state;
+    static const struct settings_saved saved[] = {{"seed", "9"}, {"prefix", "秋"}};
+    assert_int_equal(settings_saved_one(&fixture->settings, "prefix", saved, 2, "old.h5", &fixture->error),
+                     STATUS_OK);
+    assert_int_equal(fixture->settings.prefix.count, 1);
+    assert_string_equal(fixture->settings.prefix.items[0], "秋");
+    assert_int_equal(fixture->settings.seed, 1);
+    give(fixture, "prefix", "春");
+    assert_int_equal(settings_saved_one(&fixture->settings, "prefix", saved, 2, "old.h5", &fixture->error),
+                     STATUS_OK);
+    assert_string_equal(fixture->settings.prefix.items[0], "春");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -184,6 +200,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_belongs_to_a_start_is_left_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_saved_text_that_is_no_value, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_shape_of_a_model, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(one_setting_alone, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
