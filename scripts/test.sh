@@ -1,0 +1,31 @@
+#!/bin/bash
+# Installs what is missing, builds, and runs every check: the style of the source, clang-tidy, the tests under the
+# address and undefined-behaviour sanitizers, and last all the tests of the program as users get it.
+# It stops at the first that fails.
+set -euo pipefail
+# shellcheck source=scripts/setup.sh
+. "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
+cd "$root"
+
+install_packages "${build_packages[@]}" "${test_packages[@]}"
+mapfile -t sources < <(find include src tests -name '*.[ch]' | LC_ALL=C sort)
+
+heading "Style (clang-format)"
+clang-format --dry-run --Werror "${sources[@]}"
+
+heading "Building, warnings are errors"
+build build -DLSTM_MPI_WERROR=ON
+
+heading "Lint (clang-tidy)"
+# Its count of warnings in other people's headers is not for us.
+find src -name '*.c' -print0 |
+    xargs -0 --max-args 1 --max-procs "$(cpus)" clang-tidy -p build --quiet 2>/dev/null
+
+heading "Building with sanitizers"
+build build-sanitize -DLSTM_MPI_SANITIZE=ON -DLSTM_MPI_WERROR=ON -DCMAKE_BUILD_TYPE=Debug
+
+heading "Tests under the sanitizers"
+ctest --test-dir build-sanitize --output-on-failure --parallel "$(cpus)"
+
+heading "Tests"
+ctest --test-dir build --output-on-failure --parallel "$(cpus)"
