@@ -241,6 +241,9 @@ static void files_are_for_every_command(void **state)
     assert_refused(fixture, parse(fixture, "inspect", "a", "--config", fixture->path), fixture->path);
     assert_refused(fixture, parse(fixture, "--config", "/no/such/file"), "/no/such/file");
     assert_refused(fixture, parse(fixture, "--config="), "--config");
+    write_config(fixture, "keep = 7\n");
+    assert_int_equal(parse(fixture, "--config", "/no/such/file", "--config", fixture->path), STATUS_OK);
+    assert_int_equal(fixture->arguments.settings.keep, 7);
 }
 
 /* Each allocation fails once: one error, and nothing is left behind. */
