@@ -18,10 +18,23 @@ static enum status read_saved(struct settings *settings, const struct settings_r
     return error_remedy(error, "use the version of the program that wrote the file");
 }
 
-/* How a value stands in a sentence: 64, or what a list or an absent text looks like to a reader. */
-static const char *shown(const char *text)
+/* A value as it stands in a sentence, on one line. The caller owns the text. */
+static enum status show_value(char **out, const struct settings *settings, const struct settings_row *row,
+                              struct error *error)
 {
-    return text[0] ? text : "none";
+    enum status status = STATUS_OK;
+    TRY(settings_text_get(out, settings, row, error));
+    for (char *text = *out; *text; text++) {
+        if (*text == '\n')
+            *text = ' ';
+    }
+    if ((*out)[0] != '\0')
+        goto done;
+    memory_free(*out);
+    *out = NULL;
+    TRY(memory_copy_text(out, row->default_shown ? row->default_shown : "none", error));
+done:
+    return status;
 }
 
 static enum status contradiction(const struct settings *settings, const struct settings *saved,
@@ -30,10 +43,10 @@ static enum status contradiction(const struct settings *settings, const struct s
     enum status status = STATUS_OK;
     char *mine = NULL;
     char *theirs = NULL;
-    TRY(settings_text_get(&mine, settings, row, error));
-    TRY(settings_text_get(&theirs, saved, row, error));
+    TRY(show_value(&mine, settings, row, error));
+    TRY(show_value(&theirs, saved, row, error));
     error_set(error, STATUS_FAILED, "option --%s", row->name);
-    error_why(error, "'%s' was given, but the run in %s has '%s'", shown(mine), file, shown(theirs));
+    error_why(error, "'%s' was given, but the run in %s has '%s'", mine, file, theirs);
     status = error_remedy(error, "leave the option out, or begin another run");
 done:
     memory_free(mine);

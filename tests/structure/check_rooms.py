@@ -2,7 +2,7 @@
 
     check_rooms.py SOURCE [BUILD]
 
-- A room includes its own headers, and those of the rooms that ROOMS grants it.
+- A room includes its own headers, and those of the rooms that ROOMS grants it; it links only those.
 - A library's header is included only in the rooms that ROOMS grants it.
 - A header is in include/lstm_mpi/ROOM/ exactly when another room uses it.
 - No two modules have the same name.
@@ -113,6 +113,16 @@ class House:
         else:
             self.complain(path, f"includes <{name}>, which is in no list of tests/structure/check_rooms.py")
 
+    def check_links(self):
+        """LINK in a room's CMakeLists.txt names no room that it may not include."""
+        for room, (granted, _) in ROOMS.items():
+            rules = self.source / "src" / room / "CMakeLists.txt"
+            text = rules.read_text(encoding="utf-8") if rules.is_file() else ""
+            for links in re.findall(r"\bLINK\s([^)]*)\)", text):
+                for name in links.split():
+                    if name in ROOMS and name not in granted.split():
+                        self.complain(rules, f"links {name}: the room {room} may not look into it")
+
     def check_walls(self):
         """A header crosses the wall when another room includes it, or a header does that crosses it."""
         crossing = set()
@@ -168,6 +178,7 @@ def main():
         sys.exit(__doc__)
     house = House(pathlib.Path(sys.argv[1]).resolve())
     house.check_arrows()
+    house.check_links()
     house.check_walls()
     house.check_names()
     if len(sys.argv) == 3 and shutil.which("nm"):

@@ -125,9 +125,20 @@ static void what_is_fixed_contradicts(void **state)
         assert_int_equal(fixture->error.status, STATUS_FAILED);
         assert_non_null(strstr(fixture->error.what, values[i][0]));
         assert_non_null(strstr(fixture->error.why, values[i][1]));
-        assert_non_null(strstr(fixture->error.why, values[i][2][0] ? values[i][2] : "none"));
+        const char *shown = values[i][2][0] ? values[i][2] : row->default_shown ? row->default_shown : "none";
+        assert_non_null(strstr(fixture->error.why, shown));
         assert_non_null(strstr(fixture->error.why, "old.h5"));
     }
+}
+
+static void a_contradiction_is_one_line(void **state)
+{
+    struct fixture *fixture = *state;
+    give(fixture, "corpus", "a.txt");
+    give(fixture, "corpus", "b.txt");
+    assert_int_equal(resume(fixture, "corpus", "a.txt\nc.txt"), STATUS_FAILED);
+    assert_string_equal(fixture->error.why,
+                        "'a.txt b.txt' was given, but the run in old.h5 has 'a.txt c.txt'");
 }
 
 static void what_belongs_to_a_start_is_left_alone(void **state)
@@ -197,6 +208,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_not_given_comes_from_the_file, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_may_differ_wins, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_fixed_contradicts, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_contradiction_is_one_line, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_belongs_to_a_start_is_left_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_saved_text_that_is_no_value, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_shape_of_a_model, set_up, tear_down),
