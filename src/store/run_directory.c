@@ -321,26 +321,38 @@ done:
     return status;
 }
 
+/* After a failure on rank 0: where checkpoint.h5 is still the former file, its second name goes; else that
+ * name is the former file's only one. */
+static void undo_keep(struct run_directory *run, const char *made)
+{
+    struct stat newest, older;
+    if (stat(run->checkpoint, &newest) == 0 && stat(made, &older) == 0 && newest.st_dev == older.st_dev &&
+        newest.st_ino == older.st_ino)
+        unlink(made);
+    else
+        run->has_newest = false;
+}
+
 enum status run_directory_write_checkpoint(struct run_directory *run, const struct comm *comm,
                                            const struct snapshot *snapshot, size_t keep, struct error *error)
 {
     enum status status = STATUS_OK;
     char *made = NULL;
-    bool written = false;
     bool becomes_older = run->has_newest && run->newest_update < snapshot->progress.update && keep > 0;
     if (comm->rank == 0 && becomes_older)
         status = keep_newest(&made, run, error);
     TRY(agree_on_status(comm, status, error));
-    TRY(checkpoint_write(comm, run->checkpoint, snapshot, error));
-    written = true;
+    status = checkpoint_write(comm, run->checkpoint, snapshot, error);
+    if (status != STATUS_OK && made)
+        undo_keep(run, made);
+    if (status != STATUS_OK)
+        goto done;
     run->has_newest = true;
     run->newest_update = snapshot->progress.update;
     if (comm->rank == 0)
         status = prune(run, keep, error);
     TRY(agree_on_status(comm, status, error));
 done:
-    if (made && !written)
-        unlink(made);
     memory_free(made);
     return status;
 }

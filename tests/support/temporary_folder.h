@@ -78,6 +78,7 @@ static inline char *temporary_file_read(const char *path, size_t *bytes)
 {
     FILE *file = fopen(path, "rb");
     struct stat facts;
+    *bytes = 0;
     if (!file || fstat(fileno(file), &facts) != 0)
         return NULL;
     *bytes = (size_t)facts.st_size;

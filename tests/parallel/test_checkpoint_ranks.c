@@ -131,6 +131,7 @@ static void test_damage(const struct comm *comm)
             byte ^= 0x10;
             CHECK(pwrite(descriptor, &byte, 1, place) == 1);
         }
+        CHECK(comm_barrier(comm, &error) == STATUS_OK);
         struct checkpoint *checkpoint = NULL;
         memset(&error, 0, sizeof error);
         CHECK(checkpoint_open(&checkpoint, comm, path, CHECKPOINT_MODEL, &error) == STATUS_FAILED);

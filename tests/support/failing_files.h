@@ -1,0 +1,65 @@
+#ifndef LSTM_MPI_TESTS_FAILING_FILES_H
+#define LSTM_MPI_TESTS_FAILING_FILES_H
+
+/* Makes one call that changes a file fail: the program that includes this, in one source, has its own pwrite,
+ * fsync, rename, … in front of the C library's, for the libraries that it uses too. A fault test counts up
+ * from 0 until the work succeeds without a failure. */
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+static long failing_files_left = -1;
+static int failing_files_number = EIO;
+static char failing_files_name[32];
+
+/* The call that follows `calls` others fails with this errno value; a negative number: none. */
+static inline void failing_files_after(long calls, int error_number)
+{
+    failing_files_left = calls;
+    failing_files_number = error_number;
+    failing_files_name[0] = '\0';
+}
+
+/* The name of the call that failed; empty where none did. */
+static inline const char *failing_files_failed(void)
+{
+    return failing_files_name;
+}
+
+/* A place for a breakpoint. */
+static bool failing_files_now(const char *name)
+{
+    if (failing_files_left < 0 || failing_files_left-- > 0)
+        return false;
+    snprintf(failing_files_name, sizeof failing_files_name, "%s", name);
+    errno = failing_files_number;
+    return true;
+}
+
+#define FAILING_FILES_CALL(type, failure, name, parameters, arguments) \
+    type name parameters;                                              \
+    type name parameters                                               \
+    {                                                                  \
+        type(*real) parameters;                                        \
+        void *symbol = dlsym(RTLD_NEXT, #name);                        \
+        memcpy(&real, &symbol, sizeof real);                           \
+        if (failing_files_now(#name))                                  \
+            return failure;                                            \
+        return real arguments;                                         \
+    }
+
+FAILING_FILES_CALL(ssize_t, -1, pwrite, (int file, const void *data, size_t bytes, off_t offset),
+                   (file, data, bytes, offset))
+FAILING_FILES_CALL(int, -1, ftruncate, (int file, off_t bytes), (file, bytes))
+FAILING_FILES_CALL(int, failing_files_number, posix_fallocate, (int file, off_t offset, off_t bytes),
+                   (file, offset, bytes))
+FAILING_FILES_CALL(int, -1, fsync, (int file), (file))
+FAILING_FILES_CALL(int, -1, rename, (const char *from, const char *to), (from, to))
+FAILING_FILES_CALL(int, -1, link, (const char *from, const char *to), (from, to))
+
+#endif
