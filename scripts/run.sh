@@ -41,10 +41,14 @@ heading "Building in $root/build"
 build "$root/build"
 program=$root/build/src/lstm_mpi
 
-if [ $# -gt 0 ] && [ "$1" != train ] && [ "${1#-}" = "$1" ]; then
+case ${1:-train} in
+train) ;;
+--help | --version | [!-]*) # every other command
     heading "Running lstm_mpi $1"
     exec "$program" "$@"
-fi
+    ;;
+esac
+
 ranks=${RANKS:-$(cores)}
 if [[ -z ${RANKS:-} && $rows =~ ^[0-9]+$ && $rows -gt 0 && $rows -lt $ranks ]]; then
     ranks=$rows

@@ -1,6 +1,7 @@
 #include "lstm_mpi/dist/comm_shared.h"
 
 #include "lstm_mpi/base/partition.h"
+#include "support/failing_allocator.h"
 #include "support/parallel.h"
 
 #include <string.h>
@@ -48,6 +49,20 @@ static void test_too_large(const struct comm *comm)
     }
 }
 
+/* Short of memory on one rank: an error on every rank. */
+static void test_one_rank_fails(const struct comm *comm)
+{
+    struct comm_shared *shared;
+    void *memory;
+    for (int failing = 0; failing < comm->size; failing++) {
+        failing_allocator_after(comm->rank == failing ? 0 : -1);
+        CHECK(comm_shared_allocate(&shared, &memory, comm, 100, &error) == STATUS_FAILED);
+        CHECK(!shared && !memory && strcmp(error.what, "out of memory") == 0);
+        CHECK(failing_allocator_has_failed() == (comm->rank == failing));
+    }
+    failing_allocator_after(-1);
+}
+
 static void test(const struct comm *comm)
 {
     test_seen_by_all(comm, 0);
@@ -55,6 +70,7 @@ static void test(const struct comm *comm)
     test_seen_by_all(comm, 4096);
     test_seen_by_all(comm, 100001);
     test_too_large(comm);
+    test_one_rank_fails(comm);
     test_seen_by_all(comm, 5000);
     comm_shared_free(NULL);
 }
