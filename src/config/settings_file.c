@@ -122,7 +122,7 @@ static enum status cannot_read(const char *path, int error_number, struct error 
 {
     error_system(error, error_number, "configuration file %s", path);
     error->status = STATUS_USAGE;
-    return STATUS_USAGE;
+    return error_remedy(error, "give --config the path of a text file");
 }
 
 /* inih says no more of a line that it cannot understand than its number. */
