@@ -44,8 +44,18 @@ enum status error_system(struct error *error, int error_number, const char *what
     return error_why(error, "%s", strerror(error_number));
 }
 
+/* Names and values come from users: a control character in one of them must not break the line. */
+static void keep_on_one_line(char *line)
+{
+    for (; *line; line++) {
+        if ((unsigned char)*line < ' ' || *line == 0x7F)
+            *line = ' ';
+    }
+}
+
 void error_line(char line[ERROR_LINE_BYTES], const struct error *error)
 {
     snprintf(line, ERROR_LINE_BYTES, "%s%s%s%s%s%s", error->what, error->why[0] ? ": " : "", error->why,
              error->remedy[0] ? " (" : "", error->remedy, error->remedy[0] ? ")" : "");
+    keep_on_one_line(line);
 }

@@ -50,7 +50,7 @@ static enum status read_model(struct trained_model *model, struct settings *sett
     if (W_h && W_h->dim_count == 2)
         settings->hidden_size = W_h->dims[0];
     TRY(checkpoint_read_vocabulary(&model->vocabulary, checkpoint, tokenizers[0], error));
-    model->spec = settings_model_spec(settings, vocabulary_size(model->vocabulary));
+    model->spec = settings_specs_model(settings, vocabulary_size(model->vocabulary));
     TRY(parameters_layout(&parameters, &model->spec, error));
     TRY(memory_new(&model->weights, parameters.size, error));
     TRY(read_weights(model->weights, &parameters, checkpoint, error));
@@ -78,8 +78,9 @@ static void warn_of_unknown(const char *prefix, const uint32_t *tokens, size_t c
 {
     for (size_t i = 0; i < count; i++) {
         if (tokens[i] == VOCABULARY_UNKNOWN) {
-            log_warning("the prefix '%s' has characters that are not in the vocabulary: <unk> is used for them",
-                        prefix);
+            log_warning(
+                "the prefix '%s' has characters that are not in the vocabulary: <unk> is used for them",
+                prefix);
             return;
         }
     }
@@ -92,7 +93,7 @@ static enum status write_text(const struct trained_model *model, const struct se
     struct generator *generator = NULL;
     uint32_t *tokens = NULL;
     size_t count;
-    struct sampling_spec sampling = {settings->temperature, settings->top_k, settings->seed};
+    struct sampler_spec sampling = {settings->temperature, settings->top_k, settings->seed};
     TRY(vocabulary_encode_text(model->vocabulary, &tokens, &count, prefix, strlen(prefix), error));
     warn_of_unknown(prefix, tokens, count);
     TRY(generator_create(&generator, &model->spec, &sampling, error));
@@ -118,8 +119,15 @@ static enum status choose_prefix(struct settings *settings, const struct checkpo
 {
     enum status status = settings_saved_one(settings, "prefix", checkpoint->saved, checkpoint->saved_count,
                                             checkpoint->path, error);
+    if (status != STATUS_OK)
+        return status;
+    if (settings->prefix.count == 0 || !settings->prefix.items[0][0]) {
+        error_set(error, STATUS_FAILED, "there is nothing to begin with");
+        error_why(error, "%s has no prefix", checkpoint->path);
+        return error_remedy(error, "give one with --prefix");
+    }
     *prefix = settings->prefix.items[0];
-    return status;
+    return STATUS_OK;
 }
 
 enum status command_generate(const struct comm *comm, struct settings *settings, struct error *error)

@@ -39,8 +39,7 @@ static void begin(void *context, const struct settings *settings, const struct t
             plural((uint64_t)comm->size), comm->nodes, plural((uint64_t)comm->nodes), host);
     const struct blis_setup *blis = blis_setup_in_use();
     fprintf(out, "BLIS       %s kernels (%s), %s library, %d thread%s a rank\n", blis->configuration,
-            blis->reason, blis->threading, blis->threads,
-            plural((uint64_t)blis->threads));
+            blis->reason, blis->threading, blis->threads, plural((uint64_t)blis->threads));
     show_corpus(out, settings, facts);
     fprintf(out, "model      lstm, hidden size %" PRIu64 ": %" PRIu64 " parameters, %.1f MiB\n",
             settings->hidden_size, facts->learned_parameters, (double)facts->weight_bytes / (1024 * 1024));
@@ -138,7 +137,8 @@ static void epoch(void *context, const struct trainer_standing *standing)
         plain_line(view, standing, false);
 }
 
-struct trainer_observer progress_observer(struct progress_view *view, FILE *out, const struct comm *comm, const struct settings *settings)
+struct trainer_observer progress_observer(struct progress_view *view, FILE *out, const struct comm *comm,
+                                          const struct settings *settings)
 {
     struct terminal terminal = terminal_of_output();
     *view = (struct progress_view){

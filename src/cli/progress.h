@@ -21,7 +21,8 @@ struct progress_view {
 };
 
 /* An observer that writes to `out`; nothing at all with --quiet. The view must outlive it. */
-struct trainer_observer progress_observer(struct progress_view *view, FILE *out, const struct comm *comm, const struct settings *settings);
+struct trainer_observer progress_observer(struct progress_view *view, FILE *out, const struct comm *comm,
+                                          const struct settings *settings);
 
 /* The last line. */
 void progress_end(struct progress_view *view, const struct trainer_result *result);

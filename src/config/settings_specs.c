@@ -3,7 +3,7 @@
 #include "lstm_mpi/model/cell.h"
 #include "lstm_mpi/optim/optimizer.h"
 
-struct model_spec settings_model_spec(const struct settings *settings, size_t vocabulary_size)
+struct model_spec settings_specs_model(const struct settings *settings, size_t vocabulary_size)
 {
     return (struct model_spec){
         .vocabulary_size = vocabulary_size,
@@ -12,7 +12,7 @@ struct model_spec settings_model_spec(const struct settings *settings, size_t vo
     };
 }
 
-struct batches_spec settings_batches_spec(const struct settings *settings, size_t tokens, struct range rows)
+struct batches_spec settings_specs_batches(const struct settings *settings, size_t tokens, struct range rows)
 {
     bool random = settings->start_offset == START_OFFSET_RANDOM;
     return (struct batches_spec){
@@ -28,7 +28,7 @@ struct batches_spec settings_batches_spec(const struct settings *settings, size_
     };
 }
 
-const struct optimizer_ops *settings_optimizer(const struct settings *settings)
+const struct optimizer_ops *settings_specs_optimizer(const struct settings *settings)
 {
     return optimizers[settings->optimizer];
 }

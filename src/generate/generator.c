@@ -13,7 +13,7 @@ struct generator {
 };
 
 enum status generator_create(struct generator **out, const struct model_spec *spec,
-                             const struct sampling_spec *sampling, struct error *error)
+                             const struct sampler_spec *sampling, struct error *error)
 {
     enum status status;
     struct generator *generator = NULL;

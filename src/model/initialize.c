@@ -21,7 +21,7 @@ void initialize_normal(float *weights, const struct parameters *parameters, uint
             continue;
         uint64_t stream = random_stream(RANDOM_INITIALIZE, tensor);
         float *values = weights + parameter->offset;
-        for (size_t i = 0; i < parameter_size(parameter); i++)
+        for (size_t i = 0; i < parameters_tensor_size(parameter); i++)
             values[i] = (float)(normal_deviation * random_normal(seed, stream, i));
     }
 }

@@ -65,7 +65,7 @@ enum status parameters_layout(struct parameters *parameters, const struct model_
     return STATUS_OK;
 }
 
-size_t parameter_size(const struct parameter *parameter)
+size_t parameters_tensor_size(const struct parameter *parameter)
 {
     return parameter->dims[0] * (parameter->dim_count == 2 ? parameter->dims[1] : 1);
 }
@@ -74,7 +74,7 @@ size_t parameters_learned(const struct parameters *parameters)
 {
     size_t learned = 0;
     for (size_t i = 0; i < parameters->count; i++)
-        learned += parameter_size(&parameters->table[i]);
+        learned += parameters_tensor_size(&parameters->table[i]);
     return learned;
 }
 

@@ -2,7 +2,7 @@
 
 #include "lstm_mpi/base/digest.h"
 #include "lstm_mpi/base/memory.h"
-#include "lstm_mpi/text/utf8.h"
+#include "utf8.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -25,25 +25,6 @@ struct vocabulary {
     size_t size;
     uint32_t *ids; /* [tokenizer->code_points] by code point; 0 where there is no token */
 };
-
-enum status token_counts_create(struct token_counts *counts, const struct tokenizer_ops *tokenizer,
-                                struct error *error)
-{
-    *counts = (struct token_counts){.tokenizer = tokenizer, .length = tokenizer->code_points};
-    return memory_new(&counts->counts, counts->length, error);
-}
-
-void token_counts_free(struct token_counts *counts)
-{
-    memory_free(counts->counts);
-    *counts = (struct token_counts){0};
-}
-
-void token_counts_add(struct token_counts *counts, const struct token *tokens, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        counts->counts[tokens[i].code_point]++;
-}
 
 /* Everything but the entries from 1 on. */
 static enum status create_empty(struct vocabulary **out, const struct tokenizer_ops *tokenizer, size_t size,

@@ -1,4 +1,4 @@
-#include "lstm_mpi/train/inputs.h"
+#include "inputs.h"
 
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/config/settings_specs.h"
@@ -104,7 +104,7 @@ enum status inputs_read(struct inputs *inputs, const struct comm *comm, const st
     inputs->corpus_tokens = corpus_tokens(blocks, corpus_block_count(corpus));
     inputs->corpus_digest = corpus_digest(blocks, corpus_block_count(corpus));
     struct range rows = partition_range(settings->batch_size, (size_t)comm->size, (size_t)comm->rank);
-    inputs->spec = settings_batches_spec(settings, trained_tokens(inputs->corpus_tokens, settings), rows);
+    inputs->spec = settings_specs_batches(settings, trained_tokens(inputs->corpus_tokens, settings), rows);
     TRY(batches_check(&inputs->spec, error));
     if (!vocabulary) {
         inputs->owns_vocabulary = true;

@@ -4,8 +4,8 @@
 #include "lstm_mpi/base/memory.h"
 
 /* The first of the candidates that opens; `error` is that of the last one that did not. */
-static enum status open_first_good(struct checkpoint **out, char **paths, size_t count, const struct comm *comm,
-                                   struct error *error)
+static enum status open_first_good(struct checkpoint **out, char **paths, size_t count,
+                                   const struct comm *comm, struct error *error)
 {
     enum status status = STATUS_OK;
     for (size_t i = 0; i < count; i++) {
@@ -20,8 +20,8 @@ static enum status open_first_good(struct checkpoint **out, char **paths, size_t
     return status;
 }
 
-enum status resume_open_newest(struct checkpoint **out, struct run_directory *directory, const struct comm *comm,
-                               struct error *error)
+enum status resume_open_newest(struct checkpoint **out, struct run_directory *directory,
+                               const struct comm *comm, struct error *error)
 {
     enum status status;
     char **paths = NULL;

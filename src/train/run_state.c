@@ -49,11 +49,11 @@ static enum status create_parts(struct run_state *run, struct error *error)
     enum status status;
     const struct settings *settings = run->settings;
     struct update_spec spec = {
-        .model = settings_model_spec(settings, vocabulary_size(run->inputs.vocabulary)),
+        .model = settings_specs_model(settings, vocabulary_size(run->inputs.vocabulary)),
         .rows = run->inputs.spec.row_count,
         .batch_size = run->inputs.spec.batch_size,
         .num_steps = run->inputs.spec.num_steps,
-        .optimizer = settings_optimizer(settings),
+        .optimizer = settings_specs_optimizer(settings),
         .clip_norm = settings->clip_norm,
     };
     TRY(update_create(&run->update, &spec, error));

@@ -3,11 +3,11 @@
 
 /* All that a run holds, and its way into a checkpoint and out of one. */
 
+#include "inputs.h"
 #include "lstm_mpi/config/settings.h"
 #include "lstm_mpi/dist/comm.h"
 #include "lstm_mpi/store/checkpoint.h"
 #include "lstm_mpi/store/snapshot.h"
-#include "lstm_mpi/train/inputs.h"
 #include "update.h"
 
 enum { RUN_MAX_TENSORS = PARAMETER_MAX_COUNT + 2 };

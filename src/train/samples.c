@@ -43,7 +43,7 @@ enum status samples_create(struct samples *samples, const struct settings *setti
     if (settings->predict_length == 0)
         return STATUS_OK;
     bool given = settings_given(settings, "prefix");
-    TRY(generator_create(&samples->generator, spec, &(struct sampling_spec){0}, error));
+    TRY(generator_create(&samples->generator, spec, &(struct sampler_spec){0}, error));
     TRY(memory_new(&samples->prefixes, settings->prefix.count, error));
     for (size_t i = 0; i < settings->prefix.count; i++)
         TRY(add_prefix(samples, settings->prefix.items[i], given, error));

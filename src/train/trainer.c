@@ -77,8 +77,7 @@ static enum status save(struct trainer *trainer, struct error *error)
     trainer->checkpoint_update = progress->update;
     trainer->checkpoint_epoch = progress->epoch;
     if (trainer->observer->checkpoint)
-        trainer->observer->checkpoint(trainer->observer->context,
-                                      trainer->directory.checkpoint,
+        trainer->observer->checkpoint(trainer->observer->context, trainer->directory.checkpoint,
                                       trainer->checkpoint_at - start);
 done:
     return status;

@@ -9,11 +9,11 @@
 
 struct optimizer_ops;
 
-struct model_spec settings_model_spec(const struct settings *settings, size_t vocabulary_size);
+struct model_spec settings_specs_model(const struct settings *settings, size_t vocabulary_size);
 
 /* For the rows of one rank: `rows` of the `batch_size` rows. */
-struct batches_spec settings_batches_spec(const struct settings *settings, size_t tokens, struct range rows);
+struct batches_spec settings_specs_batches(const struct settings *settings, size_t tokens, struct range rows);
 
-const struct optimizer_ops *settings_optimizer(const struct settings *settings);
+const struct optimizer_ops *settings_specs_optimizer(const struct settings *settings);
 
 #endif

@@ -3,7 +3,7 @@
 
 /* Text out of a model: from a zero state a prefix is fed token by token, then each choice is fed back. */
 
-#include "lstm_mpi/generate/sampling.h"
+#include "lstm_mpi/generate/sampler.h"
 #include "lstm_mpi/model/model_spec.h"
 
 struct generator;
@@ -11,7 +11,7 @@ struct generator;
 /* Takes weights laid out by parameters_layout, which must stay in place and unchanged until the generator is
  * destroyed or given new ones. The caller owns: generator_destroy. */
 MUST_CHECK enum status generator_create(struct generator **out, const struct model_spec *spec,
-                                        const struct sampling_spec *sampling, struct error *error);
+                                        const struct sampler_spec *sampling, struct error *error);
 void generator_destroy(struct generator *generator);
 
 void generator_load(struct generator *generator, const float *weights);

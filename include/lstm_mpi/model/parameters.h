@@ -47,7 +47,7 @@ MUST_CHECK enum status parameters_layout(struct parameters *parameters, const st
                                          struct error *error);
 
 /* Floats of one tensor. */
-size_t parameter_size(const struct parameter *parameter);
+size_t parameters_tensor_size(const struct parameter *parameter);
 
 /* How many numbers the network learns (without the padding). */
 size_t parameters_learned(const struct parameters *parameters);

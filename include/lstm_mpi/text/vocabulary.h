@@ -5,22 +5,10 @@
  * among equals by code point. */
 
 #include "lstm_mpi/base/error.h"
-#include "lstm_mpi/text/tokenizer.h"
+#include "lstm_mpi/text/token_counts.h"
 
 #include <stddef.h>
 #include <stdint.h>
-
-/* How often each token occurs. Plain numbers: those of several ranks are summed element by element. */
-struct token_counts {
-    const struct tokenizer_ops *tokenizer;
-    uint64_t *counts; /* [length], by code point; owned */
-    size_t length;
-};
-
-MUST_CHECK enum status token_counts_create(struct token_counts *counts, const struct tokenizer_ops *tokenizer,
-                                           struct error *error);
-void token_counts_free(struct token_counts *counts);
-void token_counts_add(struct token_counts *counts, const struct token *tokens, size_t count);
 
 enum { VOCABULARY_UNKNOWN = 0 };
 

@@ -74,7 +74,7 @@ static void create(struct fixture *f, struct shape shape)
     assert_int_equal(memory_new(&f->targets, shape.rows * shape.steps, &error), STATUS_OK);
     for (size_t i = 0; i < f->parameters.count; i++) {
         const struct parameter *parameter = &f->parameters.table[i];
-        for (size_t k = 0; k < parameter_size(parameter); k++) {
+        for (size_t k = 0; k < parameters_tensor_size(parameter); k++) {
             float value = (float)(weight_deviation * random_normal(SEED, i, k));
             f->weights[parameter->offset + k] = value;
             f->double_weights[parameter->offset + k] = (double)value;
@@ -162,7 +162,7 @@ static void gradients_agree_with_central_differences(void **unused)
         model_gradients(f.model, &batch, scale, f.gradients);
         for (size_t i = 0; i < f.parameters.count; i++) {
             const struct parameter *parameter = &f.parameters.table[i];
-            size_t size = parameter_size(parameter);
+            size_t size = parameters_tensor_size(parameter);
             size_t stride = size / 150 + 1;
             for (size_t k = 0; k < size; k += stride) {
                 size_t index = parameter->offset + k;

@@ -1,4 +1,4 @@
-#include "lstm_mpi/text/utf8.h"
+#include "utf8.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
-#ifndef LSTM_MPI_GENERATE_SAMPLING_H
-#define LSTM_MPI_GENERATE_SAMPLING_H
+#ifndef LSTM_MPI_GENERATE_SAMPLER_H
+#define LSTM_MPI_GENERATE_SAMPLER_H
 
 /* One row of logits → the next token. */
 
@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct sampling_spec {
+struct sampler_spec {
     double temperature; /* 0: greedy, the largest logit, the lowest index on a tie */
     size_t top_k;       /* 0: all tokens; else only those with the k largest logits, lower indices first */
     uint64_t seed;
@@ -17,7 +17,7 @@ struct sampling_spec {
 struct sampler;
 
 /* The caller owns: sampler_destroy. */
-MUST_CHECK enum status sampler_create(struct sampler **out, const struct sampling_spec *spec,
+MUST_CHECK enum status sampler_create(struct sampler **out, const struct sampler_spec *spec,
                                       size_t vocabulary, struct error *error);
 void sampler_destroy(struct sampler *sampler);
 

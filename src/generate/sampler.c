@@ -1,4 +1,4 @@
-#include "lstm_mpi/generate/sampling.h"
+#include "lstm_mpi/generate/sampler.h"
 
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/base/random.h"
@@ -12,12 +12,12 @@ struct candidate {
 };
 
 struct sampler {
-    struct sampling_spec spec;
+    struct sampler_spec spec;
     size_t vocabulary;
     struct candidate *candidates; /* [V] */
 };
 
-enum status sampler_create(struct sampler **out, const struct sampling_spec *spec, size_t vocabulary,
+enum status sampler_create(struct sampler **out, const struct sampler_spec *spec, size_t vocabulary,
                            struct error *error)
 {
     enum status status;
@@ -66,7 +66,7 @@ static int compare_candidates(const void *left, const void *right)
 uint32_t sampler_choose(struct sampler *sampler, const float *logits, uint64_t sample, uint64_t position)
 {
     size_t count = sampler->vocabulary;
-    const struct sampling_spec *spec = &sampler->spec;
+    const struct sampler_spec *spec = &sampler->spec;
     if (spec->temperature <= 0)
         return largest(logits, count);
     struct candidate *candidates = sampler->candidates;
