@@ -135,7 +135,7 @@ enum status command_generate(const struct comm *comm, struct settings *settings,
     enum status status;
     struct checkpoint *checkpoint = NULL;
     struct trained_model model = {0};
-    const char *prefix;
+    const char *prefix = NULL;
     TRY(checkpoint_open(&checkpoint, comm, settings->checkpoint, CHECKPOINT_MODEL, error));
     if (comm->rank == 0) {
         signal(SIGPIPE, SIG_IGN);
