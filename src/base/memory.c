@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static enum status out_of_memory(size_t count, size_t size, struct error *error)
 {
@@ -22,10 +23,26 @@ static size_t padded_bytes(size_t count, size_t size)
     return (bytes + MEMORY_ALIGNMENT - 1) / MEMORY_ALIGNMENT * MEMORY_ALIGNMENT;
 }
 
+/* Large memory in huge pages, where the system has them: a walk through megabytes then misses few address
+ * translations. */
+enum { HUGE_PAGE_BYTES = 1 << 21 };
+
+static void *allocate_aligned(size_t bytes)
+{
+    if (bytes < HUGE_PAGE_BYTES)
+        return aligned_alloc(MEMORY_ALIGNMENT, bytes);
+    void *memory = aligned_alloc(HUGE_PAGE_BYTES, bytes);
+#ifdef MADV_HUGEPAGE
+    if (memory)
+        (void)madvise(memory, bytes, MADV_HUGEPAGE);
+#endif
+    return memory;
+}
+
 enum status memory_allocate(void *out_pointer, size_t count, size_t size, struct error *error)
 {
     size_t bytes = padded_bytes(count, size);
-    void *memory = bytes ? aligned_alloc(MEMORY_ALIGNMENT, bytes) : NULL;
+    void *memory = bytes ? allocate_aligned(bytes) : NULL;
     memcpy(out_pointer, &memory, sizeof memory);
     if (!memory)
         return out_of_memory(count, size, error);
@@ -44,7 +61,7 @@ enum status memory_reserve(void *array_pointer, size_t *capacity, size_t needed,
     void *old;
     memcpy(&old, array_pointer, sizeof old);
     size_t bytes = padded_bytes(grown, size);
-    void *memory = bytes ? aligned_alloc(MEMORY_ALIGNMENT, bytes) : NULL;
+    void *memory = bytes ? allocate_aligned(bytes) : NULL;
     if (!memory)
         return out_of_memory(grown, size, error);
     if (old)

@@ -58,24 +58,46 @@ void panels_free(struct panels *panels)
     *panels = (struct panels){0};
 }
 
-void panels_pack(struct panels *panels, struct panels_source source)
+bool panels_are_views(void)
 {
-    panels->source = source;
+    return !kernel_in_use()->multiplies_packed;
+}
+
+void panels_begin(struct panels *panels, size_t lanes, size_t depth)
+{
+    assert(!panels->data || panel_count(lanes, panels->width) * panels->width * depth <= panels->capacity);
+    panels->source = (struct panels_source){.lanes = lanes, .depth = depth};
+}
+
+void panels_pack_piece(struct panels *panels, size_t first_depth, struct panels_source piece)
+{
+    struct panels_source *whole = &panels->source;
+    assert(piece.lanes == whole->lanes && first_depth + piece.depth <= whole->depth);
+    assert(piece.lane_stride == 1 || piece.depth_stride == 1);
+    if (first_depth == 0) {
+        whole->data = piece.data;
+        whole->lane_stride = piece.lane_stride;
+        whole->depth_stride = piece.depth_stride;
+    }
     if (!panels->data)
         return;
-    size_t width = panels->width;
-    assert(panel_count(source.lanes, width) * width * source.depth <= panels->capacity);
-    assert(source.lane_stride == 1 || source.depth_stride == 1);
     const struct vector_functions *vector = vector_functions_in_use();
-    for (size_t lane = 0; lane < source.lanes; lane += width) {
-        size_t lanes = source.lanes - lane < width ? source.lanes - lane : width;
-        float *panel = panels->data + lane * source.depth;
-        if (source.lane_stride == 1)
-            vector->pack_copied(width, lanes, source.depth, source.data + lane, source.depth_stride, panel);
+    size_t width = panels->width;
+    for (size_t lane = 0; lane < piece.lanes; lane += width) {
+        size_t lanes = piece.lanes - lane < width ? piece.lanes - lane : width;
+        float *panel = panels->data + lane * whole->depth + first_depth * width;
+        if (piece.lane_stride == 1)
+            vector->pack_copied(width, lanes, piece.depth, piece.data + lane, piece.depth_stride, panel);
         else
-            vector->pack_transposed(width, lanes, source.depth, source.data + lane * source.lane_stride,
-                                    source.lane_stride, panel);
+            vector->pack_transposed(width, lanes, piece.depth, piece.data + lane * piece.lane_stride,
+                                    piece.lane_stride, panel);
     }
+}
+
+void panels_pack(struct panels *panels, struct panels_source source)
+{
+    panels_begin(panels, source.lanes, source.depth);
+    panels_pack_piece(panels, 0, source);
 }
 
 static void multiply_unpacked(float *C, size_t stride, const struct panels_source *A,
@@ -90,7 +112,7 @@ static void multiply_unpacked(float *C, size_t stride, const struct panels_sourc
 
 /* A depth block of a wide panel stays in the first cache while the narrow panels, which stay in the second,
  * go past it. */
-enum { DEPTH_BLOCK = 256, NARROW_BLOCK_LANES = 384 };
+enum { DEPTH_BLOCK = 320, NARROW_BLOCK_LANES = 384 };
 
 static void multiply_block(const struct kernel *kernel, float *C, size_t stride, const struct panels *A,
                            const struct panels *B, struct range rows, struct range depths, bool accumulate)
@@ -129,11 +151,13 @@ void panels_multiply(float *C, size_t stride, const struct panels *A, const stru
     }
     size_t depth = A->source.depth;
     size_t row_block = NARROW_BLOCK_LANES / A->width * A->width;
-    for (size_t k = 0; k < depth; k += DEPTH_BLOCK) {
-        struct range depths = {k, depth - k < DEPTH_BLOCK ? depth - k : DEPTH_BLOCK};
+    size_t depth_blocks = (depth + DEPTH_BLOCK - 1) / DEPTH_BLOCK;
+    for (size_t block = 0; block < depth_blocks; block++) {
+        struct range depths = partition_range(depth, depth_blocks, block);
         for (size_t row = 0; row < A->source.lanes; row += row_block) {
             size_t count = A->source.lanes - row < row_block ? A->source.lanes - row : row_block;
-            multiply_block(kernel, C, stride, A, B, (struct range){row, count}, depths, accumulate || k > 0);
+            multiply_block(kernel, C, stride, A, B, (struct range){row, count}, depths,
+                           accumulate || block > 0);
         }
     }
 }

@@ -1,26 +1,35 @@
 #include "output.h"
 
 #include "lstm_mpi/base/memory.h"
+#include "lstm_mpi/base/partition.h"
 #include "lstm_mpi/linalg/vector.h"
 
 #include <string.h>
 
-/* A block of logits should stay in the second-level cache and still be many rows, since every block adds to
- * the whole gradient of W once. */
-enum { BLOCK_ROWS = 96 };
+/* The logits of a block of rows stay in the second-level cache from their product to the gradient of h. The
+ * gradient of W wants more rows at a time, since it goes through the whole of W once for each batch of them.
+ */
+enum { BLOCK_ROWS = 24, BATCH_ROWS = 288 };
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
 
 enum status output_create(struct output *output, size_t hidden, size_t vocabulary, size_t rows,
                           struct error *error)
 {
     enum status status;
-    size_t block = rows < BLOCK_ROWS ? rows : BLOCK_ROWS;
-    *output = (struct output){.hidden = hidden, .vocabulary = vocabulary, .block_rows = block};
+    size_t batch = smaller(rows, BATCH_ROWS);
+    size_t block = panels_are_views() ? batch : smaller(rows, BLOCK_ROWS);
+    *output =
+        (struct output){.hidden = hidden, .vocabulary = vocabulary, .block_rows = block, .batch_rows = batch};
     TRY(panels_create(&output->W, PANELS_WIDE, vocabulary, hidden, error));
     TRY(panels_create(&output->W_transposed, PANELS_WIDE, hidden, vocabulary, error));
     TRY(panels_create(&output->h_rows, PANELS_NARROW, block, hidden, error));
-    TRY(panels_create(&output->h_columns, PANELS_NARROW, hidden, block, error));
+    TRY(panels_create(&output->h_columns, PANELS_NARROW, hidden, batch, error));
     TRY(panels_create(&output->logit_rows, PANELS_NARROW, block, vocabulary, error));
-    TRY(panels_create(&output->logit_columns, PANELS_WIDE, vocabulary, block, error));
+    TRY(panels_create(&output->logit_columns, PANELS_WIDE, vocabulary, batch, error));
     TRY(memory_new(&output->logits, block * vocabulary, error));
 done:
     if (status != STATUS_OK)
@@ -57,28 +66,48 @@ static void block_logits(struct output *output, const float *h, size_t rows, flo
     panels_multiply(logits, output->vocabulary, &output->h_rows, &output->W, false);
 }
 
-static double block_loss(struct output *output, const float *h, const uint32_t *targets, size_t rows,
-                         float scale, bool first, float *dh, const struct output_gradients *gradients,
-                         struct phase_times *times)
+/* Loss and gradient of h of one block; the gradient of its logits becomes rows from `first_row` on of the
+ * batch. */
+static double block_loss(struct output *output, const float *h, const uint32_t *targets, struct range block,
+                         float scale, float *dh, float *b_gradient, struct phase_times *times)
 {
     size_t H = output->hidden;
     size_t V = output->vocabulary;
+    size_t rows = block.count;
     float *logits = output->logits;
     block_logits(output, h, rows, logits);
     phase_end(times, PHASE_LOGITS);
 
     double loss = 0;
     for (size_t row = 0; row < rows; row++)
-        loss +=
-            vector_softmax_loss(V, logits + row * V, output->weights.b, targets[row], scale, gradients->b);
+        loss += vector_softmax_loss(V, logits + row * V, output->weights.b, targets[row], scale, b_gradient);
     phase_end(times, PHASE_SOFTMAX);
 
     panels_pack(&output->logit_rows, (struct panels_source){logits, .lanes = rows, .depth = V, V, 1});
     panels_multiply(dh, H, &output->logit_rows, &output->W_transposed, false);
     phase_end(times, PHASE_OUTPUT_DH);
 
+    panels_pack_piece(&output->logit_columns, block.first,
+                      (struct panels_source){logits, .lanes = V, .depth = rows, 1, V});
+    phase_end(times, PHASE_OUTPUT_DW);
+    return loss;
+}
+
+/* All gradients of one batch of rows. */
+static double batch_loss(struct output *output, const float *h, const uint32_t *targets, size_t rows,
+                         float scale, bool first, float *dh, const struct output_gradients *gradients,
+                         struct phase_times *times)
+{
+    size_t H = output->hidden;
+    size_t V = output->vocabulary;
+    double loss = 0;
+    panels_begin(&output->logit_columns, V, rows);
+    for (size_t row = 0; row < rows; row += output->block_rows) {
+        struct range block = {row, smaller(rows - row, output->block_rows)};
+        loss +=
+            block_loss(output, h + row * H, targets + row, block, scale, dh + row * H, gradients->b, times);
+    }
     panels_pack(&output->h_columns, (struct panels_source){h, .lanes = H, .depth = rows, 1, H});
-    panels_pack(&output->logit_columns, (struct panels_source){logits, .lanes = V, .depth = rows, 1, V});
     panels_multiply(gradients->W, V, &output->h_columns, &output->logit_columns, !first);
     phase_end(times, PHASE_OUTPUT_DW);
     return loss;
@@ -88,13 +117,14 @@ double output_loss(struct output *output, const float *h, const uint32_t *target
                    float *dh, const struct output_gradients *gradients, struct phase_times *times)
 {
     size_t H = output->hidden;
+    size_t batches = (rows + output->batch_rows - 1) / output->batch_rows;
     phase_start(times);
     memset(gradients->b, 0, output->vocabulary * sizeof *gradients->b);
     double loss = 0;
-    for (size_t row = 0; row < rows; row += output->block_rows) {
-        size_t count = rows - row < output->block_rows ? rows - row : output->block_rows;
-        loss += block_loss(output, h + row * H, targets + row, count, scale, row == 0, dh + row * H,
-                           gradients, times);
+    for (size_t i = 0; i < batches; i++) {
+        struct range batch = partition_range(rows, batches, i);
+        loss += batch_loss(output, h + batch.first * H, targets + batch.first, batch.count, scale, i == 0,
+                           dh + batch.first * H, gradients, times);
     }
     return loss;
 }
@@ -103,7 +133,7 @@ void output_logits(struct output *output, const float *h, size_t rows, float *lo
 {
     size_t V = output->vocabulary;
     for (size_t row = 0; row < rows; row += output->block_rows) {
-        size_t count = rows - row < output->block_rows ? rows - row : output->block_rows;
+        size_t count = smaller(rows - row, output->block_rows);
         block_logits(output, h + row * output->hidden, count, logits + row * V);
     }
     for (size_t row = 0; row < rows; row++)

@@ -21,7 +21,8 @@ struct output_gradients {
 struct output {
     size_t hidden;
     size_t vocabulary;
-    size_t block_rows;
+    size_t block_rows;             /* whose logits are held at once */
+    size_t batch_rows;             /* whose gradients of the logits are held at once, packed */
     struct output_weights weights; /* a view of the weights last loaded */
     struct panels W;
     struct panels W_transposed;

@@ -52,6 +52,15 @@ void panels_free(struct panels *panels);
 /* Packs a matrix that fits into what panels_create was told. */
 void panels_pack(struct panels *panels, struct panels_source source);
 
+/* The same piece by piece, for a matrix of `depth` depths that is made a few depths at a time: first say its
+ * lanes and depth, then pack each piece at the depth where it belongs. All pieces lie in one matrix in
+ * memory where nothing is packed (panels_are_views), else a piece may be overwritten once it is packed. */
+void panels_begin(struct panels *panels, size_t lanes, size_t depth);
+void panels_pack_piece(struct panels *panels, size_t first_depth, struct panels_source piece);
+
+/* Does BLIS have more than one thread, so that panels only remember their matrices? */
+bool panels_are_views(void);
+
 /* C = A·B, or C += A·B with `accumulate`; C is row-major, M rows of N columns, `stride` floats apart. */
 void panels_multiply(float *C, size_t stride, const struct panels *A, const struct panels *B,
                      bool accumulate);
