@@ -27,9 +27,3 @@ double vector_sum_of_squares(size_t count, const float *x)
 {
     return vector_functions_in_use()->sum_of_squares(count, x);
 }
-
-double vector_softmax_loss(size_t count, float *logits, const float *bias, size_t target, float scale,
-                           float *bias_gradient)
-{
-    return vector_functions_in_use()->softmax_loss(count, logits, bias, target, scale, bias_gradient);
-}

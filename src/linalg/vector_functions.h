@@ -7,13 +7,31 @@
 
 #include <stddef.h>
 
+/* Some rows × columns of exponentials on their way to gradients: each row times its factor goes to `wide` in
+ * row order, from there to `narrow` transposed, and is added to `bias_gradient`. */
+struct softmax_tile {
+    const float *exponentials; /* rows `stride` apart */
+    size_t stride;
+    size_t rows;
+    size_t columns;       /* at most wide_width */
+    const float *factors; /* [rows] */
+    float *wide;          /* [rows][wide_width], zero from `columns` on */
+    size_t wide_width;    /* at most SOFTMAX_TILE_COLUMNS */
+    float *narrow;        /* [columns][narrow_width], zero from `rows` on */
+    size_t narrow_width;
+    float *bias_gradient; /* [columns] */
+};
+enum { SOFTMAX_TILE_COLUMNS = 64 };
+
 struct vector_functions {
     void (*add)(size_t count, const float *x, float *y);
     void (*sum)(size_t count, const float *x, const float *y, float *out);
     void (*axpy)(size_t count, float a, const float *x, float *y);
     double (*sum_of_squares)(size_t count, const float *x);
-    double (*softmax_loss)(size_t count, float *logits, const float *bias, size_t target, float scale,
-                           float *bias_gradient);
+    /* The row becomes exp(logits + bias - largest); returns the sum of that, and the largest. */
+    float (*softmax_exponentials)(size_t count, float *logits, const float *bias, float *largest);
+    /* See softmax.c. */
+    void (*softmax_tile)(const struct softmax_tile *tile);
     /* A panel (see panels.h) of which `lanes` are filled and the rest is zero: lane l at depth k is
      * source[l·lane_stride + k], or source[k·depth_stride + l]. */
     void (*pack_transposed)(size_t width, size_t lanes, size_t depth, const float *source, size_t lane_stride,

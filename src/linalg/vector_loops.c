@@ -35,8 +35,8 @@ static double sum_of_squares(size_t count, const float *x)
 }
 
 /* Subtracting the largest logit first keeps every exponential at most 1. */
-static double softmax_loss(size_t count, float *restrict logits, const float *restrict bias, size_t target,
-                           float scale, float *restrict bias_gradient)
+static float softmax_exponentials(size_t count, float *restrict logits, const float *restrict bias,
+                                  float *largest_logit)
 {
     float largest = -INFINITY;
 #pragma omp simd reduction(max : largest)
@@ -44,23 +44,14 @@ static double softmax_loss(size_t count, float *restrict logits, const float *re
         logits[i] += bias[i];
         largest = logits[i] > largest ? logits[i] : largest;
     }
-    double logit_of_target = (double)logits[target] - (double)largest;
-
     float total = 0;
 #pragma omp simd reduction(+ : total)
     for (size_t i = 0; i < count; i++) {
         logits[i] = expf(logits[i] - largest);
         total += logits[i];
     }
-
-    float factor = scale / total;
-    bias_gradient[target] -= scale;
-    for (size_t i = 0; i < count; i++) {
-        logits[i] *= factor;
-        bias_gradient[i] += logits[i];
-    }
-    logits[target] -= scale;
-    return log((double)total) - logit_of_target;
+    *largest_logit = largest;
+    return total;
 }
 
 typedef float quad __attribute__((vector_size(4 * sizeof(float)), aligned(sizeof(float)), may_alias));
@@ -147,12 +138,45 @@ static void pack_copied(size_t width, size_t lanes, size_t depth, const float *s
     }
 }
 
+/* `width` is a constant where this is called. */
+static inline __attribute__((always_inline)) void scale_rows(const struct softmax_tile *tile, size_t width,
+                                                             float *restrict column_sums)
+{
+    for (size_t row = 0; row < tile->rows; row++) {
+        const float *restrict exponentials = tile->exponentials + row * tile->stride;
+        float *restrict wide = tile->wide + row * tile->wide_width;
+        float factor = tile->factors[row];
+        for (size_t i = 0; i < width; i++) {
+            wide[i] = exponentials[i] * factor;
+            column_sums[i] += wide[i];
+        }
+    }
+}
+
+static void softmax_tile(const struct softmax_tile *tile)
+{
+    float column_sums[SOFTMAX_TILE_COLUMNS] = {0};
+    if (tile->columns == 32)
+        scale_rows(tile, 32, column_sums);
+    else if (tile->columns == 16)
+        scale_rows(tile, 16, column_sums);
+    else
+        scale_rows(tile, tile->columns, column_sums);
+    for (size_t row = 0; row < tile->rows && tile->columns < tile->wide_width; row++)
+        memset(tile->wide + row * tile->wide_width + tile->columns, 0,
+               (tile->wide_width - tile->columns) * sizeof *tile->wide);
+    pack_transposed(tile->narrow_width, tile->rows, tile->columns, tile->wide, tile->wide_width,
+                    tile->narrow);
+    add(tile->columns, column_sums, tile->bias_gradient);
+}
+
 const struct vector_functions LSTM_MPI_LEVEL_NAME(vector_functions) = {
     .add = add,
     .sum = sum,
     .axpy = axpy,
     .sum_of_squares = sum_of_squares,
-    .softmax_loss = softmax_loss,
+    .softmax_exponentials = softmax_exponentials,
+    .softmax_tile = softmax_tile,
     .pack_transposed = pack_transposed,
     .pack_copied = pack_copied,
 };

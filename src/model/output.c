@@ -2,6 +2,7 @@
 
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/base/partition.h"
+#include "lstm_mpi/linalg/softmax.h"
 #include "lstm_mpi/linalg/vector.h"
 
 #include <string.h>
@@ -31,6 +32,7 @@ enum status output_create(struct output *output, size_t hidden, size_t vocabular
     TRY(panels_create(&output->logit_rows, PANELS_NARROW, block, vocabulary, error));
     TRY(panels_create(&output->logit_columns, PANELS_WIDE, vocabulary, batch, error));
     TRY(memory_new(&output->logits, block * vocabulary, error));
+    TRY(memory_new(&output->factors, block, error));
 done:
     if (status != STATUS_OK)
         output_free(output);
@@ -46,6 +48,7 @@ void output_free(struct output *output)
     panels_free(&output->logit_rows);
     panels_free(&output->logit_columns);
     memory_free(output->logits);
+    memory_free(output->factors);
     *output = (struct output){0};
 }
 
@@ -78,18 +81,13 @@ static double block_loss(struct output *output, const float *h, const uint32_t *
     block_logits(output, h, rows, logits);
     phase_end(times, PHASE_LOGITS);
 
-    double loss = 0;
-    for (size_t row = 0; row < rows; row++)
-        loss += vector_softmax_loss(V, logits + row * V, output->weights.b, targets[row], scale, b_gradient);
+    struct softmax_block softmax = {logits, rows, V, output->weights.b, targets, scale};
+    double loss = softmax_loss(&softmax, output->factors, &output->logit_rows, &output->logit_columns,
+                               block.first, b_gradient);
     phase_end(times, PHASE_SOFTMAX);
 
-    panels_pack(&output->logit_rows, (struct panels_source){logits, .lanes = rows, .depth = V, V, 1});
     panels_multiply(dh, H, &output->logit_rows, &output->W_transposed, false);
     phase_end(times, PHASE_OUTPUT_DH);
-
-    panels_pack_piece(&output->logit_columns, block.first,
-                      (struct panels_source){logits, .lanes = V, .depth = rows, 1, V});
-    phase_end(times, PHASE_OUTPUT_DW);
     return loss;
 }
 

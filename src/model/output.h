@@ -30,7 +30,8 @@ struct output {
     struct panels h_columns;
     struct panels logit_rows;
     struct panels logit_columns;
-    float *logits; /* [block_rows, V]: the logits of a block, then their gradient */
+    float *logits;  /* [block_rows, V] */
+    float *factors; /* [block_rows] */
 };
 
 /* For any number of rows up to `rows` at once; they are worked through in blocks, so that the logits of all

@@ -58,6 +58,13 @@ void panels_pack(struct panels *panels, struct panels_source source);
 void panels_begin(struct panels *panels, size_t lanes, size_t depth);
 void panels_pack_piece(struct panels *panels, size_t first_depth, struct panels_source piece);
 
+/* The element at a lane and a depth, for whoever writes into panels what panels_begin announced. */
+static inline float *panels_element(const struct panels *panels, size_t lane, size_t depth)
+{
+    size_t width = panels->width;
+    return panels->data + lane / width * width * panels->source.depth + depth * width + lane % width;
+}
+
 /* Does BLIS have more than one thread, so that panels only remember their matrices? */
 bool panels_are_views(void);
 
