@@ -65,17 +65,14 @@ static inline void transpose_quads(const float *restrict source, size_t lane_str
     quad b = *(const quad *)(source + lane_stride);
     quad c = *(const quad *)(source + 2 * lane_stride);
     quad d = *(const quad *)(source + 3 * lane_stride);
-    quad ab_low = __builtin_shuffle(a, b, (int __attribute__((vector_size(16)))){0, 4, 1, 5});
-    quad ab_high = __builtin_shuffle(a, b, (int __attribute__((vector_size(16)))){2, 6, 3, 7});
-    quad cd_low = __builtin_shuffle(c, d, (int __attribute__((vector_size(16)))){0, 4, 1, 5});
-    quad cd_high = __builtin_shuffle(c, d, (int __attribute__((vector_size(16)))){2, 6, 3, 7});
-    *(quad *)panel = __builtin_shuffle(ab_low, cd_low, (int __attribute__((vector_size(16)))){0, 1, 4, 5});
-    *(quad *)(panel + width) =
-        __builtin_shuffle(ab_low, cd_low, (int __attribute__((vector_size(16)))){2, 3, 6, 7});
-    *(quad *)(panel + 2 * width) =
-        __builtin_shuffle(ab_high, cd_high, (int __attribute__((vector_size(16)))){0, 1, 4, 5});
-    *(quad *)(panel + 3 * width) =
-        __builtin_shuffle(ab_high, cd_high, (int __attribute__((vector_size(16)))){2, 3, 6, 7});
+    quad ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+    quad ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+    quad cd_low = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+    quad cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+    *(quad *)panel = __builtin_shufflevector(ab_low, cd_low, 0, 1, 4, 5);
+    *(quad *)(panel + width) = __builtin_shufflevector(ab_low, cd_low, 2, 3, 6, 7);
+    *(quad *)(panel + 2 * width) = __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5);
+    *(quad *)(panel + 3 * width) = __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7);
 }
 
 static void transpose_block(size_t width, size_t lanes, size_t depth, const float *restrict source,
