@@ -11,7 +11,7 @@ install_packages "${build_packages[@]}" "${test_packages[@]}"
 mapfile -t sources < <(find include src tests -name '*.[ch]' | LC_ALL=C sort)
 
 heading "Style (clang-format)"
-clang-format --dry-run --Werror "${sources[@]}"
+clang-format --dry-run --Werror "${sources[@]}" || fail "clang-format would write it differently"
 
 heading "Building, warnings are errors"
 build build -DLSTM_MPI_WERROR=ON
@@ -19,7 +19,8 @@ build build -DLSTM_MPI_WERROR=ON
 heading "Lint (clang-tidy)"
 # Its count of warnings in other people's headers is not for us.
 find src -name '*.c' -print0 |
-    xargs -0 --max-args 1 --max-procs "$(cpus)" clang-tidy -p build --quiet 2>/dev/null
+    xargs -0 --max-args 1 --max-procs "$(cpus)" clang-tidy -p build --quiet 2>/dev/null ||
+    fail "clang-tidy objects"
 
 heading "Building with sanitizers"
 build build-sanitize -DLSTM_MPI_SANITIZE=ON -DLSTM_MPI_WERROR=ON -DCMAKE_BUILD_TYPE=Debug
