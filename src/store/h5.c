@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -80,7 +81,7 @@ static void close_identifier(struct h5 *h5, hid_t identifier, const char *object
 
 static void begin(struct h5 *h5, const char *path, const char *doing, struct error *error)
 {
-    *h5 = (struct h5){.file = -1, .path = path, .doing = doing, .error = error};
+    *h5 = (struct h5){.file = -1, .path = path, .doing = doing, .memory = -1, .error = error};
     if (H5Eset_auto2(H5E_DEFAULT, NULL, NULL) < 0)
         h5_fail(h5, "HDF5 does not start");
 }
@@ -92,6 +93,8 @@ static hid_t file_access(struct h5 *h5, const char *object)
     /* Room in the file is taken piece by piece: larger blocks would leave gaps, which nothing checksums. */
     CALL(H5Pset_meta_block_size(access, 0));
     CALL(H5Pset_small_data_block_size(access, 0));
+    /* Data goes out when it is written, not when its dataset is closed, where an error comes too late. */
+    CALL(H5Pset_sieve_buf_size(access, 0));
 #if H5_VERSION_GE(1, 10, 7)
     /* Locks fail on some network file systems. Nobody writes to a file that bears its final name. */
     CALL(H5Pset_file_locking(access, false, true));
@@ -111,6 +114,19 @@ static hid_t creation(struct h5 *h5, hid_t class, const char *object)
     return properties;
 }
 
+/* HDF5 opens files by name, and memory has none: it opens the file on the disk, and then finds memory behind
+ * its descriptor. */
+static void move_to_memory(struct h5 *h5, const char *object)
+{
+    void *handle = NULL;
+    h5->memory = memfd_create("lstm_mpi", MFD_CLOEXEC);
+    if (h5->memory < 0)
+        h5_fail(h5, "%s", strerror(errno));
+    CALL(H5Fget_vfd_handle(h5->file, H5P_DEFAULT, &handle));
+    if (h5->status == STATUS_OK && dup3(h5->memory, *(const int *)handle, O_CLOEXEC) < 0)
+        h5_fail(h5, "%s", strerror(errno));
+}
+
 void h5_create(struct h5 *h5, const char *path, struct error *error)
 {
     static const char object[] = "";
@@ -118,8 +134,16 @@ void h5_create(struct h5 *h5, const char *path, struct error *error)
     hid_t access = file_access(h5, object);
     hid_t properties = creation(h5, H5P_FILE_CREATE, object);
     h5->file = CALL(H5Fcreate(path, H5F_ACC_TRUNC, properties, access));
+    move_to_memory(h5, object);
     close_identifier(h5, properties, object);
     close_identifier(h5, access, object);
+}
+
+void h5_forget(struct h5 *h5)
+{
+    if (h5->memory >= 0)
+        close(h5->memory);
+    h5->memory = -1;
 }
 
 /* Says what HDF5 cannot say well: a file that is missing, a folder, something else than HDF5. */
@@ -289,14 +313,6 @@ void h5_put_f64(struct h5 *h5, const char *object, const char *name, double valu
 void h5_put_f64s(struct h5 *h5, const char *object, const char *name, const double *values, size_t count)
 {
     put(h5, object, name, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, &count, 1, values);
-}
-
-uint64_t h5_size(struct h5 *h5)
-{
-    static const char object[] = "";
-    hsize_t bytes = 0;
-    CALL(H5Fget_filesize(h5->file, &bytes));
-    return bytes;
 }
 
 /* Reading: attributes and strings */
