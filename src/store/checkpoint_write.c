@@ -1,9 +1,9 @@
 /* How a checkpoint is written, so that whatever fails is an error on every rank and nothing hangs:
  *
  * 1. All ranks together take the digests of all blocks, from memory.
- * 2. Rank 0 alone lays out PATH.part with the serial driver: groups, attributes, every dataset with its room.
- *    Before any of it is written, it reserves the size of the whole file: a full disk is found here. Then it
- *    writes all but the tensors.
+ * 2. Rank 0 alone lays the file out in memory with the serial driver: groups, attributes, every dataset with
+ * its room, all data but that of the tensors, which stay holes. It reserves the size of the whole on the
+ * disk, as PATH.part: a full disk is found here. Then it copies what is no hole.
  * 3. All ranks open the file together and write their parts of the tensors, each by itself. HDF5 has nothing
  *    to allocate any more.
  * 4. Each reads its part back and compares: some MPI libraries lose a failed write without a word.
@@ -146,6 +146,19 @@ static void make_tensors(struct h5 *h5, const struct snapshot *snapshot)
     }
 }
 
+static enum status collect(struct dataset_list *list, hid_t *text_type, struct h5 *h5,
+                           const struct snapshot *snapshot, const struct tensor_digests *digests,
+                           struct error *error)
+{
+    enum status status = STATUS_OK;
+    TRY(add_vocabulary(list, text_type, h5, snapshot->vocabulary, error));
+    TRY(metrics_table_add(list, snapshot->history, error));
+    TRY(checksum_add_all(list, error));
+    TRY(add_tensor_checksums(list, snapshot, digests, error));
+done:
+    return status;
+}
+
 /* Step 2, on rank 0. */
 static enum status lay_out(const struct durable_file *file, const struct snapshot *snapshot,
                            const struct tensor_digests *digests, struct error *error)
@@ -155,32 +168,21 @@ static enum status lay_out(const struct durable_file *file, const struct snapsho
     hid_t text_type = -1;
     struct h5 h5;
     h5_create(&h5, file->part, error);
-    status = h5.status;
-    if (status == STATUS_OK)
-        status = add_vocabulary(&list, &text_type, &h5, snapshot->vocabulary, error);
-    if (status == STATUS_OK)
-        status = metrics_table_add(&list, snapshot->history, error);
-    if (status == STATUS_OK)
-        status = checksum_add_all(&list, error);
-    if (status == STATUS_OK)
-        status = add_tensor_checksums(&list, snapshot, digests, error);
     if (h5.status == STATUS_OK)
-        h5.status = status;
-
+        h5.status = collect(&list, &text_type, &h5, snapshot, digests, error);
     file_format_put(&h5);
     put_config(&h5, snapshot);
     put_progress(&h5, snapshot);
     make_tensors(&h5, snapshot);
-    dataset_list_make(&list, &h5);
-    uint64_t bytes = h5_size(&h5);
-    if (h5.status == STATUS_OK)
-        h5.status = durable_file_reserve(file, bytes, error);
     dataset_list_write(&list, &h5);
-
     if (text_type >= 0 && H5Tclose(text_type) < 0)
         h5_fail_in(&h5, "/vocabulary/token");
     dataset_list_free(&list);
-    return h5_close(&h5);
+    TRY(h5_close(&h5));
+    TRY(durable_file_fill(file, h5.memory, error));
+done:
+    h5_forget(&h5);
+    return status;
 }
 
 /* Does this rank see what rank 0 laid out? A run directory on a disk of one host is found here, while all

@@ -25,17 +25,13 @@ done:
     return status;
 }
 
-void dataset_list_make(const struct dataset_list *list, struct h5 *h5)
-{
-    for (const struct dataset *item = list->items; item < list->items + list->count; item++)
-        h5_make_dataset(h5, item->path, item->type, item->dims, item->dim_count);
-}
-
 void dataset_list_write(const struct dataset_list *list, struct h5 *h5)
 {
-    for (const struct dataset *item = list->items; item < list->items + list->count; item++)
+    for (const struct dataset *item = list->items; item < list->items + list->count; item++) {
+        h5_make_dataset(h5, item->path, item->type, item->dims, item->dim_count);
         if (item->bytes > 0)
             h5_write_all(h5, item->path, item->type, item->data);
+    }
 }
 
 void dataset_list_free(struct dataset_list *list)

@@ -1,8 +1,7 @@
 #ifndef LSTM_MPI_STORE_DATASET_LIST_H
 #define LSTM_MPI_STORE_DATASET_LIST_H
 
-/* Private to this room: the small datasets of a file, collected in memory. So the whole file can be laid out,
- * and its room on the disk taken, before the first of their bytes is written. */
+/* Private to this room: the small datasets of a file, collected so that their checksums can join them. */
 
 #include "h5.h"
 
@@ -26,8 +25,7 @@ MUST_CHECK enum status dataset_list_add(struct dataset_list *list, const char *p
                                         size_t element_bytes, const size_t *dims, size_t dim_count,
                                         void *data, struct error *error);
 
-/* Makes them in the file, and writes what is in them. */
-void dataset_list_make(const struct dataset_list *list, struct h5 *h5);
+/* Makes them in the file, with what is in them. */
 void dataset_list_write(const struct dataset_list *list, struct h5 *h5);
 
 void dataset_list_free(struct dataset_list *list);

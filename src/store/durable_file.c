@@ -12,8 +12,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static enum status cannot_write(const struct durable_file *file, int error_number, struct error *error)
@@ -49,24 +51,85 @@ enum status durable_file_begin(struct durable_file *file, const char *path, stru
     return STATUS_OK;
 }
 
-enum status durable_file_reserve(const struct durable_file *file, uint64_t bytes, struct error *error)
+/* The functions below return 0 or an errno value. */
+
+static int reserve(int descriptor, off_t bytes)
+{
+    int failure = 0;
+    do {
+        if (bytes > 0)
+            failure = posix_fallocate(descriptor, 0, bytes);
+    } while (failure == EINTR);
+    /* A file system that cannot reserve must do without. */
+    bool impossible = failure == EOPNOTSUPP || failure == EINVAL || failure == ENOSYS;
+    return impossible ? 0 : failure;
+}
+
+static int write_all(int descriptor, const char *data, size_t bytes, off_t offset)
+{
+    while (bytes > 0) {
+        ssize_t put = pwrite(descriptor, data, bytes, offset);
+        if (put < 0 && errno != EINTR)
+            return errno;
+        if (put > 0) {
+            data += put;
+            offset += put;
+            bytes -= (size_t)put;
+        }
+    }
+    return 0;
+}
+
+static int copy_stretch(int to, int from, off_t offset, off_t end)
+{
+    enum { BUFFER_BYTES = 1 << 16 };
+    char buffer[BUFFER_BYTES];
+    int failure = 0;
+    while (offset < end && failure == 0) {
+        size_t bytes = end - offset < BUFFER_BYTES ? (size_t)(end - offset) : BUFFER_BYTES;
+        ssize_t got = pread(from, buffer, bytes, offset);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return got < 0 ? errno : EIO;
+        failure = write_all(to, buffer, (size_t)got, offset);
+        offset += got;
+    }
+    return failure;
+}
+
+/* Holes stay as they are. */
+static int copy(int to, int from)
+{
+    struct stat facts;
+    if (fstat(from, &facts) != 0)
+        return errno;
+    int failure = reserve(to, facts.st_size);
+    if (failure == 0 && ftruncate(to, facts.st_size) != 0)
+        failure = errno;
+    off_t data = 0;
+    while (failure == 0 && data < facts.st_size) {
+        data = lseek(from, data, SEEK_DATA);
+        off_t hole = data < 0 ? -1 : lseek(from, data, SEEK_HOLE);
+        if (hole < 0)
+            return errno == ENXIO ? 0 : errno; /* ENXIO: nothing but a hole from here on */
+        failure = copy_stretch(to, from, data, hole);
+        data = hole;
+    }
+    return failure;
+}
+
+enum status durable_file_fill(const struct durable_file *file, int source, struct error *error)
 {
     int descriptor = open(file->part, O_WRONLY | O_CLOEXEC);
     if (descriptor < 0)
         return cannot_write(file, errno, error);
-    int failure;
-    do {
-        failure = posix_fallocate(descriptor, 0, (off_t)bytes);
-    } while (failure == EINTR);
-    /* A file system that cannot reserve must do without. */
-    if (failure == EOPNOTSUPP || failure == EINVAL || failure == ENOSYS)
-        failure = 0;
+    int failure = copy(descriptor, source);
     if (close(descriptor) != 0 && failure == 0)
         failure = errno;
     return failure == 0 ? STATUS_OK : cannot_write(file, failure, error);
 }
 
-/* Returns 0 or an errno value. */
 static int sync_path(const char *path, int flags)
 {
     int descriptor = open(path, flags | O_CLOEXEC);

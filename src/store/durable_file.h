@@ -22,9 +22,9 @@ MUST_CHECK enum status durable_file_name(struct durable_file *file, const char *
  * can be written. */
 MUST_CHECK enum status durable_file_begin(struct durable_file *file, const char *path, struct error *error);
 
-/* Takes room on the disk for `bytes` bytes, so that writing them cannot fail for want of it. */
-MUST_CHECK enum status durable_file_reserve(const struct durable_file *file, uint64_t bytes,
-                                            struct error *error);
+/* Makes PATH.part a copy of the file that is open as `source`. Takes room on the disk for all of it first,
+ * its holes too, so that writing into them later cannot fail for want of it. */
+MUST_CHECK enum status durable_file_fill(const struct durable_file *file, int source, struct error *error);
 
 /* Brings PATH.part, which all have closed, to the disk and gives it its name in place of the former file. */
 MUST_CHECK enum status durable_file_commit(struct durable_file *file, struct error *error);

@@ -26,12 +26,19 @@ struct h5 {
     const char *path;  /* a view */
     const char *doing; /* begins every error: "cannot write", "cannot read" */
     bool shared;       /* open for all ranks */
+    int memory;        /* of a new file: the descriptor of its bytes, in memory; -1 for others */
     enum status status;
     struct error *error;
 };
 
-/* Opens. `path` must outlive the file. After a failure too, h5_close must follow. */
+/* Makes a new file. But for its first few bytes it lies in memory, for HDF5 1.10 does not survive a file that
+ * cannot be written when it is closed: it crashes when MPI ends. After h5_close the file's bytes are in
+ * `memory`, with holes where no data was written; durable_file_fill brings them to the disk, h5_forget frees
+ * them. */
 void h5_create(struct h5 *h5, const char *path, struct error *error);
+void h5_forget(struct h5 *h5);
+
+/* Opens a file. `path` must outlive it. After a failure too, h5_close must follow. */
 void h5_open(struct h5 *h5, const char *path, struct error *error);
 /* For writing into existing datasets, by all ranks of the communicator. Collective. */
 void h5_open_shared(struct h5 *h5, const char *path, MPI_Comm comm, struct error *error);
@@ -56,9 +63,6 @@ void h5_put_text(struct h5 *h5, const char *object, const char *name, const char
 void h5_put_u64(struct h5 *h5, const char *object, const char *name, uint64_t value);
 void h5_put_f64(struct h5 *h5, const char *object, const char *name, double value);
 void h5_put_f64s(struct h5 *h5, const char *object, const char *name, const double *values, size_t count);
-
-/* The size that the file will have when it is closed, as long as nothing more is made in it. */
-uint64_t h5_size(struct h5 *h5);
 
 /* A fixed-length string type that holds `bytes` bytes and ends with a NUL; H5Tclose. */
 hid_t h5_text_type(struct h5 *h5, size_t bytes, H5T_str_t padding);

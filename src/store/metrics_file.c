@@ -3,19 +3,19 @@
 #include "file_format.h"
 #include "metrics_table.h"
 
-static enum status write_part(const struct durable_file *file, const struct history *history,
-                              struct error *error)
+static enum status fill(const struct durable_file *file, const struct history *history, struct error *error)
 {
     struct dataset_list list = {0};
-    struct h5 h5;
+    struct h5 h5 = {.memory = -1};
     enum status status = STATUS_OK;
     TRY(metrics_table_add(&list, history, error));
     h5_create(&h5, file->part, error);
     file_format_put(&h5);
-    dataset_list_make(&list, &h5);
     dataset_list_write(&list, &h5);
-    status = h5_close(&h5);
+    TRY(h5_close(&h5));
+    TRY(durable_file_fill(file, h5.memory, error));
 done:
+    h5_forget(&h5);
     dataset_list_free(&list);
     return status;
 }
@@ -25,7 +25,7 @@ enum status metrics_file_write(const char *path, const struct history *history, 
     enum status status = STATUS_OK;
     struct durable_file file;
     TRY(durable_file_begin(&file, path, error));
-    TRY(write_part(&file, history, error));
+    TRY(fill(&file, history, error));
     TRY(durable_file_commit(&file, error));
 done:
     durable_file_remove(&file);

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static const char checkpoint_stem[] = "checkpoint";
 static const char checkpoint_name[] = "checkpoint.h5";
 static const char metrics_name[] = "metrics.h5";
 static const char older_prefix[] = "checkpoint-";
@@ -130,17 +131,28 @@ static enum status holds_a_run(const struct run_directory *run, struct error *er
                         "--resume goes on with it, --overwrite begins it anew, --run-dir takes another");
 }
 
-static enum status remove_leftover(const struct run_directory *run, const char *name, struct error *error)
+/* NAME.part, and what MPI libraries put beside it for a moment (NAME.part.locktest.0). */
+static bool is_leftover(const char *name)
+{
+    const char *suffix = strstr(name, ".h5" DURABLE_FILE_SUFFIX);
+    bool ours = strncmp(name, checkpoint_stem, sizeof checkpoint_stem - 1) == 0 ||
+                strncmp(name, metrics_name, sizeof metrics_name - 1) == 0;
+    return ours && suffix;
+}
+
+static enum status remove_leftovers(const struct run_directory *run, struct error *error)
 {
     enum status status = STATUS_OK;
-    char *path = NULL;
-    char part[NAME_BYTES];
-    snprintf(part, sizeof part, "%s%s", name, DURABLE_FILE_SUFFIX);
-    TRY(join(&path, run->path, part, error));
-    if (unlink(path) != 0 && errno != ENOENT)
-        TRY(error_system(error, errno, "cannot remove %s, which a killed run left", path));
+    DIR *folder = opendir(run->path);
+    if (!folder)
+        return error_system(error, errno, "cannot read the folder %s", run->path);
+    const struct dirent *entry;
+    while ((entry = readdir(folder)))
+        if (is_leftover(entry->d_name) && unlinkat(dirfd(folder), entry->d_name, 0) != 0 && errno != ENOENT)
+            TRY(error_system(error, errno, "cannot remove %s/%s, which a killed run left", run->path,
+                             entry->d_name));
 done:
-    memory_free(path);
+    closedir(folder);
     return status;
 }
 
@@ -153,8 +165,7 @@ static enum status claim_folder(const struct run_directory *run, enum run_claim 
     TRY(list_contents(&contents, run, error));
     if (claim == RUN_CLAIM_NEW && (contents.checkpoint || contents.metrics || contents.older_count > 0))
         TRY(holds_a_run(run, error));
-    TRY(remove_leftover(run, checkpoint_name, error));
-    TRY(remove_leftover(run, metrics_name, error));
+    TRY(remove_leftovers(run, error));
 done:
     memory_free(contents.older);
     return status;
@@ -235,42 +246,22 @@ void run_directory_resumed(struct run_directory *run, const char *path, uint64_t
     run->newest_update = update;
 }
 
-/* Gives the file a second name, or makes a copy where the file system has no links. */
+/* For file systems without hard links. */
 static enum status copy_file(const char *from, const char *to, struct error *error)
 {
     enum status status = STATUS_OK;
-    enum { BUFFER_BYTES = 1 << 20 };
     struct durable_file file = {0};
-    char *buffer = NULL;
-    int in = -1, out = -1;
-    ssize_t got;
-    TRY(memory_new(&buffer, BUFFER_BYTES, error));
-    TRY(durable_file_begin(&file, to, error));
-    in = open(from, O_RDONLY | O_CLOEXEC);
-    if (in < 0)
+    int source = open(from, O_RDONLY | O_CLOEXEC);
+    if (source < 0)
         TRY(error_system(error, errno, "cannot read %s", from));
-    out = open(file.part, O_WRONLY | O_CLOEXEC);
-    if (out < 0)
-        TRY(error_system(error, errno, "cannot write %s", to));
-    while ((got = read(in, buffer, BUFFER_BYTES)) != 0) {
-        if (got < 0 && errno != EINTR)
-            TRY(error_system(error, errno, "cannot read %s", from));
-        for (ssize_t done_bytes = 0, put; done_bytes < got; done_bytes += put) {
-            put = write(out, buffer + done_bytes, (size_t)(got - done_bytes));
-            if (put < 0 && errno != EINTR)
-                TRY(error_system(error, errno, "cannot write %s", to));
-            put = put < 0 ? 0 : put;
-        }
-    }
+    TRY(durable_file_begin(&file, to, error));
+    TRY(durable_file_fill(&file, source, error));
     TRY(durable_file_commit(&file, error));
 done:
-    if (in >= 0)
-        close(in);
-    if (out >= 0)
-        close(out);
+    if (source >= 0)
+        close(source);
     durable_file_remove(&file);
     durable_file_free(&file);
-    memory_free(buffer);
     return status;
 }
 

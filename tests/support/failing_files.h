@@ -31,6 +31,18 @@ static inline const char *failing_files_failed(void)
     return failing_files_name;
 }
 
+/* Writing to memory does not fail. HDF5 1.10 writes its 48 bytes at the head of a shared file anew when it is
+ * closed, and crashes in MPI_Finalize where that fails: no test can let it. */
+static bool failing_files_spared(int file, size_t bytes, off_t offset)
+{
+    char link_path[64], target[64];
+    enum { SUPERBLOCK_BYTES = 48 };
+    snprintf(link_path, sizeof link_path, "/proc/self/fd/%d", file);
+    ssize_t length = readlink(link_path, target, sizeof target);
+    bool memory = length > 7 && memcmp(target, "/memfd:", 7) == 0;
+    return memory || (offset == 0 && bytes == SUPERBLOCK_BYTES);
+}
+
 /* A place for a breakpoint. */
 static bool failing_files_now(const char *name)
 {
@@ -41,25 +53,26 @@ static bool failing_files_now(const char *name)
     return true;
 }
 
-#define FAILING_FILES_CALL(type, failure, name, parameters, arguments) \
-    type name parameters;                                              \
-    type name parameters                                               \
-    {                                                                  \
-        type(*real) parameters;                                        \
-        void *symbol = dlsym(RTLD_NEXT, #name);                        \
-        memcpy(&real, &symbol, sizeof real);                           \
-        if (failing_files_now(#name))                                  \
-            return failure;                                            \
-        return real arguments;                                         \
+#define FAILING_FILES_CALL(type, failure, name, parameters, arguments, spared) \
+    type name parameters;                                                      \
+    type name parameters                                                       \
+    {                                                                          \
+        type(*real) parameters;                                                \
+        void *symbol = dlsym(RTLD_NEXT, #name);                                \
+        memcpy(&real, &symbol, sizeof real);                                   \
+        if (!(spared) && failing_files_now(#name))                             \
+            return failure;                                                    \
+        return real arguments;                                                 \
     }
 
 FAILING_FILES_CALL(ssize_t, -1, pwrite, (int file, const void *data, size_t bytes, off_t offset),
-                   (file, data, bytes, offset))
-FAILING_FILES_CALL(int, -1, ftruncate, (int file, off_t bytes), (file, bytes))
+                   (file, data, bytes, offset), failing_files_spared(file, bytes, offset))
+FAILING_FILES_CALL(int, -1, ftruncate, (int file, off_t bytes), (file, bytes),
+                   failing_files_spared(file, 0, 1))
 FAILING_FILES_CALL(int, failing_files_number, posix_fallocate, (int file, off_t offset, off_t bytes),
-                   (file, offset, bytes))
-FAILING_FILES_CALL(int, -1, fsync, (int file), (file))
-FAILING_FILES_CALL(int, -1, rename, (const char *from, const char *to), (from, to))
-FAILING_FILES_CALL(int, -1, link, (const char *from, const char *to), (from, to))
+                   (file, offset, bytes), false)
+FAILING_FILES_CALL(int, -1, fsync, (int file), (file), false)
+FAILING_FILES_CALL(int, -1, rename, (const char *from, const char *to), (from, to), false)
+FAILING_FILES_CALL(int, -1, link, (const char *from, const char *to), (from, to), false)
 
 #endif
