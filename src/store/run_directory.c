@@ -15,8 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char checkpoint_name[] = "checkpoint.h5";
-static const char metrics_name[] = "metrics.h5";
+static const char checkpoint_name[] = RUN_DIRECTORY_CHECKPOINT;
+static const char metrics_name[] = RUN_DIRECTORY_METRICS;
 static const char older_prefix[] = "checkpoint-";
 static const char older_suffix[] = ".h5";
 
