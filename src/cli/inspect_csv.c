@@ -5,13 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The shortest decimal that reads as the same number again. */
+/* A decimal that reads as the same number again, with no more digits than that needs. */
 static void print_real(FILE *out, double value)
 {
     char text[32];
     if (!isfinite(value))
         return;
-    for (int digits = 1; digits <= 17; digits++) {
+    for (int digits = 15; digits <= 17; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, value);
         if (strtod(text, NULL) == value)
             break;

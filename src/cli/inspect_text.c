@@ -60,8 +60,6 @@ static void begin_line(FILE *out, const char *name)
 static void print_file(FILE *out, const struct inspected_file *file)
 {
     char size[NUMBER_BYTES];
-    if (!file->path)
-        return;
     bool metrics = file->facts.is_metrics;
     fprintf(out, "%s\n", file->path);
     begin_line(out, "format");
@@ -227,6 +225,8 @@ static void print_setting(FILE *out, const struct settings *values, const struct
         print_list(out, value, row);
     else if (row->kind == SETTINGS_FLAG)
         fputs(*(const bool *)value ? "on" : "off", out);
+    else if (row->kind == SETTINGS_REAL)
+        fprintf(out, "%.12g", *(const double *)value);
     else
         fputs(saved[0] ? saved : "none", out);
 }
@@ -360,8 +360,12 @@ enum status inspect_text(FILE *out, const struct inspection *inspection, bool wi
     enum status status;
     struct settings defaults;
     TRY(settings_defaults(&defaults, error));
-    print_file(out, &inspection->checkpoint_file);
-    print_file(out, &inspection->metrics_file);
+    if (inspection->checkpoint_file.path)
+        print_file(out, &inspection->checkpoint_file);
+    if (inspection->checkpoint_file.path && inspection->metrics_file.path)
+        fputc('\n', out);
+    if (inspection->metrics_file.path)
+        print_file(out, &inspection->metrics_file);
     if (inspection->checkpoint)
         print_checkpoint(out, inspection, &defaults);
     if (inspection->history->count > 0 || !inspection->checkpoint ||
