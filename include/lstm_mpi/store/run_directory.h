@@ -9,7 +9,7 @@
 #include <stdbool.h>
 
 #define RUN_DIRECTORY_CHECKPOINT "checkpoint.h5"
-#define RUN_DIRECTORY_METRICS    "metrics.h5"
+#define RUN_DIRECTORY_METRICS "metrics.h5"
 
 /* What to do where the folder holds a run already. */
 enum run_claim {
