@@ -16,8 +16,8 @@
 #include <unistd.h>
 
 static const char checkpoint_stem[] = "checkpoint";
-static const char checkpoint_name[] = "checkpoint.h5";
-static const char metrics_name[] = "metrics.h5";
+static const char checkpoint_name[] = RUN_DIRECTORY_CHECKPOINT;
+static const char metrics_name[] = RUN_DIRECTORY_METRICS;
 static const char older_prefix[] = "checkpoint-";
 static const char older_suffix[] = ".h5";
 

@@ -1,7 +1,7 @@
 /* A token is a Unicode code point. */
 
+#include "lstm_mpi/text/utf8.h"
 #include "tokenizer_table.h"
-#include "utf8.h"
 
 static size_t char_begin(const unsigned char *text, size_t bytes, size_t position)
 {

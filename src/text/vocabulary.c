@@ -2,7 +2,7 @@
 
 #include "lstm_mpi/base/digest.h"
 #include "lstm_mpi/base/memory.h"
-#include "utf8.h"
+#include "lstm_mpi/text/utf8.h"
 
 #include <stdbool.h>
 #include <stdio.h>

@@ -8,6 +8,9 @@
 
 #include <stdbool.h>
 
+#define RUN_DIRECTORY_CHECKPOINT "checkpoint.h5"
+#define RUN_DIRECTORY_METRICS "metrics.h5"
+
 /* What to do where the folder holds a run already. */
 enum run_claim {
     RUN_CLAIM_NEW,       /* fail, and touch nothing */

@@ -1,7 +1,7 @@
 #include "corpus_private.h"
 
 #include "lstm_mpi/base/digest.h"
-#include "utf8.h"
+#include "lstm_mpi/text/utf8.h"
 
 #include <fcntl.h>
 #include <setjmp.h>

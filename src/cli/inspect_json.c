@@ -1,0 +1,250 @@
+#include "inspect_json.h"
+
+#include "lstm_mpi/text/utf8.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Jansson passes a failure on: what cannot be made is NULL, and adding NULL to an object or an array fails.
+ * So every value that is added is checked by one flag, and a value that is NULL cannot get lost. */
+struct builder {
+    bool failed;
+};
+
+static void put(struct builder *builder, json_t *object, const char *key, json_t *value)
+{
+    builder->failed |= json_object_set_new(object, key, value) != 0;
+}
+
+static void append(struct builder *builder, json_t *array, json_t *value)
+{
+    builder->failed |= json_array_append_new(array, value) != 0;
+}
+
+static json_t *real(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+static json_t *whole(uint64_t value)
+{
+    char text[32];
+    if (value <= INT64_MAX)
+        return json_integer((json_int_t)value);
+    snprintf(text, sizeof text, "%llu", (unsigned long long)value);
+    return json_string(text);
+}
+
+/* A path may hold any bytes; those that are no UTF-8 become U+FFFD each. */
+static json_t *text(const char *bytes)
+{
+    static const char replacement[] = "\xEF\xBF\xBD";
+    json_t *value = NULL;
+    char *out = NULL;
+    size_t written = 0;
+    size_t count = bytes ? strlen(bytes) : 0;
+    if (!bytes)
+        return json_null();
+    FILE *stream = open_memstream(&out, &written);
+    if (!stream)
+        return NULL;
+    while (count > 0) {
+        uint32_t code_point;
+        size_t length = utf8_decode(&code_point, bytes, count);
+        fwrite(length > 0 ? bytes : replacement, 1, length > 0 ? length : strlen(replacement), stream);
+        length += length == 0;
+        bytes += length;
+        count -= length;
+    }
+    if (fclose(stream) == 0)
+        value = json_stringn(out, written);
+    free(out);
+    return value;
+}
+
+static json_t *file_value(struct builder *builder, const struct inspected_file *file)
+{
+    if (!file->path)
+        return json_null();
+    json_t *object = json_object();
+    put(builder, object, "path", text(file->path));
+    put(builder, object, "bytes", whole(file->facts.bytes));
+    put(builder, object, "format_version", whole(file->facts.format_version));
+    put(builder, object, "program_version", text(file->facts.program_version));
+    put(builder, object, "created", text(file->facts.created));
+    return object;
+}
+
+static json_t *list_value(struct builder *builder, const struct text_list *list)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < list->count; i++)
+        append(builder, array, text(list->items[i]));
+    return array;
+}
+
+static json_t *setting_value(struct builder *builder, const struct inspection *inspection,
+                             const struct inspected_setting *setting)
+{
+    if (!setting->row)
+        return text(setting->text);
+    const void *value = settings_value(&inspection->values, setting->row);
+    switch (setting->row->kind) {
+    case SETTINGS_WHOLE:
+        return whole(*(const uint64_t *)value);
+    case SETTINGS_WHOLE_OR_RANDOM:
+        if (*(const int64_t *)value == START_OFFSET_RANDOM)
+            return json_string("random");
+        return json_integer(*(const int64_t *)value);
+    case SETTINGS_REAL:
+        return real(*(const double *)value);
+    case SETTINGS_TEXT:
+        return text(*(char *const *)value);
+    case SETTINGS_TEXTS:
+        return list_value(builder, value);
+    case SETTINGS_FLAG:
+        return json_boolean(*(const bool *)value);
+    case SETTINGS_CHOICE:
+        break;
+    }
+    return json_string(setting->row->choices[*(const int *)value]);
+}
+
+static json_t *config_value(struct builder *builder, const struct inspection *inspection)
+{
+    if (inspection->setting_count == 0)
+        return json_null();
+    json_t *object = json_object();
+    for (size_t i = 0; i < inspection->setting_count; i++) {
+        const struct inspected_setting *setting = &inspection->settings[i];
+        put(builder, object, setting->name, setting_value(builder, inspection, setting));
+    }
+    char digest[32];
+    snprintf(digest, sizeof digest, "%016llx", (unsigned long long)inspection->checkpoint->corpus_digest);
+    put(builder, object, "corpus_digest",
+        inspection->checkpoint->corpus_digest != 0 ? json_string(digest) : json_null());
+    return object;
+}
+
+static json_t *tensor_value(struct builder *builder, const struct tensor *tensor)
+{
+    json_t *shape = json_array();
+    for (size_t d = 0; d < tensor->dim_count; d++)
+        append(builder, shape, whole(tensor->dims[d]));
+    json_t *object = json_object();
+    put(builder, object, "path", text(tensor->path));
+    put(builder, object, "shape", shape);
+    put(builder, object, "parameters", whole(tensor_elements(tensor)));
+    put(builder, object, "bytes", whole(tensor_elements(tensor) * sizeof(float)));
+    return object;
+}
+
+static json_t *tensors_value(struct builder *builder, const struct checkpoint *checkpoint)
+{
+    json_t *array = json_array();
+    for (size_t t = 0; t < checkpoint->tensor_count; t++)
+        append(builder, array, tensor_value(builder, &checkpoint->tensors[t]));
+    return array;
+}
+
+static json_t *vocabulary_value(struct builder *builder, const struct vocabulary *vocabulary)
+{
+    json_t *array = json_array();
+    for (uint32_t id = 0; id < vocabulary_size(vocabulary); id++) {
+        json_t *object = json_object();
+        put(builder, object, "id", whole(id));
+        put(builder, object, "token", text(vocabulary_shown(vocabulary, id)));
+        put(builder, object, "code_point", whole(vocabulary_code_point(vocabulary, id)));
+        put(builder, object, "count", whole(vocabulary_count(vocabulary, id)));
+        append(builder, array, object);
+    }
+    return array;
+}
+
+static json_t *progress_value(struct builder *builder, const struct progress *progress)
+{
+    json_t *object = json_object();
+    for (size_t i = 0; i < progress_field_count; i++) {
+        const struct progress_field *field = &progress_fields[i];
+        const void *value = (const char *)progress + field->offset;
+        put(builder, object, field->name,
+            field->type == PROGRESS_UINT64 ? whole(*(const uint64_t *)value) : real(*(const double *)value));
+    }
+    return object;
+}
+
+static json_t *column_value(struct builder *builder, const struct history *history,
+                            const struct history_column *column)
+{
+    json_t *array = json_array();
+    for (size_t e = 0; e < history->count; e++) {
+        const void *value = (const char *)&history->records[e] + column->offset;
+        append(builder, array,
+               column->type == HISTORY_INT64 ? json_integer(*(const int64_t *)value)
+                                             : real(*(const double *)value));
+    }
+    return array;
+}
+
+/* One list of all ranks for each epoch; `offset` says which of the times. */
+static json_t *rank_times_value(struct builder *builder, const struct history *history, size_t offset)
+{
+    json_t *epochs = json_array();
+    for (size_t e = 0; e < history->count; e++) {
+        json_t *ranks = json_array();
+        for (size_t r = 0; r < history->ranks; r++) {
+            const char *times = (const char *)&history->times[e * history->ranks + r];
+            append(builder, ranks, real(*(const double *)(const void *)(times + offset)));
+        }
+        append(builder, epochs, ranks);
+    }
+    return epochs;
+}
+
+static json_t *metrics_value(struct builder *builder, const struct history *history)
+{
+    json_t *object = json_object();
+    for (size_t c = 0; c < history_column_count; c++)
+        put(builder, object, history_columns[c].name, column_value(builder, history, &history_columns[c]));
+    put(builder, object, "rank_compute_seconds",
+        rank_times_value(builder, history, offsetof(struct rank_times, compute_seconds)));
+    put(builder, object, "rank_wait_seconds",
+        rank_times_value(builder, history, offsetof(struct rank_times, wait_seconds)));
+    return object;
+}
+
+static void put_checkpoint(struct builder *builder, json_t *root, const struct inspection *inspection,
+                           bool with_vocabulary)
+{
+    const struct checkpoint *checkpoint = inspection->checkpoint;
+    uint64_t parameters = inspection_elements(inspection, "/model/");
+    put(builder, root, "config", config_value(builder, inspection));
+    put(builder, root, "parameters", whole(parameters));
+    put(builder, root, "parameter_bytes", whole(parameters * sizeof(float)));
+    put(builder, root, "tensors", tensors_value(builder, checkpoint));
+    put(builder, root, "vocabulary_size", whole(vocabulary_size(inspection->vocabulary)));
+    if (with_vocabulary)
+        put(builder, root, "vocabulary", vocabulary_value(builder, inspection->vocabulary));
+    put(builder, root, "progress",
+        inspection->checkpoint_file.facts.has_progress ? progress_value(builder, &checkpoint->progress)
+                                                       : json_null());
+}
+
+enum status inspect_json(FILE *out, const struct inspection *inspection, bool with_vocabulary,
+                         struct error *error)
+{
+    struct builder builder = {false};
+    json_t *root = json_object();
+    put(&builder, root, "path", text(inspection->path));
+    put(&builder, root, "checkpoint", file_value(&builder, &inspection->checkpoint_file));
+    put(&builder, root, "metrics_file", file_value(&builder, &inspection->metrics_file));
+    if (inspection->checkpoint)
+        put_checkpoint(&builder, root, inspection, with_vocabulary);
+    put(&builder, root, "metrics", metrics_value(&builder, inspection->history));
+    if (!builder.failed)
+        builder.failed = json_dumpf(root, out, JSON_INDENT(2)) != 0 || fputc('\n', out) == EOF;
+    json_decref(root);
+    return builder.failed ? error_set(error, STATUS_FAILED, "cannot show %s", inspection->path) : STATUS_OK;
+}
