@@ -43,11 +43,17 @@ void sampler_destroy(struct sampler *sampler)
     memory_free(sampler);
 }
 
+/* What is no number, and so has no place in an order, is passed over. */
+static float weight_of(float logit)
+{
+    return isnan(logit) ? -INFINITY : logit;
+}
+
 static uint32_t largest(const float *logits, size_t count)
 {
     size_t best = 0;
     for (size_t i = 1; i < count; i++) {
-        if (logits[i] > logits[best])
+        if (weight_of(logits[i]) > weight_of(logits[best]))
             best = i;
     }
     return (uint32_t)best;
@@ -71,7 +77,7 @@ uint32_t sampler_choose(struct sampler *sampler, const float *logits, uint64_t s
         return largest(logits, count);
     struct candidate *candidates = sampler->candidates;
     for (size_t i = 0; i < count; i++)
-        candidates[i] = (struct candidate){logits[i], (uint32_t)i};
+        candidates[i] = (struct candidate){weight_of(logits[i]), (uint32_t)i};
     qsort(candidates, count, sizeof *candidates, compare_candidates);
     if (spec->top_k > 0 && spec->top_k < count)
         count = spec->top_k;

@@ -1,0 +1,154 @@
+#include "lstm_mpi/model/initialize.h"
+
+#include "lstm_mpi/base/memory.h"
+#include "lstm_mpi/model/cell.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { V = 61, H = 37 };
+
+static struct error error;
+static struct parameters parameters;
+
+static int make_layout(void **unused)
+{
+    (void)unused;
+    struct model_spec spec = {V, H, cell_find("lstm")};
+    return parameters_layout(&parameters, &spec, &error) == STATUS_OK ? 0 : -1;
+}
+
+/* In memory that was not zero before. */
+static float *initialized(uint64_t seed)
+{
+    float *weights;
+    assert_int_equal(memory_new(&weights, parameters.size, &error), STATUS_OK);
+    memset(weights, 0x5A, parameters.size * sizeof *weights);
+    initialize_normal(weights, &parameters, seed);
+    return weights;
+}
+
+static bool is_bias(const struct parameter *parameter)
+{
+    return parameter->dim_count == 1;
+}
+
+/* Mean, standard deviation and fourth moment of n draws, each within five of its own standard errors. */
+static void weights_are_normal(void **unused)
+{
+    (void)unused;
+    float *weights = initialized(1);
+    for (size_t i = 0; i < parameters.count; i++) {
+        const struct parameter *parameter = &parameters.table[i];
+        if (is_bias(parameter))
+            continue;
+        size_t count = parameters_tensor_size(parameter);
+        double n = (double)count;
+        double sum = 0;
+        double squares = 0;
+        double fourths = 0;
+        for (size_t k = 0; k < count; k++) {
+            double value = (double)weights[parameter->offset + k] / 0.01;
+            sum += value;
+            squares += value * value;
+            fourths += value * value * value * value;
+            assert_true(fabs(value) < 6);
+        }
+        assert_true(fabs(sum / n) < 5 * sqrt(1 / n));
+        assert_true(fabs(squares / n - 1) < 5 * sqrt(2 / n));
+        assert_true(fabs(fourths / n - 3) < 5 * sqrt(96 / n));
+    }
+    memory_free(weights);
+}
+
+static void biases_and_padding_are_zero(void **unused)
+{
+    (void)unused;
+    float *weights = initialized(1);
+    size_t padding = 0;
+    for (size_t i = 0; i < parameters.count; i++) {
+        const struct parameter *parameter = &parameters.table[i];
+        size_t end = parameter->offset + parameters_tensor_size(parameter);
+        size_t next = i + 1 < parameters.count ? parameters.table[i + 1].offset : parameters.size;
+        for (size_t k = is_bias(parameter) ? parameter->offset : end; k < next; k++)
+            assert_true(weights[k] == 0);
+        padding += next - end;
+    }
+    assert_true(padding > 0);
+    memory_free(weights);
+}
+
+static void a_seed_gives_the_same_numbers_always(void **unused)
+{
+    (void)unused;
+    float *first = initialized(8);
+    float *other = initialized(9);
+    float *again = initialized(8);
+    assert_memory_equal(again, first, parameters.size * sizeof *first);
+    assert_memory_not_equal(other, first, parameters.size * sizeof *first);
+    memory_free(first);
+    memory_free(other);
+    memory_free(again);
+}
+
+static size_t equal_numbers(const float *a, const float *b, size_t count)
+{
+    size_t equal = 0;
+    for (size_t i = 0; i < count; i++)
+        equal += a[i] == b[i];
+    return equal;
+}
+
+/* No tensor repeats another, nor itself with another seed. */
+static void tensors_and_seeds_have_numbers_of_their_own(void **unused)
+{
+    (void)unused;
+    float *weights = initialized(1);
+    float *others = initialized(2);
+    const float *W_x = weights + parameters_find(&parameters, "layer0/W_x")->offset;
+    const float *W_h = weights + parameters_find(&parameters, "layer0/W_h")->offset;
+    const float *W = weights + parameters_find(&parameters, "output/W")->offset;
+    assert_true(equal_numbers(W_x, W_h, (size_t)H * H) < 5);
+    assert_true(equal_numbers(W_x, W, (size_t)H * V) < 5);
+    assert_true(equal_numbers(W_h, W, (size_t)H * V) < 5);
+    assert_true(equal_numbers(W_x, others + (W_x - weights), (size_t)V * 4 * H) < 5);
+    memory_free(weights);
+    memory_free(others);
+}
+
+/* The number at (tensor, index) does not depend on the shapes, so not on the order of filling either. */
+static void a_number_depends_on_its_place_alone(void **unused)
+{
+    (void)unused;
+    struct parameters larger;
+    struct model_spec spec = {V + 30, H + 10, cell_find("lstm")};
+    assert_int_equal(parameters_layout(&larger, &spec, &error), STATUS_OK);
+    float *weights = initialized(4);
+    float *more;
+    assert_int_equal(memory_new(&more, larger.size, &error), STATUS_OK);
+    initialize_normal(more, &larger, 4);
+    for (size_t i = 0; i < parameters.count; i++)
+        assert_memory_equal(more + larger.table[i].offset, weights + parameters.table[i].offset,
+                            parameters_tensor_size(&parameters.table[i]) * sizeof *weights);
+    memory_free(weights);
+    memory_free(more);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(weights_are_normal),
+        cmocka_unit_test(biases_and_padding_are_zero),
+        cmocka_unit_test(a_seed_gives_the_same_numbers_always),
+        cmocka_unit_test(tensors_and_seeds_have_numbers_of_their_own),
+        cmocka_unit_test(a_number_depends_on_its_place_alone),
+    };
+    return cmocka_run_group_tests(tests, make_layout, NULL);
+}
