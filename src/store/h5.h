@@ -49,6 +49,9 @@ void h5_flush(struct h5 *h5);
 /* Closes, and returns the first error of all calls. Collective where the file is shared. */
 MUST_CHECK enum status h5_close(struct h5 *h5);
 
+/* Bytes of the file. */
+uint64_t h5_size(struct h5 *h5);
+
 /* Makes an error with this reason, unless there is one. The second adds what HDF5 says of the call that just
  * failed; no other HDF5 call may lie between. Both return the first error's status. */
 enum status h5_fail(struct h5 *h5, const char *why, ...) __attribute__((format(printf, 2, 3)));

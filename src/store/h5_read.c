@@ -449,3 +449,11 @@ void h5_visit_datasets(struct h5 *h5, h5_visit *visit, void *context)
     struct dataset_visit wanted = {h5, visit, context};
     CALL(H5Ovisit(h5->file, H5_INDEX_NAME, H5_ITER_INC, visit_object, &wanted));
 }
+
+uint64_t h5_size(struct h5 *h5)
+{
+    static const char object[] = "/";
+    hsize_t bytes = 0;
+    CALL(H5Fget_filesize(h5->file, &bytes));
+    return bytes;
+}
