@@ -16,6 +16,7 @@ struct kernel {
     size_t wide;
     bool rows_are_narrow; /* the kernel prefers rows: its M side is the narrow one */
     bool multiplies_packed;
+    size_t few_rows; /* tiles with at most so many rows are not for BLIS's kernel */
 };
 
 static const struct kernel *kernel_in_use(void)
@@ -30,10 +31,16 @@ static const struct kernel *kernel_in_use(void)
     kernel.rows_are_narrow = bli_cntx_l3_vir_ukr_prefers_rows_dt(BLIS_FLOAT, BLIS_GEMM_UKR, context);
     kernel.narrow = kernel.rows_are_narrow ? rows : columns;
     kernel.wide = kernel.rows_are_narrow ? columns : rows;
+    kernel.few_rows = kernel.wide % vector_functions_in_use()->strip_columns == 0 ? FEW_ROWS : 0;
     kernel.multiplies_packed = bli_thread_get_num_threads() <= 1;
     void *function = bli_cntx_get_l3_nat_ukr_dt(BLIS_FLOAT, BLIS_GEMM_UKR, context);
     memcpy(&kernel.run, &function, sizeof kernel.run); /* POSIX allows it, ISO C has no cast for it */
     return &kernel;
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
 }
 
 static size_t panel_count(size_t lanes, size_t width)
@@ -84,7 +91,7 @@ void panels_pack_piece(struct panels *panels, size_t first_depth, struct panels_
     const struct vector_functions *vector = vector_functions_in_use();
     size_t width = panels->width;
     for (size_t lane = 0; lane < piece.lanes; lane += width) {
-        size_t lanes = piece.lanes - lane < width ? piece.lanes - lane : width;
+        size_t lanes = smaller(piece.lanes - lane, width);
         float *panel = panels->data + lane * whole->depth + first_depth * width;
         if (piece.lane_stride == 1)
             vector->pack_copied(width, lanes, piece.depth, piece.data + lane, piece.depth_stride, panel);
@@ -114,29 +121,74 @@ static void multiply_unpacked(float *C, size_t stride, const struct panels_sourc
  * go past it. */
 enum { DEPTH_BLOCK = 320, NARROW_BLOCK_LANES = 384 };
 
+/* One tile of C: the rows of one narrow panel, the columns of one wide panel. */
+struct tile {
+    float *C;
+    size_t stride;
+    size_t rows;
+    size_t columns;
+    float *narrow;
+    float *next_narrow;
+    float *wide;
+    size_t depth;
+    bool accumulate;
+};
+
+static void multiply_tile(const struct kernel *kernel, const struct tile *tile)
+{
+    float one = 1;
+    float beta = tile->accumulate ? 1 : 0;
+    auxinfo_t next = {0};
+    if (kernel->rows_are_narrow) {
+        bli_auxinfo_set_next_ab(tile->next_narrow, tile->wide, &next);
+        kernel->run((dim_t)tile->rows, (dim_t)tile->columns, (dim_t)tile->depth, &one, tile->narrow,
+                    tile->wide, &beta, tile->C, (inc_t)tile->stride, 1, &next, kernel->context);
+    } else {
+        bli_auxinfo_set_next_ab(tile->wide, tile->next_narrow, &next);
+        kernel->run((dim_t)tile->columns, (dim_t)tile->rows, (dim_t)tile->depth, &one, tile->wide,
+                    tile->narrow, &beta, tile->C, 1, (inc_t)tile->stride, &next, kernel->context);
+    }
+}
+
+/* BLIS's kernel takes as long for a panel with few rows as for a full one. */
+static void multiply_tile_of_few_rows(const struct kernel *kernel, const struct tile *tile)
+{
+    vector_functions_in_use()->multiply_few_rows(&(struct few_rows){
+        .narrow = tile->narrow,
+        .narrow_width = kernel->narrow,
+        .wide = tile->wide,
+        .wide_width = kernel->wide,
+        .depth = tile->depth,
+        .C = tile->C,
+        .stride = tile->stride,
+        .rows = tile->rows,
+        .columns = tile->columns,
+        .accumulate = tile->accumulate,
+    });
+}
+
 static void multiply_block(const struct kernel *kernel, float *C, size_t stride, const struct panels *A,
                            const struct panels *B, struct range rows, struct range depths, bool accumulate)
 {
-    float one = 1;
-    float beta = accumulate ? 1 : 0;
     size_t depth = A->source.depth;
-    auxinfo_t next = {0};
     for (size_t column = 0; column < B->source.lanes; column += B->width) {
-        size_t columns = B->source.lanes - column < B->width ? B->source.lanes - column : B->width;
-        float *wide = B->data + column * depth + depths.first * B->width;
         for (size_t row = rows.first; row < rows.first + rows.count; row += A->width) {
-            size_t count = A->source.lanes - row < A->width ? A->source.lanes - row : A->width;
             float *narrow = A->data + row * depth + depths.first * A->width;
-            float *tile = C + row * stride + column;
-            if (kernel->rows_are_narrow) {
-                bli_auxinfo_set_next_ab(narrow + depth * A->width, wide, &next);
-                kernel->run((dim_t)count, (dim_t)columns, (dim_t)depths.count, &one, narrow, wide, &beta,
-                            tile, (inc_t)stride, 1, &next, kernel->context);
-            } else {
-                bli_auxinfo_set_next_ab(wide, narrow + depth * A->width, &next);
-                kernel->run((dim_t)columns, (dim_t)count, (dim_t)depths.count, &one, wide, narrow, &beta,
-                            tile, 1, (inc_t)stride, &next, kernel->context);
-            }
+            struct tile tile = {
+                .C = C + row * stride + column,
+                .stride = stride,
+                .rows = smaller(A->source.lanes - row, A->width),
+                .columns = smaller(B->source.lanes - column, B->width),
+                .narrow = narrow,
+                .next_narrow = narrow + depth * A->width,
+                .wide = B->data + column * depth + depths.first * B->width,
+                .depth = depths.count,
+                .accumulate = accumulate,
+            };
+            if (tile.rows < A->width && tile.rows <= kernel->few_rows)
+                multiply_tile_of_few_rows(kernel, &tile);
+            else
+                multiply_tile(kernel, &tile);
         }
     }
 }
@@ -155,7 +207,7 @@ void panels_multiply(float *C, size_t stride, const struct panels *A, const stru
     for (size_t block = 0; block < depth_blocks; block++) {
         struct range depths = partition_range(depth, depth_blocks, block);
         for (size_t row = 0; row < A->source.lanes; row += row_block) {
-            size_t count = A->source.lanes - row < row_block ? A->source.lanes - row : row_block;
+            size_t count = smaller(A->source.lanes - row, row_block);
             multiply_block(kernel, C, stride, A, B, (struct range){row, count}, depths,
                            accumulate || block > 0);
         }

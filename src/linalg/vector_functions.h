@@ -5,6 +5,7 @@
 
 #include "lstm_mpi/linalg/vector_level.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Some rows × columns of exponentials on their way to gradients: each row times its factor goes to `wide` in
@@ -23,11 +24,29 @@ struct softmax_tile {
 };
 enum { SOFTMAX_TILE_COLUMNS = 64 };
 
+enum { FEW_ROWS = 11 };
+struct few_rows {
+    const float *narrow; /* [depth][narrow_width] */
+    size_t narrow_width;
+    const float *wide; /* [depth][wide_width] */
+    size_t wide_width;
+    size_t depth;
+    float *C; /* rows `stride` apart */
+    size_t stride;
+    size_t rows;
+    size_t columns;
+    bool accumulate;
+};
+
 struct vector_functions {
     void (*add)(size_t count, const float *x, float *y);
     void (*sum)(size_t count, const float *x, const float *y, float *out);
     void (*axpy)(size_t count, float a, const float *x, float *y);
     double (*sum_of_squares)(size_t count, const float *x);
+    /* C = A·B or C += A·B for at most FEW_ROWS rows of one narrow panel and the columns of one wide panel
+     * (see panels.h): what BLIS's kernel does, which always computes all lanes of the narrow panel. */
+    void (*multiply_few_rows)(const struct few_rows *product);
+    size_t strip_columns; /* wide panels must be a multiple of this */
     /* The row becomes exp(logits + bias - largest); returns the sum of that, and the largest. */
     float (*softmax_exponentials)(size_t count, float *logits, const float *bias, float *largest);
     /* See softmax.c. */

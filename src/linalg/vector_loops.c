@@ -167,11 +167,90 @@ static void softmax_tile(const struct softmax_tile *tile)
     add(tile->columns, column_sums, tile->bias_gradient);
 }
 
+#if defined(__AVX512F__)
+enum { VECTOR_FLOATS = 16 };
+#elif defined(__AVX__)
+enum { VECTOR_FLOATS = 8 };
+#else
+enum { VECTOR_FLOATS = 4 };
+#endif
+typedef float floats
+    __attribute__((vector_size(VECTOR_FLOATS * sizeof(float)), aligned(sizeof(float)), may_alias));
+
+/* A strip of two vectors of columns; `rows` is a constant where this is called, so that the sums of all its
+ * rows stay in registers. */
+static inline __attribute__((always_inline)) void strip_of_rows(const struct few_rows *product, size_t first,
+                                                                size_t rows)
+{
+    floats sums[FEW_ROWS][2] = {{{0}}};
+    const float *narrow = product->narrow;
+    const float *wide = product->wide + first;
+    for (size_t k = 0; k < product->depth; k++) {
+        floats left = *(const floats *)wide;
+        floats right = *(const floats *)(wide + VECTOR_FLOATS);
+#pragma GCC unroll 11
+        for (size_t row = 0; row < rows; row++) {
+            sums[row][0] += narrow[row] * left;
+            sums[row][1] += narrow[row] * right;
+        }
+        narrow += product->narrow_width;
+        wide += product->wide_width;
+    }
+    size_t columns = product->columns - first;
+#pragma GCC unroll 11
+    for (size_t row = 0; row < rows; row++) {
+        float *C = product->C + row * product->stride + first;
+        if (columns >= 2 * VECTOR_FLOATS) {
+            floats *whole = (floats *)C;
+            floats *next = (floats *)(C + VECTOR_FLOATS);
+            if (product->accumulate) {
+                sums[row][0] += *whole;
+                sums[row][1] += *next;
+            }
+            *whole = sums[row][0];
+            *next = sums[row][1];
+        } else {
+            for (size_t i = 0; i < columns; i++) {
+                float sum = sums[row][i / VECTOR_FLOATS][i % VECTOR_FLOATS];
+                C[i] = product->accumulate ? C[i] + sum : sum;
+            }
+        }
+    }
+}
+
+#define STRIP_CASE(count)                     \
+    case count:                               \
+        strip_of_rows(product, first, count); \
+        break;
+
+static void multiply_few_rows(const struct few_rows *product)
+{
+    for (size_t first = 0; first < product->columns; first += 2 * VECTOR_FLOATS) {
+        switch (product->rows) {
+            STRIP_CASE(1)
+            STRIP_CASE(2)
+            STRIP_CASE(3)
+            STRIP_CASE(4)
+            STRIP_CASE(5)
+            STRIP_CASE(6)
+            STRIP_CASE(7)
+            STRIP_CASE(8)
+            STRIP_CASE(9)
+            STRIP_CASE(10)
+            STRIP_CASE(11)
+        default:
+            break;
+        }
+    }
+}
+
 const struct vector_functions LSTM_MPI_LEVEL_NAME(vector_functions) = {
     .add = add,
     .sum = sum,
     .axpy = axpy,
     .sum_of_squares = sum_of_squares,
+    .multiply_few_rows = multiply_few_rows,
+    .strip_columns = 2 * VECTOR_FLOATS,
     .softmax_exponentials = softmax_exponentials,
     .softmax_tile = softmax_tile,
     .pack_transposed = pack_transposed,
