@@ -91,13 +91,15 @@ static void plain_line(struct progress_view *view, const struct trainer_standing
     fflush(view->out);
 }
 
-/* One line that is written over and over: "epoch 12/1000 [####....] perplexity 312.4 …". */
+/* One line that is written over and over: "epoch 12/1000 [####....] perplexity 312.4 …". Cut where it would
+ * wrap, since a line that wraps cannot be written over. */
 static void draw_bar(struct progress_view *view, const struct trainer_standing *standing)
 {
     char left[CLOCK_TEXT_BYTES];
     char before[64];
     char behind[128];
     char cells[64];
+    char line[sizeof before + sizeof cells + sizeof behind];
     clock_format(left, standing->left_seconds);
     snprintf(before, sizeof before, "epoch %" PRIu64 "/%" PRIu64 " [", standing->epoch, standing->epochs);
     snprintf(behind, sizeof behind, "] perplexity %.1f  %.0f tokens/s  %s left", standing->perplexity,
@@ -112,7 +114,9 @@ static void draw_bar(struct progress_view *view, const struct trainer_standing *
     for (size_t i = 0; i < room; i++)
         cells[i] = (double)i < done * (double)room ? '#' : '.';
     cells[room] = '\0';
-    fprintf(view->out, "\r\033[K%s%s%s", before, cells, behind);
+    int most = view->columns < sizeof line ? (int)view->columns - 1 : (int)sizeof line;
+    snprintf(line, sizeof line, "%s%s%s", before, cells, behind);
+    fprintf(view->out, "\r\033[K%.*s", most > 0 ? most : 0, line);
     fflush(view->out);
     view->bar_is_shown = true;
     view->bar_shown_at = clock_seconds();

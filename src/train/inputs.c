@@ -5,6 +5,9 @@
 #include "lstm_mpi/dist/agree.h"
 #include "lstm_mpi/text/corpus.h"
 
+#include <inttypes.h>
+#include <string.h>
+
 /* A block is two numbers, so an array of them is summed as numbers. */
 _Static_assert(sizeof(struct corpus_block) == 2 * sizeof(uint64_t), "struct corpus_block has padding");
 
@@ -16,6 +19,27 @@ static enum status check_ranks(const struct comm *comm, const struct settings *s
     error_why(error, "%d ranks would share %llu rows", comm->size, (unsigned long long)settings->batch_size);
     return error_remedy(error, "use at most %llu ranks or a larger --batch-size",
                         (unsigned long long)settings->batch_size);
+}
+
+/* Ranks that see other files must not add up blocks of other numbers. Files of the same sizes with other
+ * bytes are found by the blocks' digests. */
+static enum status check_same_sizes(const struct corpus *corpus, const struct comm *comm, struct error *error)
+{
+    enum status status;
+    const uint64_t here[] = {corpus_bytes(corpus), corpus_block_count(corpus)};
+    uint64_t first[] = {here[0], here[1]};
+    TRY(comm_broadcast(comm, first, sizeof first, 0, error));
+    if (memcmp(here, first, sizeof first) != 0) {
+        char host[COMM_HOST_BYTES];
+        comm_host_name(host);
+        error_set(error, STATUS_FAILED, "the corpus is not the same for all ranks");
+        error_why(error, "for rank %d on %s it has %" PRIu64 " bytes, for rank 0 %" PRIu64, comm->rank, host,
+                  here[0], first[0]);
+        status = error_remedy(error, "put it where all hosts see the same files");
+    }
+    status = agree_on_status(comm, status, error);
+done:
+    return status;
 }
 
 static enum status scan_my_blocks(struct corpus *corpus, const struct comm *comm, struct corpus_block *blocks,
@@ -100,6 +124,7 @@ enum status inputs_read(struct inputs *inputs, const struct comm *comm, const st
     *inputs = (struct inputs){.vocabulary = vocabulary};
     TRY(check_ranks(comm, settings, error));
     TRY(agree_on_status(comm, prepare(&corpus, &blocks, &counts, settings, error), error));
+    TRY(check_same_sizes(corpus, comm, error));
     TRY(scan_corpus(corpus, comm, blocks, &counts, error));
     inputs->corpus_tokens = corpus_tokens(blocks, corpus_block_count(corpus));
     inputs->corpus_digest = corpus_digest(blocks, corpus_block_count(corpus));

@@ -91,6 +91,23 @@ static void the_longest_line_is_whole(void **state)
     assert_int_equal(line[strlen(line) - 1], ')');
 }
 
+/* Names come from users: whatever is in them, an error is one line. */
+static void control_characters_become_spaces(void **state)
+{
+    (void)state;
+    char controls[40];
+    for (int i = 1; i <= 32; i++)
+        controls[i - 1] = (char)i;
+    controls[31] = 0x7F;
+    controls[32] = '\0';
+    error_set(&error, STATUS_FAILED, "a%sb", controls);
+    error_why(&error, "我\n有\r\n一\t剑");
+    error_remedy(&error, "\033[31mred\x7F");
+    error_line(line, &error);
+    assert_string_equal(line, "a                                b: 我 有  一 剑 ( [31mred )");
+    assert_int_equal(error.what[1], 1);
+}
+
 static enum status two_steps(enum status first, int *steps)
 {
     enum status status;
@@ -121,6 +138,7 @@ int main(void)
         cmocka_unit_test(long_texts_are_cut_between_characters),
         cmocka_unit_test(texts_that_just_fit_are_whole),
         cmocka_unit_test(the_longest_line_is_whole),
+        cmocka_unit_test(control_characters_become_spaces),
         cmocka_unit_test(the_first_failure_ends_a_function),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,252 @@
+/* An update over all ranks against the same update on one: the test makes both, the second with a world of
+ * its own on every rank. */
+
+#include "update.h"
+
+#include "lstm_mpi/base/digest.h"
+#include "lstm_mpi/base/memory.h"
+#include "lstm_mpi/base/random.h"
+#include "lstm_mpi/dist/agree.h"
+#include "lstm_mpi/linalg/blis_setup.h"
+#include "lstm_mpi/model/cell.h"
+#include "lstm_mpi/model/initialize.h"
+#include "support/failing_allocator.h"
+#include "support/parallel.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { V = 150, H = 12, BATCH = 11, STEPS = 5, UPDATES = 4 };
+
+static struct error error;
+
+/* One rank alone: nothing is sent, so it needs no handles. */
+static const struct comm alone = {.size = 1, .node_size = 1, .nodes = 1};
+
+/* The rows of a batch that a rank holds. */
+struct rows {
+    struct range range;
+    uint32_t inputs[STEPS * BATCH];
+    uint32_t targets[STEPS * BATCH];
+    struct batch batch;
+};
+
+static void make_rows(struct rows *rows, const struct comm *comm, uint64_t update, bool from_zero)
+{
+    struct range range = partition_range(BATCH, (size_t)comm->size, (size_t)comm->rank);
+    for (size_t t = 0; t < STEPS; t++) {
+        for (size_t row = 0; row < range.count; row++) {
+            uint64_t place = (range.first + row) * STEPS + t;
+            rows->inputs[t * range.count + row] = (uint32_t)random_below(update, 1, place, V);
+            rows->targets[t * range.count + row] = (uint32_t)random_below(update, 2, place, V);
+        }
+    }
+    rows->range = range;
+    rows->batch = (struct batch){rows->inputs, rows->targets, range.count, STEPS, range.first, from_zero};
+}
+
+static void create(struct update *update, const struct comm *comm, double clip_norm)
+{
+    struct update_spec spec = {
+        .model = {V, H, cell_find("lstm")},
+        .rows = partition_range(BATCH, (size_t)comm->size, (size_t)comm->rank).count,
+        .batch_size = BATCH,
+        .num_steps = STEPS,
+        .optimizer = optimizers[0],
+        .clip_norm = clip_norm,
+    };
+    CHECK(update_create(update, &spec, &error) == STATUS_OK);
+    initialize_normal(update->weights, &update->parameters, 1);
+    for (size_t i = 0; i < update->parameters.size; i++)
+        update->weights[i] *= 30;
+    update_load_weights(update);
+}
+
+static void run(struct update *update, const struct comm *comm, uint64_t number, bool from_zero, double rate,
+                struct totals *totals)
+{
+    struct rows rows;
+    *totals = (struct totals){.signals = 1, .checkpoint_due = comm->rank == 0 ? 1 : 0};
+    make_rows(&rows, comm, number, from_zero);
+    CHECK(update_run(update, comm, &rows.batch, rate, totals, &error) == STATUS_OK);
+}
+
+static uint64_t weights_digest(const struct update *update)
+{
+    return digest_of(update->weights, update->parameters.size * sizeof *update->weights);
+}
+
+/* |a - b| relative to the largest weight of its tensor, since a weight itself may be near zero. */
+static void check_weights_agree(const struct update *a, const struct update *b)
+{
+    for (size_t i = 0; i < a->parameters.count; i++) {
+        const struct parameter *parameter = &a->parameters.table[i];
+        double largest = 0;
+        double difference = 0;
+        for (size_t k = 0; k < parameters_tensor_size(parameter); k++) {
+            double weight = (double)a->weights[parameter->offset + k];
+            largest = fmax(largest, fabs(weight));
+            difference = fmax(difference, fabs(weight - (double)b->weights[parameter->offset + k]));
+        }
+        CHECK(difference <= 1e-6 * largest);
+    }
+}
+
+/* With and without the state carried from update to update. */
+static void test_same_as_one_rank(const struct comm *comm, double clip_norm, bool from_zero)
+{
+    struct update together;
+    struct update single;
+    create(&together, comm, clip_norm);
+    create(&single, &alone, clip_norm);
+    for (uint64_t number = 0; number < UPDATES; number++) {
+        struct totals totals;
+        struct totals expected;
+        run(&together, comm, number, from_zero, 0.5, &totals);
+        run(&single, &alone, number, from_zero, 0.5, &expected);
+        CHECK(fabs(totals.loss - expected.loss) < 1e-6 * expected.loss);
+        CHECK(fabs(together.grad_norm - single.grad_norm) < 1e-5 * single.grad_norm);
+        CHECK(totals.signals == comm->size && totals.checkpoint_due == 1 && totals.time_is_up == 0);
+        CHECK(together.touched.count == single.touched.count);
+        check_weights_agree(&together, &single);
+        CHECK(agree_same(comm, weights_digest(&together), "weights", &error) == STATUS_OK);
+    }
+    update_free(&together);
+    update_free(&single);
+}
+
+/* The norm over all parameters before the clip, and the step that the weights make: rate · gradient, or
+ * rate · gradient · clip / norm. */
+static void test_clip(const struct comm *comm, double clip_of_norm)
+{
+    static const double rate = 0.25;
+    struct update update;
+    struct totals totals;
+    create(&update, comm, 0);
+    run(&update, comm, 9, true, 0, &totals);
+    double norm = update.grad_norm;
+    update_free(&update);
+
+    double clip_norm = clip_of_norm * norm;
+    double factor = clip_of_norm > 0 && clip_of_norm < 1 ? clip_of_norm : 1;
+    create(&update, comm, clip_norm);
+    float *before;
+    CHECK(memory_new(&before, update.parameters.size, &error) == STATUS_OK);
+    memcpy(before, update.weights, update.parameters.size * sizeof *before);
+    run(&update, comm, 9, true, rate, &totals);
+    CHECK(update.grad_norm == norm);
+
+    double squares = 0;
+    double step_squares = 0;
+    size_t size = update.parameters.dense_size + update.touched.count * update.parameters.row_size;
+    for (size_t i = 0; i < size; i++)
+        squares += (double)update.gradients[i] * (double)update.gradients[i];
+    for (size_t i = 0; i < update.parameters.size; i++) {
+        double step = (double)update.weights[i] - (double)before[i];
+        step_squares += step * step;
+    }
+    CHECK(fabs(sqrt(squares) - norm) < 1e-12 * norm);
+    CHECK(fabs(sqrt(step_squares) - rate * factor * norm) < 1e-4 * norm);
+    memory_free(before);
+    update_free(&update);
+}
+
+/* Rows of tokens that no rank saw, and the padding, stay as they are to the bit. */
+static void test_untouched_rows_stay(const struct comm *comm)
+{
+    struct update update;
+    struct totals totals;
+    create(&update, comm, 1);
+    float *before;
+    CHECK(memory_new(&before, update.parameters.size, &error) == STATUS_OK);
+    memcpy(before, update.weights, update.parameters.size * sizeof *before);
+    run(&update, comm, 3, true, 0.5, &totals);
+    size_t row_size = update.parameters.row_size;
+    size_t touched = 0;
+    for (size_t token = 0; token < V; token++) {
+        size_t at = update.parameters.dense_size + token * row_size;
+        bool is_touched = touched < update.touched.count && update.touched.tokens[touched] == token;
+        CHECK((memcmp(update.weights + at, before + at, row_size * sizeof *before) != 0) == is_touched);
+        touched += is_touched;
+    }
+    CHECK(touched == update.touched.count && touched < V);
+    for (size_t i = 0; i + 1 < update.parameters.count; i++) {
+        const struct parameter *parameter = &update.parameters.table[i];
+        size_t end = parameter->offset + parameters_tensor_size(parameter);
+        for (size_t k = end; k < update.parameters.table[i + 1].offset; k++)
+            CHECK(update.weights[k] == 0);
+    }
+    memory_free(before);
+    update_free(&update);
+}
+
+/* One rank's rows go wrong (its carried state is no number): every rank sees it and keeps its weights. */
+static void test_not_finite(const struct comm *comm)
+{
+    for (int bad = 0; bad < comm->size; bad++) {
+        struct update update;
+        struct totals totals;
+        create(&update, comm, 1);
+        uint64_t before = weights_digest(&update);
+        if (comm->rank == bad)
+            model_state(update.model).h[0] = NAN;
+        run(&update, comm, 5, false, 0.5, &totals);
+        CHECK(!update_is_finite(&update, &totals));
+        CHECK(weights_digest(&update) == before);
+        CHECK(!isfinite(totals.loss) && totals.signals == comm->size);
+        run(&update, comm, 5, true, 0.5, &totals);
+        CHECK(update_is_finite(&update, &totals));
+        CHECK(weights_digest(&update) != before);
+        update_free(&update);
+    }
+}
+
+static void test_times_are_kept(const struct comm *comm)
+{
+    struct update update;
+    struct totals totals;
+    create(&update, comm, 1);
+    run(&update, comm, 1, true, 0.5, &totals);
+    double compute_seconds = update.compute_seconds;
+    double wait_seconds = update.wait_seconds;
+    CHECK(compute_seconds > 0 && wait_seconds >= 0);
+    run(&update, comm, 2, true, 0.5, &totals);
+    CHECK(update.compute_seconds > compute_seconds && update.wait_seconds >= wait_seconds);
+    update_free(&update);
+}
+
+static void test_without_memory(const struct comm *comm)
+{
+    struct update update;
+    struct update_spec spec = {{V, H, cell_find("lstm")}, 1, (size_t)comm->size, STEPS, optimizers[0], 1};
+    for (long allocations = 0;; allocations++) {
+        failing_allocator_after(allocations);
+        enum status status = update_create(&update, &spec, &error);
+        bool failed = failing_allocator_has_failed();
+        failing_allocator_after(-1);
+        CHECK(status == (failed ? STATUS_FAILED : STATUS_OK));
+        if (!failed)
+            break;
+        CHECK(!update.model && !update.weights && !update.gradients);
+    }
+    update_free(&update);
+}
+
+static void test(const struct comm *comm)
+{
+    CHECK(blis_setup_start(&error) == STATUS_OK);
+    test_same_as_one_rank(comm, 0, true);
+    test_same_as_one_rank(comm, 0.5, false);
+    test_clip(comm, 0);
+    test_clip(comm, 0.25);
+    test_clip(comm, 2);
+    test_untouched_rows_stay(comm);
+    test_not_finite(comm);
+    test_times_are_kept(comm);
+    test_without_memory(comm);
+}
+
+int main(void)
+{
+    return parallel_run(test);
+}
