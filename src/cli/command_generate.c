@@ -96,8 +96,8 @@ static enum status write_text(const struct trained_model *model, const struct se
     struct sampler_spec sampling = {settings->temperature, settings->top_k, settings->seed};
     TRY(vocabulary_encode_text(model->vocabulary, &tokens, &count, prefix, strlen(prefix), error));
     warn_of_unknown(prefix, tokens, count);
-    TRY(generator_create(&generator, &model->spec, &sampling, error));
-    generator_load(generator, model->weights);
+    TRY(generator_create(&generator, &model->spec, model->weights, &sampling, error));
+    generator_load(generator);
     generator_start(generator, tokens, count);
     bool open = true;
     for (size_t i = 0; i < count && open; i++)

@@ -8,6 +8,11 @@
 
 enum status agree_on_status(const struct comm *comm, enum status status, struct error *error)
 {
+    if (comm->size == 1) {
+        if (status != STATUS_OK)
+            error->status = status;
+        return status;
+    }
     int lowest_failing = status == STATUS_OK ? comm->size : comm->rank;
     struct error broken;
     enum status exchange =
@@ -25,8 +30,10 @@ enum status agree_on_status(const struct comm *comm, enum status status, struct 
         }
     }
     /* This rank's own error tells more than that the exchange broke. */
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
+        error->broke_communication = true;
         return status;
+    }
     *error = broken;
     return exchange;
 }

@@ -33,7 +33,10 @@ static enum status open_handles(struct comm_handles *handles, struct error *erro
     TRY(mpi_check(MPI_Comm_dup(MPI_COMM_WORLD, &handles->library), "MPI_Comm_dup", error));
     TRY(mpi_check(MPI_Comm_split_type(handles->ranks, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &handles->node),
                   "MPI_Comm_split_type", error));
-    MPI_Comm all[] = {handles->ranks, handles->library, handles->node};
+    int node_rank;
+    TRY(mpi_check(MPI_Comm_rank(handles->node, &node_rank), "MPI_Comm_rank", error));
+    TRY(mpi_check(MPI_Comm_split(handles->ranks, node_rank, 0, &handles->lane), "MPI_Comm_split", error));
+    MPI_Comm all[] = {handles->ranks, handles->library, handles->node, handles->lane};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         TRY(mpi_check(MPI_Comm_set_errhandler(all[i], MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler", error));
 done:
@@ -47,6 +50,14 @@ static enum status find_place(struct comm *comm, struct error *error)
     TRY(mpi_check(MPI_Comm_size(comm->handles->ranks, &comm->size), "MPI_Comm_size", error));
     TRY(mpi_check(MPI_Comm_rank(comm->handles->node, &comm->node_rank), "MPI_Comm_rank", error));
     TRY(mpi_check(MPI_Comm_size(comm->handles->node, &comm->node_size), "MPI_Comm_size", error));
+    int lowest_rank = comm->rank;
+    comm->smallest_node = comm->node_size;
+    TRY(mpi_check(MPI_Allreduce(MPI_IN_PLACE, &lowest_rank, 1, MPI_INT, MPI_MIN, comm->handles->node),
+                  "MPI_Allreduce", error));
+    TRY(mpi_check(
+        MPI_Allreduce(MPI_IN_PLACE, &comm->smallest_node, 1, MPI_INT, MPI_MIN, comm->handles->ranks),
+        "MPI_Allreduce", error));
+    comm->on_first_node = lowest_rank == 0;
     int first_of_node = comm->node_rank == 0;
     TRY(mpi_check(MPI_Allreduce(&first_of_node, &comm->nodes, 1, MPI_INT, MPI_SUM, comm->handles->ranks),
                   "MPI_Allreduce", error));
@@ -57,10 +68,10 @@ done:
 enum status comm_start(struct comm *comm, struct error *error)
 {
     enum status status;
-    *comm = (struct comm){.size = 1, .node_size = 1, .nodes = 1};
+    *comm = (struct comm){.size = 1, .node_size = 1, .nodes = 1, .smallest_node = 1, .on_first_node = true};
     TRY(start_mpi(error));
     TRY(memory_new(&comm->handles, 1, error));
-    *comm->handles = (struct comm_handles){MPI_COMM_NULL, MPI_COMM_NULL, MPI_COMM_NULL};
+    *comm->handles = (struct comm_handles){MPI_COMM_NULL, MPI_COMM_NULL, MPI_COMM_NULL, MPI_COMM_NULL};
     TRY(open_handles(comm->handles, error));
     TRY(find_place(comm, error));
 done:
@@ -81,6 +92,7 @@ void comm_finish(struct comm *comm)
         finished)
         return;
     if (comm->handles) {
+        close_handle(&comm->handles->lane);
         close_handle(&comm->handles->node);
         close_handle(&comm->handles->library);
         close_handle(&comm->handles->ranks);
@@ -127,23 +139,34 @@ enum status comm_broadcast(const struct comm *comm, void *buffer, size_t bytes, 
 
 /* The same bits everywhere: whatever way MPI takes, all ranks get the sums of one tree, or of two that differ
  * only in a + b and b + a. */
-enum status comm_reduce_pieces(const struct comm *comm, void *values, size_t count, MPI_Datatype type,
-                               MPI_Op operation, size_t piece, struct error *error)
+static enum status reduce_in(MPI_Comm ranks, void *values, size_t count, MPI_Datatype type, MPI_Op operation,
+                             size_t piece, struct error *error)
 {
     int element_bytes;
     enum status status = mpi_check(MPI_Type_size(type, &element_bytes), "MPI_Type_size", error);
     for (size_t reduced = 0; status == STATUS_OK && reduced < count; reduced += piece) {
         void *part = (char *)values + reduced * (size_t)element_bytes;
         int length = (int)smaller(piece, count - reduced);
-        status = mpi_check(MPI_Allreduce(MPI_IN_PLACE, part, length, type, operation, comm->handles->ranks),
-                           "MPI_Allreduce", error);
+        status = mpi_check(MPI_Allreduce(MPI_IN_PLACE, part, length, type, operation, ranks), "MPI_Allreduce",
+                           error);
     }
     return status;
+}
+
+enum status comm_reduce_pieces(const struct comm *comm, void *values, size_t count, MPI_Datatype type,
+                               MPI_Op operation, size_t piece, struct error *error)
+{
+    return reduce_in(comm->handles->ranks, values, count, type, operation, piece, error);
 }
 
 enum status comm_sum_f32(const struct comm *comm, float *values, size_t count, struct error *error)
 {
     return comm_reduce_pieces(comm, values, count, MPI_FLOAT, MPI_SUM, COMM_PIECE, error);
+}
+
+enum status comm_sum_lane(const struct comm *comm, float *values, size_t count, struct error *error)
+{
+    return reduce_in(comm->handles->lane, values, count, MPI_FLOAT, MPI_SUM, COMM_PIECE, error);
 }
 
 enum status comm_sum_f64(const struct comm *comm, double *values, size_t count, struct error *error)
@@ -214,6 +237,8 @@ enum status comm_barrier(const struct comm *comm, struct error *error)
 
 enum status comm_node_barrier(const struct comm *comm, struct error *error)
 {
+    if (comm->node_size == 1)
+        return STATUS_OK;
     atomic_thread_fence(memory_order_seq_cst);
     enum status status = mpi_check(MPI_Barrier(comm->handles->node), "MPI_Barrier", error);
     atomic_thread_fence(memory_order_seq_cst);

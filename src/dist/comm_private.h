@@ -11,6 +11,7 @@
 struct comm_handles {
     MPI_Comm ranks;   /* all ranks of the run */
     MPI_Comm node;    /* those that share memory with this one */
+    MPI_Comm lane;    /* of each node, the rank with the same node_rank */
     MPI_Comm library; /* lent to libraries */
 };
 
@@ -23,6 +24,9 @@ MUST_CHECK enum status comm_broadcast_pieces(const struct comm *comm, void *buff
 MUST_CHECK enum status comm_reduce_pieces(const struct comm *comm, void *values, size_t count,
                                           MPI_Datatype type, MPI_Op operation, size_t piece,
                                           struct error *error);
+/* Sums over the ranks of a lane, in place. Collective among them. */
+MUST_CHECK enum status comm_sum_lane(const struct comm *comm, float *values, size_t count,
+                                     struct error *error);
 MUST_CHECK enum status comm_gather_pieces(const struct comm *comm, const void *mine, size_t bytes, void *all,
                                           size_t piece, struct error *error);
 

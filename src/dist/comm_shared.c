@@ -8,7 +8,9 @@
  *    all have opened it.
  * 2. Each rank reserves the pages of its part: they are taken near its CPU, and a shortage is an error now,
  *    not a signal later.
- * 3. Each maps the whole. */
+ * 3. Each maps the whole.
+ *
+ * A node of one rank takes plain memory. */
 
 #include "lstm_mpi/dist/comm_shared.h"
 
@@ -20,6 +22,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +34,7 @@
 struct comm_shared {
     void *memory;
     size_t bytes; /* mapped: whole pages */
+    bool alone;   /* a node of one rank has plain memory, in huge pages where the system has them */
 };
 
 enum place { PLACE_ANONYMOUS, PLACE_DEV_SHM, PLACES };
@@ -114,6 +119,8 @@ static enum status share_file_anywhere(const struct comm *comm, size_t bytes, in
     enum status status = STATUS_OK;
     int error_number = 0;
     *descriptor = -1;
+    if (comm->node_size == 1)
+        return STATUS_OK;
     for (int place = 0; status == STATUS_OK && *descriptor < 0 && place < PLACES; place++)
         status = share_file(comm, (enum place)place, bytes, descriptor, &error_number, error);
     if (status == STATUS_OK && *descriptor < 0)
@@ -125,6 +132,8 @@ static enum status share_file_anywhere(const struct comm *comm, size_t bytes, in
 static enum status reserve_part(const struct comm *comm, int descriptor, size_t pages, size_t page_bytes,
                                 struct error *error)
 {
+    if (descriptor < 0)
+        return STATUS_OK;
     struct range part = partition_range(pages, (size_t)comm->node_size, (size_t)comm->node_rank);
     if (part.count == 0)
         return STATUS_OK;
@@ -143,6 +152,8 @@ static enum status reserve_part(const struct comm *comm, int descriptor, size_t 
 
 static enum status map_file(struct comm_shared *shared, int descriptor, struct error *error)
 {
+    if (shared->alone)
+        return memory_allocate(&shared->memory, 1, shared->bytes, error);
     void *memory = mmap(NULL, shared->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
     if (memory == MAP_FAILED)
         return error_system(error, errno, "cannot map %zu bytes of shared memory", shared->bytes);
@@ -159,7 +170,8 @@ enum status comm_shared_allocate(struct comm_shared **shared, void **memory, con
     enum status status;
     *memory = NULL;
     TRY(agree_on_status(comm, memory_new(shared, 1, error), error));
-    (*shared)->bytes = pages * page_bytes;
+    (*shared)->bytes = pages > SIZE_MAX / page_bytes ? SIZE_MAX : pages * page_bytes;
+    (*shared)->alone = comm->node_size == 1;
     TRY(agree_on_status(comm, share_file_anywhere(comm, (*shared)->bytes, &descriptor, error), error));
     TRY(agree_on_status(comm, reserve_part(comm, descriptor, pages, page_bytes, error), error));
     TRY(agree_on_status(comm, map_file(*shared, descriptor, error), error));
@@ -178,7 +190,9 @@ void comm_shared_free(struct comm_shared *shared)
 {
     if (!shared)
         return;
-    if (shared->memory)
+    if (shared->alone)
+        memory_free(shared->memory);
+    else if (shared->memory)
         (void)munmap(shared->memory, shared->bytes);
     memory_free(shared);
 }

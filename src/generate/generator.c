@@ -6,19 +6,23 @@
 #include <assert.h>
 
 struct generator {
+    struct packed_weights packed;
+    float *packed_memory;
     struct model *model;
     struct sampler *sampler;
     float *logits; /* [V], of the token that follows */
     uint64_t position;
 };
 
-enum status generator_create(struct generator **out, const struct model_spec *spec,
+enum status generator_create(struct generator **out, const struct model_spec *spec, const float *weights,
                              const struct sampler_spec *sampling, struct error *error)
 {
     enum status status;
     struct generator *generator = NULL;
     TRY(memory_new(&generator, 1, error));
-    TRY(model_create(&generator->model, spec, 1, 1, error));
+    TRY(memory_new(&generator->packed_memory, packed_weights_floats(spec), error));
+    TRY(packed_weights_place(&generator->packed, spec, weights, generator->packed_memory, error));
+    TRY(model_create(&generator->model, spec, &generator->packed, 1, 1, error));
     TRY(sampler_create(&generator->sampler, sampling, spec->vocabulary_size, error));
     TRY(memory_new(&generator->logits, spec->vocabulary_size, error));
 done:
@@ -37,12 +41,13 @@ void generator_destroy(struct generator *generator)
     model_destroy(generator->model);
     sampler_destroy(generator->sampler);
     memory_free(generator->logits);
+    memory_free(generator->packed_memory);
     memory_free(generator);
 }
 
-void generator_load(struct generator *generator, const float *weights)
+void generator_load(struct generator *generator)
 {
-    model_load(generator->model, weights);
+    packed_weights_pack(&generator->packed, 0, 1);
 }
 
 void generator_start(struct generator *generator, const uint32_t *prefix, size_t count)

@@ -48,20 +48,43 @@ static size_t panel_count(size_t lanes, size_t width)
     return (lanes + width - 1) / width;
 }
 
+static size_t width_of(enum panels_side side)
+{
+    return side == PANELS_WIDE ? kernel_in_use()->wide : kernel_in_use()->narrow;
+}
+
+size_t panels_floats(enum panels_side side, size_t lanes, size_t depth)
+{
+    static const size_t alignment = MEMORY_ALIGNMENT / sizeof(float);
+    if (panels_are_views())
+        return 0;
+    size_t floats = panel_count(lanes, width_of(side)) * width_of(side) * depth;
+    return (floats + alignment - 1) / alignment * alignment;
+}
+
+void panels_place(struct panels *panels, enum panels_side side, size_t lanes, size_t depth, float *memory)
+{
+    *panels = (struct panels){
+        .side = side,
+        .width = width_of(side),
+        .capacity = panels_floats(side, lanes, depth),
+        .data = panels_are_views() ? NULL : memory,
+    };
+}
+
 enum status panels_create(struct panels *panels, enum panels_side side, size_t lanes, size_t depth,
                           struct error *error)
 {
-    const struct kernel *kernel = kernel_in_use();
-    *panels = (struct panels){.side = side, .width = side == PANELS_WIDE ? kernel->wide : kernel->narrow};
-    if (!kernel->multiplies_packed)
-        return STATUS_OK;
-    panels->capacity = panel_count(lanes, panels->width) * panels->width * depth;
-    return memory_new(&panels->data, panels->capacity, error);
+    float *memory;
+    enum status status = memory_new(&memory, panels_floats(side, lanes, depth), error);
+    panels_place(panels, side, lanes, depth, memory);
+    panels->owned = memory;
+    return status;
 }
 
 void panels_free(struct panels *panels)
 {
-    memory_free(panels->data);
+    memory_free(panels->owned);
     *panels = (struct panels){0};
 }
 
@@ -76,6 +99,24 @@ void panels_begin(struct panels *panels, size_t lanes, size_t depth)
     panels->source = (struct panels_source){.lanes = lanes, .depth = depth};
 }
 
+/* Packs the depths of `piece` into some of the panels, at `first_depth`. */
+static void pack(struct panels *panels, struct range some, size_t first_depth,
+                 const struct panels_source *piece)
+{
+    const struct vector_functions *vector = vector_functions_in_use();
+    size_t width = panels->width;
+    for (size_t panel = some.first; panel < some.first + some.count; panel++) {
+        size_t lane = panel * width;
+        size_t lanes = smaller(piece->lanes - lane, width);
+        float *packed = panels->data + lane * panels->source.depth + first_depth * width;
+        if (piece->lane_stride == 1)
+            vector->pack_copied(width, lanes, piece->depth, piece->data + lane, piece->depth_stride, packed);
+        else
+            vector->pack_transposed(width, lanes, piece->depth, piece->data + lane * piece->lane_stride,
+                                    piece->lane_stride, packed);
+    }
+}
+
 void panels_pack_piece(struct panels *panels, size_t first_depth, struct panels_source piece)
 {
     struct panels_source *whole = &panels->source;
@@ -86,25 +127,22 @@ void panels_pack_piece(struct panels *panels, size_t first_depth, struct panels_
         whole->lane_stride = piece.lane_stride;
         whole->depth_stride = piece.depth_stride;
     }
-    if (!panels->data)
-        return;
-    const struct vector_functions *vector = vector_functions_in_use();
-    size_t width = panels->width;
-    for (size_t lane = 0; lane < piece.lanes; lane += width) {
-        size_t lanes = smaller(piece.lanes - lane, width);
-        float *panel = panels->data + lane * whole->depth + first_depth * width;
-        if (piece.lane_stride == 1)
-            vector->pack_copied(width, lanes, piece.depth, piece.data + lane, piece.depth_stride, panel);
-        else
-            vector->pack_transposed(width, lanes, piece.depth, piece.data + lane * piece.lane_stride,
-                                    piece.lane_stride, panel);
-    }
+    if (panels->data)
+        pack(panels, (struct range){0, panel_count(piece.lanes, panels->width)}, first_depth, &piece);
 }
 
 void panels_pack(struct panels *panels, struct panels_source source)
 {
+    panels_pack_part(panels, source, 0, 1);
+}
+
+void panels_pack_part(struct panels *panels, struct panels_source source, size_t part, size_t parts)
+{
+    assert(source.lane_stride == 1 || source.depth_stride == 1);
     panels_begin(panels, source.lanes, source.depth);
-    panels_pack_piece(panels, 0, source);
+    panels->source = source;
+    if (panels->data)
+        pack(panels, partition_range(panel_count(source.lanes, panels->width), parts, part), 0, &source);
 }
 
 static void multiply_unpacked(float *C, size_t stride, const struct panels_source *A,

@@ -5,21 +5,21 @@
 
 #include <string.h>
 
-enum status layer_create(struct layer *layer, const struct cell_ops *cell, size_t hidden, size_t rows,
-                         size_t steps, struct error *error)
+enum status layer_create(struct layer *layer, const struct cell_ops *cell,
+                         const struct packed_weights *weights, size_t rows, size_t steps, struct error *error)
 {
     enum status status;
-    size_t width = cell->gates * hidden;
+    size_t hidden = weights->hidden;
+    size_t width = weights->gate_width;
     *layer = (struct layer){
         .cell = cell,
+        .weights = weights,
         .functions = cell_functions_in_use(cell),
         .hidden = hidden,
         .gate_width = width,
         .rows = rows,
         .steps = steps,
     };
-    TRY(panels_create(&layer->W_h, PANELS_WIDE, width, hidden, error));
-    TRY(panels_create(&layer->W_h_transposed, PANELS_WIDE, hidden, width, error));
     TRY(panels_create(&layer->h_rows, PANELS_NARROW, rows, hidden, error));
     TRY(panels_create(&layer->gate_rows, PANELS_NARROW, rows, width, error));
     TRY(panels_create(&layer->h_columns, PANELS_NARROW, hidden, steps * rows, error));
@@ -37,8 +37,6 @@ done:
 
 void layer_free(struct layer *layer)
 {
-    panels_free(&layer->W_h);
-    panels_free(&layer->W_h_transposed);
     panels_free(&layer->h_rows);
     panels_free(&layer->gate_rows);
     panels_free(&layer->h_columns);
@@ -51,15 +49,6 @@ void layer_free(struct layer *layer)
     *layer = (struct layer){0};
 }
 
-void layer_load(struct layer *layer, const struct layer_weights *weights)
-{
-    size_t H = layer->hidden;
-    size_t G = layer->gate_width;
-    layer->weights = *weights;
-    panels_pack(&layer->W_h, (struct panels_source){weights->W_h, .lanes = G, .depth = H, 1, G});
-    panels_pack(&layer->W_h_transposed, (struct panels_source){weights->W_h, .lanes = H, .depth = G, G, 1});
-}
-
 static void step_forward(struct layer *layer, const uint32_t *inputs, size_t step)
 {
     size_t H = layer->hidden;
@@ -68,9 +57,9 @@ static void step_forward(struct layer *layer, const uint32_t *inputs, size_t ste
     float *gates = layer->gates + step * layer->rows * G;
     const float *h_previous = layer->h + step * state;
     for (size_t row = 0; row < layer->rows; row++)
-        vector_sum(G, layer->weights.W_x + inputs[row] * G, layer->weights.b, gates + row * G);
+        vector_sum(G, layer->weights->W_x + inputs[row] * G, layer->weights->b, gates + row * G);
     panels_pack(&layer->h_rows, (struct panels_source){h_previous, .lanes = layer->rows, .depth = H, H, 1});
-    panels_multiply(gates, G, &layer->h_rows, &layer->W_h, true);
+    panels_multiply(gates, G, &layer->h_rows, &layer->weights->W_h_forward, true);
     for (size_t row = 0; row < layer->rows; row++) {
         size_t at = step * state + row * H;
         layer->functions->forward(H, gates + row * G, layer->c + at, layer->c + at + state, layer->saved + at,
@@ -100,7 +89,7 @@ static void step_backward(struct layer *layer, const float *dh, float *dh_previo
     if (!dh_previous)
         return;
     panels_pack(&layer->gate_rows, (struct panels_source){gates, .lanes = layer->rows, .depth = G, G, 1});
-    panels_multiply(dh_previous, H, &layer->gate_rows, &layer->W_h_transposed, true);
+    panels_multiply(dh_previous, H, &layer->gate_rows, &layer->weights->W_h_backward, true);
 }
 
 void layer_backward(struct layer *layer, float *dh, const uint32_t *input_rows,

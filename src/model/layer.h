@@ -5,15 +5,10 @@
 
 #include "lstm_mpi/linalg/panels.h"
 #include "lstm_mpi/model/cell.h"
+#include "lstm_mpi/model/packed_weights.h"
 #include "lstm_mpi/model/phase.h"
 
 #include <stdint.h>
-
-struct layer_weights {
-    const float *W_x; /* [V, G] with G = gates · H */
-    const float *W_h; /* [H, G] */
-    const float *b;   /* [G] */
-};
 
 struct layer_gradients {
     float *W_x; /* rows of G floats: row input_rows[t·rows + r] belongs to the input at (t, r) */
@@ -28,13 +23,11 @@ struct layer {
     size_t gate_width; /* G */
     size_t rows;
     size_t steps;
-    struct layer_weights weights; /* a view of the weights last loaded */
-    struct panels W_h;
-    struct panels W_h_transposed;
-    struct panels h_rows;    /* H of one step as the left operand */
-    struct panels gate_rows; /* gradient of one step's gates as the left operand */
-    struct panels h_columns; /* H of all steps, transposed, as the left operand */
-    struct panels all_gates; /* gradient of all steps' gates as the right operand */
+    const struct packed_weights *weights; /* a view */
+    struct panels h_rows;                 /* H of one step as the left operand */
+    struct panels gate_rows;              /* gradient of one step's gates as the left operand */
+    struct panels h_columns;              /* H of all steps, transposed, as the left operand */
+    struct panels all_gates;              /* gradient of all steps' gates as the right operand */
     float *gates; /* [T, rows, G]: activations, after layer_backward the gradient of the pre-activations */
     float *h;     /* [T + 1, rows, H]; h[0] is the carried state */
     float *c;     /* [T + 1, rows, H] */
@@ -42,12 +35,11 @@ struct layer {
     float *dc;    /* [rows, H] */
 };
 
-MUST_CHECK enum status layer_create(struct layer *layer, const struct cell_ops *cell, size_t hidden,
-                                    size_t rows, size_t steps, struct error *error);
+/* The weights must outlive the layer. */
+MUST_CHECK enum status layer_create(struct layer *layer, const struct cell_ops *cell,
+                                    const struct packed_weights *weights, size_t rows, size_t steps,
+                                    struct error *error);
 void layer_free(struct layer *layer);
-
-/* Packs weights, which must stay in place until the next call. */
-void layer_load(struct layer *layer, const struct layer_weights *weights);
 
 /* Runs `steps` steps, at most those of layer_create, from the state in h[0], c[0]. `inputs`: [steps, rows].
  */

@@ -21,8 +21,8 @@ static size_t offset_of(const struct model *model, const char *path)
     return parameters_find(&model->parameters, path)->offset;
 }
 
-enum status model_create(struct model **out, const struct model_spec *spec, size_t rows, size_t steps,
-                         struct error *error)
+enum status model_create(struct model **out, const struct model_spec *spec,
+                         const struct packed_weights *weights, size_t rows, size_t steps, struct error *error)
 {
     enum status status;
     struct model *model = NULL;
@@ -30,8 +30,8 @@ enum status model_create(struct model **out, const struct model_spec *spec, size
     model->rows = rows;
     model->steps = steps;
     TRY(parameters_layout(&model->parameters, spec, error));
-    TRY(layer_create(&model->layer, spec->cell, spec->hidden_size, rows, steps, error));
-    TRY(output_create(&model->output, spec->hidden_size, spec->vocabulary_size, rows * steps, error));
+    TRY(layer_create(&model->layer, spec->cell, weights, rows, steps, error));
+    TRY(output_create(&model->output, weights, rows * steps, error));
     TRY(memory_new(&model->dh, rows * steps * spec->hidden_size, error));
 done:
     if (status != STATUS_OK) {
@@ -50,21 +50,6 @@ void model_destroy(struct model *model)
     output_free(&model->output);
     memory_free(model->dh);
     memory_free(model);
-}
-
-void model_load(struct model *model, const float *weights)
-{
-    phase_start(&model->times);
-    layer_load(&model->layer, &(struct layer_weights){
-                                  .W_x = weights + offset_of(model, "layer0/W_x"),
-                                  .W_h = weights + offset_of(model, "layer0/W_h"),
-                                  .b = weights + offset_of(model, "layer0/b"),
-                              });
-    output_load(&model->output, &(struct output_weights){
-                                    .W = weights + offset_of(model, "output/W"),
-                                    .b = weights + offset_of(model, "output/b"),
-                                });
-    phase_end(&model->times, PHASE_PACK_WEIGHTS);
 }
 
 void model_zero_state(struct model *model)

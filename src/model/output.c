@@ -17,16 +17,19 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-enum status output_create(struct output *output, size_t hidden, size_t vocabulary, size_t rows,
+enum status output_create(struct output *output, const struct packed_weights *weights, size_t rows,
                           struct error *error)
 {
     enum status status;
+    size_t hidden = weights->hidden;
+    size_t vocabulary = weights->vocabulary;
     size_t batch = smaller(rows, BATCH_ROWS);
     size_t block = panels_are_views() ? batch : smaller(rows, BLOCK_ROWS);
-    *output =
-        (struct output){.hidden = hidden, .vocabulary = vocabulary, .block_rows = block, .batch_rows = batch};
-    TRY(panels_create(&output->W, PANELS_WIDE, vocabulary, hidden, error));
-    TRY(panels_create(&output->W_transposed, PANELS_WIDE, hidden, vocabulary, error));
+    *output = (struct output){.weights = weights,
+                              .hidden = hidden,
+                              .vocabulary = vocabulary,
+                              .block_rows = block,
+                              .batch_rows = batch};
     TRY(panels_create(&output->h_rows, PANELS_NARROW, block, hidden, error));
     TRY(panels_create(&output->h_columns, PANELS_NARROW, hidden, batch, error));
     TRY(panels_create(&output->logit_rows, PANELS_NARROW, block, vocabulary, error));
@@ -41,8 +44,6 @@ done:
 
 void output_free(struct output *output)
 {
-    panels_free(&output->W);
-    panels_free(&output->W_transposed);
     panels_free(&output->h_rows);
     panels_free(&output->h_columns);
     panels_free(&output->logit_rows);
@@ -52,21 +53,12 @@ void output_free(struct output *output)
     *output = (struct output){0};
 }
 
-void output_load(struct output *output, const struct output_weights *weights)
-{
-    size_t H = output->hidden;
-    size_t V = output->vocabulary;
-    output->weights = *weights;
-    panels_pack(&output->W, (struct panels_source){weights->W, .lanes = V, .depth = H, 1, V});
-    panels_pack(&output->W_transposed, (struct panels_source){weights->W, .lanes = H, .depth = V, V, 1});
-}
-
 /* Without the bias. */
 static void block_logits(struct output *output, const float *h, size_t rows, float *logits)
 {
     size_t H = output->hidden;
     panels_pack(&output->h_rows, (struct panels_source){h, .lanes = rows, .depth = H, H, 1});
-    panels_multiply(logits, output->vocabulary, &output->h_rows, &output->W, false);
+    panels_multiply(logits, output->vocabulary, &output->h_rows, &output->weights->W_forward, false);
 }
 
 /* Loss and gradient of h of one block; the gradient of its logits becomes rows from `first_row` on of the
@@ -81,12 +73,12 @@ static double block_loss(struct output *output, const float *h, const uint32_t *
     block_logits(output, h, rows, logits);
     phase_end(times, PHASE_LOGITS);
 
-    struct softmax_block softmax = {logits, rows, V, output->weights.b, targets, scale};
+    struct softmax_block softmax = {logits, rows, V, output->weights->b_output, targets, scale};
     double loss = softmax_loss(&softmax, output->factors, &output->logit_rows, &output->logit_columns,
                                block.first, b_gradient);
     phase_end(times, PHASE_SOFTMAX);
 
-    panels_multiply(dh, H, &output->logit_rows, &output->W_transposed, false);
+    panels_multiply(dh, H, &output->logit_rows, &output->weights->W_backward, false);
     phase_end(times, PHASE_OUTPUT_DH);
     return loss;
 }
@@ -135,5 +127,5 @@ void output_logits(struct output *output, const float *h, size_t rows, float *lo
         block_logits(output, h + row * output->hidden, count, logits + row * V);
     }
     for (size_t row = 0; row < rows; row++)
-        vector_add(V, output->weights.b, logits + row * V);
+        vector_add(V, output->weights->b_output, logits + row * V);
 }

@@ -4,14 +4,10 @@
 /* The output layer: logits = H·W + b, their softmax and the cross-entropy. */
 
 #include "lstm_mpi/linalg/panels.h"
+#include "lstm_mpi/model/packed_weights.h"
 #include "lstm_mpi/model/phase.h"
 
 #include <stdint.h>
-
-struct output_weights {
-    const float *W; /* [H, V] */
-    const float *b; /* [V] */
-};
 
 struct output_gradients {
     float *W;
@@ -21,11 +17,9 @@ struct output_gradients {
 struct output {
     size_t hidden;
     size_t vocabulary;
-    size_t block_rows;             /* whose logits are held at once */
-    size_t batch_rows;             /* whose gradients of the logits are held at once, packed */
-    struct output_weights weights; /* a view of the weights last loaded */
-    struct panels W;
-    struct panels W_transposed;
+    size_t block_rows;                    /* whose logits are held at once */
+    size_t batch_rows;                    /* whose gradients of the logits are held at once, packed */
+    const struct packed_weights *weights; /* a view */
     struct panels h_rows;
     struct panels h_columns;
     struct panels logit_rows;
@@ -35,13 +29,10 @@ struct output {
 };
 
 /* For any number of rows up to `rows` at once; they are worked through in blocks, so that the logits of all
- * of them are never held. */
-MUST_CHECK enum status output_create(struct output *output, size_t hidden, size_t vocabulary, size_t rows,
+ * of them are never held. The weights must outlive the layer. */
+MUST_CHECK enum status output_create(struct output *output, const struct packed_weights *weights, size_t rows,
                                      struct error *error);
 void output_free(struct output *output);
-
-/* Packs weights, which must stay in place until the next call. */
-void output_load(struct output *output, const struct output_weights *weights);
 
 /* Returns the sum of the cross-entropies of `rows` rows of h against `targets`. Of scale · that sum it
  * writes the gradients of W and b, and into `dh` that of h. */

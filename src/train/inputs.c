@@ -135,7 +135,7 @@ enum status inputs_read(struct inputs *inputs, const struct comm *comm, const st
         inputs->owns_vocabulary = true;
         TRY(agree_on_status(comm, vocabulary_create(&inputs->vocabulary, &counts, error), error));
     }
-    TRY(agree_same(comm, vocabulary_digest(inputs->vocabulary), "the vocabulary", error));
+    TRY(agree_same(comm, vocabulary_digest(inputs->vocabulary), "vocabulary", error));
     if (inputs->spec.sampling == SAMPLING_RANDOM)
         TRY(read_shared_tokens(inputs, corpus, comm, blocks, error));
     else

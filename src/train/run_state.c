@@ -44,11 +44,10 @@ static void view_state(struct run_state *run, const char *path, float *data)
     snprintf(tensor->path, sizeof tensor->path, "%s", path);
 }
 
-static enum status create_parts(struct run_state *run, struct error *error)
+static struct update_spec update_spec_of(const struct run_state *run)
 {
-    enum status status;
     const struct settings *settings = run->settings;
-    struct update_spec spec = {
+    return (struct update_spec){
         .model = settings_specs_model(settings, vocabulary_size(run->inputs.vocabulary)),
         .rows = run->inputs.spec.row_count,
         .batch_size = run->inputs.spec.batch_size,
@@ -56,7 +55,11 @@ static enum status create_parts(struct run_state *run, struct error *error)
         .optimizer = settings_specs_optimizer(settings),
         .clip_norm = settings->clip_norm,
     };
-    TRY(update_create(&run->update, &spec, error));
+}
+
+static enum status create_parts(struct run_state *run, struct error *error)
+{
+    enum status status;
     TRY(batches_create(&run->batches, &run->inputs.spec, run->inputs.ids, error));
     TRY(memory_new(&run->epoch_times, (size_t)run->comm->size, error));
     view_parameters(run);
@@ -72,14 +75,31 @@ static bool is_weight(const struct tensor *tensor)
     return strncmp(tensor->path, "/model/", strlen("/model/")) == 0;
 }
 
-/* Each rank reads the weights and its own rows of the state. */
+/* The ranks of a node read its weights together, each its share of the first dimension. */
+static struct tensor share_of_node(const struct tensor *weight, const struct comm *comm)
+{
+    struct tensor share = *weight;
+    struct range mine = partition_range(weight->dims[0], (size_t)comm->node_size, (size_t)comm->node_rank);
+    size_t index_floats = weight->dim_count == 2 ? weight->dims[1] : 1;
+    share.split_dim = 0;
+    share.local_first = mine.first;
+    share.local_count = mine.count;
+    share.data = weight->data + mine.first * index_floats;
+    return share;
+}
+
+/* Each rank reads its share of the weights and its own rows of the state. */
 static enum status read_tensors(struct run_state *run, const struct checkpoint *origin, bool with_state,
                                 struct error *error)
 {
     enum status status = STATUS_OK;
     for (size_t i = 0; i < run->tensor_count; i++) {
-        if (with_state || is_weight(&run->tensors[i]))
-            TRY(checkpoint_read_tensor(origin, &run->tensors[i], error));
+        struct tensor tensor = run->tensors[i];
+        if (is_weight(&tensor))
+            tensor = share_of_node(&tensor, run->comm);
+        else if (!with_state)
+            continue;
+        TRY(checkpoint_read_tensor(origin, &tensor, error));
     }
 done:
     return status;
@@ -128,7 +148,8 @@ static enum status fill_parts(struct run_state *run, const struct checkpoint *or
         return take_over(run, origin, error);
     if (origin)
         return read_tensors(run, origin, false, error);
-    initialize_normal(run->update.weights, &run->update.parameters, run->settings->seed);
+    initialize_normal(run->update.weights, &run->update.parameters, run->settings->seed,
+                      (size_t)run->comm->node_rank, (size_t)run->comm->node_size);
     return STATUS_OK;
 }
 
@@ -142,9 +163,11 @@ enum status run_state_create(struct run_state *run, const struct comm *comm, str
         status = checkpoint_read_vocabulary(&vocabulary, origin, tokenizers[0], error);
     TRY(agree_on_status(comm, status, error));
     TRY(inputs_read(&run->inputs, comm, settings, vocabulary, error));
+    struct update_spec spec = update_spec_of(run);
+    TRY(update_create(&run->update, comm, &spec, error));
     TRY(agree_on_status(comm, create_parts(run, error), error));
     TRY(agree_on_status(comm, fill_parts(run, origin, resume, error), error));
-    update_load_weights(&run->update);
+    TRY(update_load_weights(&run->update, error));
 done:
     if (run->inputs.vocabulary == vocabulary)
         run->inputs.owns_vocabulary = true;

@@ -35,15 +35,15 @@ static enum status add_prefix(struct samples *samples, const char *text, bool gi
 }
 
 enum status samples_create(struct samples *samples, const struct settings *settings,
-                           const struct model_spec *spec, const struct vocabulary *vocabulary,
-                           struct error *error)
+                           const struct model_spec *spec, const float *weights,
+                           const struct vocabulary *vocabulary, struct error *error)
 {
     enum status status = STATUS_OK;
     *samples = (struct samples){.vocabulary = vocabulary, .length = settings->predict_length};
     if (settings->predict_length == 0)
         return STATUS_OK;
     bool given = settings_given(settings, "prefix");
-    TRY(generator_create(&samples->generator, spec, &(struct sampler_spec){0}, error));
+    TRY(generator_create(&samples->generator, spec, weights, &(struct sampler_spec){0}, error));
     TRY(memory_new(&samples->prefixes, settings->prefix.count, error));
     for (size_t i = 0; i < settings->prefix.count; i++)
         TRY(add_prefix(samples, settings->prefix.items[i], given, error));
@@ -90,13 +90,13 @@ done:
     return status;
 }
 
-enum status samples_show(struct samples *samples, const float *weights,
-                         const struct trainer_observer *observer, struct error *error)
+enum status samples_show(struct samples *samples, const struct trainer_observer *observer,
+                         struct error *error)
 {
     enum status status = STATUS_OK;
     if (!samples->generator || !observer->sample)
         return STATUS_OK;
-    generator_load(samples->generator, weights);
+    generator_load(samples->generator);
     for (size_t i = 0; i < samples->prefix_count; i++)
         TRY(show_one(samples, &samples->prefixes[i], observer, error));
 done:

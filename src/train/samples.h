@@ -22,14 +22,14 @@ struct samples {
 };
 
 /* Prefixes that the user gave are warned of where the vocabulary lacks their characters; default ones are
- * left out. The vocabulary must outlive the samples. */
+ * left out. Weights and vocabulary must outlive the samples. */
 MUST_CHECK enum status samples_create(struct samples *samples, const struct settings *settings,
-                                      const struct model_spec *spec, const struct vocabulary *vocabulary,
-                                      struct error *error);
+                                      const struct model_spec *spec, const float *weights,
+                                      const struct vocabulary *vocabulary, struct error *error);
 void samples_free(struct samples *samples);
 
-/* Greedy samples of these weights, each told to the observer. */
-MUST_CHECK enum status samples_show(struct samples *samples, const float *weights,
-                                    const struct trainer_observer *observer, struct error *error);
+/* Greedy samples of the weights as they are now, each told to the observer. */
+MUST_CHECK enum status samples_show(struct samples *samples, const struct trainer_observer *observer,
+                                    struct error *error);
 
 #endif

@@ -132,14 +132,13 @@ static enum status create_samples(struct trainer *trainer, struct error *error)
     enum status status = STATUS_OK;
     if (trainer->comm->rank == 0 && trainer->observer->sample)
         status = samples_create(&trainer->samples, trainer->settings, &trainer->run.update.spec.model,
-                                trainer->run.inputs.vocabulary, error);
+                                trainer->run.update.weights, trainer->run.inputs.vocabulary, error);
     return agree_on_status(trainer->comm, status, error);
 }
 
 static enum status show_samples(struct trainer *trainer, struct error *error)
 {
-    enum status status =
-        samples_show(&trainer->samples, trainer->run.update.weights, trainer->observer, error);
+    enum status status = samples_show(&trainer->samples, trainer->observer, error);
     return agree_on_status(trainer->comm, status, error);
 }
 
@@ -229,7 +228,7 @@ static enum status make_update(struct trainer *trainer, const struct batch *batc
     struct run_state *run = &trainer->run;
     struct progress *progress = &run->progress;
     *totals = my_totals(trainer);
-    enum status status = update_run(&run->update, trainer->comm, batch, trainer->settings->lr, totals, error);
+    enum status status = update_run(&run->update, batch, trainer->settings->lr, totals, error);
     if (status != STATUS_OK)
         return status;
     if (!update_is_finite(&run->update, totals))
@@ -269,13 +268,14 @@ static void begin_epoch(struct trainer *trainer)
     trainer->epoch_started_at = clock_seconds();
 }
 
+/* Each node has one copy of the weights. */
 static enum status check_weights(struct trainer *trainer, struct error *error)
 {
     const struct update *update = &trainer->run.update;
-    if (trainer->comm->size == 1)
+    if (trainer->comm->nodes == 1)
         return STATUS_OK;
     uint64_t digest = digest_of(update->weights, update->parameters.size * sizeof *update->weights);
-    return agree_same(trainer->comm, digest, "the weights", error);
+    return agree_same(trainer->comm, digest, "weights", error);
 }
 
 static enum status record_epoch(struct trainer *trainer, const struct trainer_standing *standing,

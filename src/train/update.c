@@ -1,7 +1,7 @@
 #include "update.h"
 
 #include "lstm_mpi/base/clock.h"
-#include "lstm_mpi/base/memory.h"
+#include "lstm_mpi/dist/agree.h"
 #include "lstm_mpi/linalg/vector.h"
 #include "lstm_mpi/optim/clip.h"
 
@@ -11,20 +11,47 @@
 _Static_assert(sizeof(struct totals) % sizeof(double) == 0, "struct totals is summed as doubles");
 enum { TOTALS_COUNT = sizeof(struct totals) / sizeof(double) };
 
-enum status update_create(struct update *update, const struct update_spec *spec, struct error *error)
+static enum status create_shared(struct update *update, struct error *error)
 {
     enum status status;
-    size_t inputs = spec->rows * spec->num_steps;
+    const struct comm *comm = update->comm;
+    const struct update_spec *spec = &update->spec;
+    void *weights;
+    void *packed;
     size_t all_inputs = spec->batch_size * spec->num_steps;
     size_t V = spec->model.vocabulary_size;
-    *update = (struct update){.spec = *spec};
-    TRY(parameters_layout(&update->parameters, &spec->model, error));
-    TRY(model_create(&update->model, &spec->model, spec->rows, spec->num_steps, error));
-    TRY(touched_rows_create(&update->touched, V, inputs, all_inputs, error));
-    TRY(memory_new(&update->weights, update->parameters.size, error));
     size_t most_rows = all_inputs < V ? all_inputs : V;
-    TRY(memory_new(&update->gradients,
-                   update->parameters.dense_size + most_rows * update->parameters.row_size, error));
+    TRY(comm_shared_allocate(&update->shared_weights, &weights, comm, update->parameters.size * sizeof(float),
+                             error));
+    TRY(comm_shared_allocate(&update->shared_packed, &packed, comm,
+                             packed_weights_floats(&spec->model) * sizeof(float), error));
+    TRY(reduction_create(&update->gradients, comm,
+                         update->parameters.dense_size + most_rows * update->parameters.row_size, error));
+    update->weights = weights;
+    TRY(packed_weights_place(&update->packed, &spec->model, weights, packed, error));
+done:
+    return status;
+}
+
+static enum status create_own(struct update *update, struct error *error)
+{
+    enum status status;
+    const struct update_spec *spec = &update->spec;
+    TRY(model_create(&update->model, &spec->model, &update->packed, spec->rows, spec->num_steps, error));
+    TRY(touched_rows_create(&update->touched, spec->model.vocabulary_size, spec->rows * spec->num_steps,
+                            spec->batch_size * spec->num_steps, error));
+done:
+    return status;
+}
+
+enum status update_create(struct update *update, const struct comm *comm, const struct update_spec *spec,
+                          struct error *error)
+{
+    enum status status;
+    *update = (struct update){.spec = *spec, .comm = comm};
+    TRY(parameters_layout(&update->parameters, &spec->model, error));
+    TRY(create_shared(update, error));
+    TRY(agree_on_status(comm, create_own(update, error), error));
 done:
     if (status != STATUS_OK)
         update_free(update);
@@ -35,68 +62,110 @@ void update_free(struct update *update)
 {
     model_destroy(update->model);
     touched_rows_free(&update->touched);
-    memory_free(update->weights);
-    memory_free(update->gradients);
+    reduction_destroy(update->gradients);
+    comm_shared_free(update->shared_packed);
+    comm_shared_free(update->shared_weights);
     *update = (struct update){0};
 }
 
-void update_load_weights(struct update *update)
+/* The ranks of a node pack its weights together, after all of them have written theirs. */
+enum status update_load_weights(struct update *update, struct error *error)
 {
-    model_load(update->model, update->weights);
+    enum status status;
+    const struct comm *comm = update->comm;
+    TRY(comm_node_barrier(comm, error));
+    packed_weights_pack(&update->packed, (size_t)comm->node_rank, (size_t)comm->node_size);
+    TRY(comm_node_barrier(comm, error));
+done:
+    return status;
 }
 
-/* Leaves this rank's gradient of the mean loss over the global batch in `gradients`; returns the sum of the
+/* Leaves this rank's gradient of the mean loss over the global batch in its buffer; returns the sum of the
  * losses of its rows. */
 static double my_gradients(struct update *update, const struct batch *batch)
 {
-    size_t dense = update->parameters.dense_size;
-    memset(update->gradients + dense, 0,
-           update->touched.count * update->parameters.row_size * sizeof *update->gradients);
+    float *gradients = reduction_buffer(update->gradients);
+    memset(gradients + update->parameters.dense_size, 0,
+           update->touched.count * update->parameters.row_size * sizeof *gradients);
     if (batch->state_starts_at_zero)
         model_zero_state(update->model);
     float scale = 1.0F / (float)(update->spec.batch_size * update->spec.num_steps);
     struct model_batch model_batch = {batch->inputs, batch->targets, update->touched.row_of_input};
-    return model_gradients(update->model, &model_batch, scale, update->gradients);
+    return model_gradients(update->model, &model_batch, scale, gradients);
 }
 
-static void new_weights(struct update *update, double rate)
+static struct range intersection(struct range a, size_t first, size_t end)
+{
+    size_t a_end = a.first + a.count;
+    first = first > a.first ? first : a.first;
+    end = end < a_end ? end : a_end;
+    return (struct range){first, end > first ? end - first : 0};
+}
+
+/* New weights for this rank's part of the gradients: a range of the dense ones, then rows, the first and the
+ * last of which another rank may share. */
+static void new_weights(struct update *update, struct range part, double rate)
 {
     const struct parameters *parameters = &update->parameters;
+    const struct optimizer_ops *optimizer = update->spec.optimizer;
+    const float *gradients = reduction_buffer(update->gradients);
     double factor = clip_factor(update->grad_norm, update->spec.clip_norm);
     size_t dense = parameters->dense_size;
     size_t row_size = parameters->row_size;
-    update->spec.optimizer->update(update->weights, update->gradients, dense, factor, rate);
-    for (size_t i = 0; i < update->touched.count; i++)
-        update->spec.optimizer->update(update->weights + dense + update->touched.tokens[i] * row_size,
-                                       update->gradients + dense + i * row_size, row_size, factor, rate);
+    struct range some = intersection(part, 0, dense);
+    optimizer->update(update->weights + some.first, gradients + some.first, some.count, factor, rate);
+    size_t first_row = part.first > dense ? (part.first - dense) / row_size : 0;
+    for (size_t i = first_row; i < update->touched.count; i++) {
+        size_t row = dense + i * row_size;
+        some = intersection(part, row, row + row_size);
+        if (some.count == 0)
+            break;
+        float *weights = update->weights + dense + update->touched.tokens[i] * row_size;
+        optimizer->update(weights + (some.first - row), gradients + some.first, some.count, factor, rate);
+    }
 }
 
-enum status update_run(struct update *update, const struct comm *comm, const struct batch *batch, double rate,
-                       struct totals *totals, struct error *error)
+/* The gradients become sums over all ranks, each rank's part of them, and the totals those of all. */
+static enum status exchange(struct update *update, struct totals *totals, struct range *part,
+                            struct error *error)
+{
+    enum status status;
+    const struct comm *comm = update->comm;
+    size_t count = update->parameters.dense_size + update->touched.count * update->parameters.row_size;
+    TRY(reduction_sum(update->gradients, count, part, error));
+    if (comm->on_first_node)
+        totals->squared_norm =
+            vector_sum_of_squares(part->count, reduction_buffer(update->gradients) + part->first);
+    if (comm->size > 1)
+        TRY(comm_sum_f64(comm, (double *)totals, TOTALS_COUNT, error));
+    update->grad_norm = sqrt(totals->squared_norm);
+done:
+    return status;
+}
+
+enum status update_run(struct update *update, const struct batch *batch, double rate, struct totals *totals,
+                       struct error *error)
 {
     enum status status;
     struct phase_times *times = model_phase_times(update->model);
+    struct range part;
     double start = clock_seconds();
     phase_start(times);
-    TRY(touched_rows_find(&update->touched, comm, batch->inputs, error));
+    TRY(touched_rows_find(&update->touched, update->comm, batch->inputs, error));
     phase_end(times, PHASE_EXCHANGE);
     double found = clock_seconds();
     totals->loss = my_gradients(update, batch);
     double computed = clock_seconds();
 
     phase_start(times);
-    size_t exchanged = update->parameters.dense_size + update->touched.count * update->parameters.row_size;
-    if (comm->size > 1) {
-        TRY(comm_sum_f32(comm, update->gradients, exchanged, error));
-        TRY(comm_sum_f64(comm, (double *)totals, TOTALS_COUNT, error));
-    }
+    TRY(exchange(update, totals, &part, error));
     phase_end(times, PHASE_EXCHANGE);
     double summed = clock_seconds();
-    update->grad_norm = sqrt(vector_sum_of_squares(exchanged, update->gradients));
     if (update_is_finite(update, totals))
-        new_weights(update, rate);
+        new_weights(update, part, rate);
     phase_end(times, PHASE_UPDATE);
-    update_load_weights(update);
+    TRY(update_load_weights(update, error));
+    phase_end(times, PHASE_PACK_WEIGHTS);
     update->wait_seconds += (found - start) + (summed - computed);
     update->compute_seconds += (computed - found) + (clock_seconds() - summed);
 done:

@@ -3,7 +3,8 @@
 
 /* One update: from a batch to new weights, the same on every rank. */
 
-#include "lstm_mpi/dist/comm.h"
+#include "lstm_mpi/dist/comm_shared.h"
+#include "lstm_mpi/dist/reduction.h"
 #include "lstm_mpi/model/model.h"
 #include "lstm_mpi/optim/optimizer.h"
 #include "lstm_mpi/text/batches.h"
@@ -14,6 +15,7 @@
 /* Numbers that ride along with the gradients: each rank says its own, all get the sums. */
 struct totals {
     double loss;           /* sum of the cross-entropies */
+    double squared_norm;   /* of the gradients, each part of them said once */
     double signals;        /* ranks that were asked to stop */
     double time_is_up;     /* rank 0's clock says so */
     double checkpoint_due; /* rank 0's clock says so */
@@ -31,29 +33,34 @@ struct update_spec {
 struct update {
     struct update_spec spec;
     struct parameters parameters;
+    const struct comm *comm;
+    struct comm_shared *shared_weights;
+    struct comm_shared *shared_packed;
+    float *weights;               /* [parameters.size], one copy a node */
+    struct packed_weights packed; /* one copy a node */
     struct model *model;
     struct touched_rows touched;
-    float *weights;         /* [parameters.size] */
-    float *gradients;       /* [dense_size + touched rows · row_size] */
+    struct reduction *gradients; /* of dense_size + touched rows · row_size floats */
     double grad_norm;       /* of the last update, before clipping */
     double compute_seconds; /* of this rank, in all updates so far */
     double wait_seconds;    /* spent in the exchange, waiting included */
 };
 
-/* Allocates all that updates need. The weights are zero: fill them and call update_load_weights. */
-MUST_CHECK enum status update_create(struct update *update, const struct update_spec *spec,
-                                     struct error *error);
+/* Allocates all that updates need. The weights are zero: fill them, on each node every rank its part, and
+ * call update_load_weights. Collective. */
+MUST_CHECK enum status update_create(struct update *update, const struct comm *comm,
+                                     const struct update_spec *spec, struct error *error);
 void update_free(struct update *update);
 
-/* After the weights were written from outside. */
-void update_load_weights(struct update *update);
+/* After the weights were written from outside. Collective. */
+MUST_CHECK enum status update_load_weights(struct update *update, struct error *error);
 
 /* Gradients of this rank's rows, summed over all ranks, clipped by their global norm, and new weights. Takes
  * the totals of this rank without the loss, and gives those of all ranks. Where the loss or the norm is not
  * finite the weights stay as they are: update_is_finite tells, alike on every rank. Fails only where
  * communication does. Collective. */
-MUST_CHECK enum status update_run(struct update *update, const struct comm *comm, const struct batch *batch,
-                                  double rate, struct totals *totals, struct error *error);
+MUST_CHECK enum status update_run(struct update *update, const struct batch *batch, double rate,
+                                  struct totals *totals, struct error *error);
 
 bool update_is_finite(const struct update *update, const struct totals *totals);
 

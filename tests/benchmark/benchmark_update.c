@@ -76,7 +76,7 @@ static enum status run_updates(struct update *update, const struct comm *comm, c
                               .rows = update->spec.rows,
                               .steps = update->spec.num_steps};
         totals.time_is_up = comm->rank == 0 && clock_seconds() - start >= seconds;
-        TRY(update_run(update, comm, &batch, 0.1, &totals, error));
+        TRY(update_run(update, &batch, 0.1, &totals, error));
         done_updates++;
         spent = totals.time_is_up > 0 ? seconds : 0;
     }
@@ -125,11 +125,12 @@ static enum status benchmark(const struct options *options, const struct comm *c
     if (comm->rank == 0)
         peak = fma_peak_measure();
     TRY(comm_barrier(comm, error));
-    TRY(update_create(&update, &spec, error));
+    TRY(update_create(&update, comm, &spec, error));
     TRY(make_text(&text, 9 * rows.count * (size_t)options->steps, options, 1000000000 * (size_t)comm->rank,
                   error));
-    initialize_normal(update.weights, &update.parameters, 1);
-    update_load_weights(&update);
+    initialize_normal(update.weights, &update.parameters, 1, (size_t)comm->node_rank,
+                      (size_t)comm->node_size);
+    TRY(update_load_weights(&update, error));
     double seconds;
     TRY(run_updates(&update, comm, text, options->seconds / 4, &seconds, error));
     for (int round = 0; round < options->rounds; round++) {

@@ -1,11 +1,11 @@
 #include "lstm_mpi/dist/comm_shared.h"
 
+#include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/base/partition.h"
 #include "support/failing_allocator.h"
 #include "support/parallel.h"
 
 #include <string.h>
-#include <unistd.h>
 
 static struct error error;
 
@@ -17,7 +17,7 @@ static void test_seen_by_all(const struct comm *comm, size_t bytes)
     CHECK(comm_shared_allocate(&shared, &memory, comm, bytes, &error) == STATUS_OK);
     if (!memory)
         return;
-    CHECK((uintptr_t)memory % (uintptr_t)sysconf(_SC_PAGESIZE) == 0);
+    CHECK((uintptr_t)memory % MEMORY_ALIGNMENT == 0);
     unsigned char *text = memory;
     for (size_t i = 0; i < bytes; i++)
         CHECK(text[i] == 0);

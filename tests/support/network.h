@@ -23,6 +23,8 @@
 struct network {
     size_t V, H, rows, steps;
     struct parameters parameters;
+    struct packed_weights packed;
+    float *packed_memory;
     struct model *model;
     float *weights;
     float *gradients;
@@ -41,7 +43,7 @@ static inline void network_load(struct network *network)
 {
     for (size_t i = 0; i < network->parameters.size; i++)
         network->double_weights[i] = (double)network->weights[i];
-    model_load(network->model, network->weights);
+    packed_weights_pack(&network->packed, 0, 1);
 }
 
 /* Both carried states become the random one. */
@@ -63,8 +65,12 @@ static inline void network_create(struct network *network, size_t V, size_t H, s
     *network = (struct network){.V = V, .H = H, .rows = rows, .steps = steps};
     assert_int_equal(parameters_layout(&network->parameters, &spec, &error), STATUS_OK);
     size_t size = network->parameters.size;
-    assert_int_equal(model_create(&network->model, &spec, rows, steps, &error), STATUS_OK);
     assert_int_equal(memory_new(&network->weights, size, &error), STATUS_OK);
+    assert_int_equal(memory_new(&network->packed_memory, packed_weights_floats(&spec), &error), STATUS_OK);
+    assert_int_equal(
+        packed_weights_place(&network->packed, &spec, network->weights, network->packed_memory, &error),
+        STATUS_OK);
+    assert_int_equal(model_create(&network->model, &spec, &network->packed, rows, steps, &error), STATUS_OK);
     assert_int_equal(memory_new(&network->gradients, size, &error), STATUS_OK);
     assert_int_equal(memory_new(&network->double_weights, size, &error), STATUS_OK);
     assert_int_equal(memory_new(&network->h, rows * H, &error), STATUS_OK);
@@ -88,6 +94,7 @@ static inline void network_destroy(struct network *network)
 {
     model_destroy(network->model);
     memory_free(network->weights);
+    memory_free(network->packed_memory);
     memory_free(network->gradients);
     memory_free(network->double_weights);
     memory_free(network->h);

@@ -18,6 +18,8 @@ struct comm {
     int node_rank; /* rank among those that share memory with this one */
     int node_size;
     int nodes;
+    int smallest_node;  /* ranks of the node that has the fewest */
+    bool on_first_node; /* shares memory with rank 0 */
     struct comm_handles *handles;
 };
 

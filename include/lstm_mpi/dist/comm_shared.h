@@ -7,7 +7,7 @@
  * The ranks write it in turns, or each its part, with comm_node_barrier between. */
 struct comm_shared;
 
-/* Allocates `bytes` zeroed bytes on every node, aligned to a page. `*memory` is a view, valid until
+/* Allocates `bytes` zeroed bytes on every node, aligned to MEMORY_ALIGNMENT. `*memory` is a view, valid until
  * comm_shared_free. The pages of a rank's part (partition_range of them over the node's ranks) are near
  * that rank's CPU. Fails on every rank if one node is short of memory. Collective. */
 MUST_CHECK enum status comm_shared_allocate(struct comm_shared **shared, void **memory,

@@ -8,13 +8,16 @@
 
 struct generator;
 
-/* Takes weights laid out by parameters_layout, which must stay in place and unchanged until the generator is
- * destroyed or given new ones. The caller owns: generator_destroy. */
+/* For weights laid out by parameters_layout, which must outlive the generator. The caller owns:
+ * generator_destroy. */
 MUST_CHECK enum status generator_create(struct generator **out, const struct model_spec *spec,
-                                        const struct sampler_spec *sampling, struct error *error);
+                                        const float *weights, const struct sampler_spec *sampling,
+                                        struct error *error);
 void generator_destroy(struct generator *generator);
 
-void generator_load(struct generator *generator, const float *weights);
+/* Takes the weights as they are now; they must not change until the last generator_next that is to use them.
+ */
+void generator_load(struct generator *generator);
 
 /* Begins a text: zero state, then the prefix of at least one token. */
 void generator_start(struct generator *generator, const uint32_t *prefix, size_t count);

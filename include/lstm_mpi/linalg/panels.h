@@ -42,6 +42,7 @@ struct panels {
     size_t capacity;
     struct panels_source source; /* of the last packing */
     float *data;                 /* [panel][depth][width] */
+    float *owned;                /* what panels_free frees */
 };
 
 /* Room for any matrix with at most these lanes and this depth. The caller owns: panels_free. */
@@ -49,8 +50,16 @@ MUST_CHECK enum status panels_create(struct panels *panels, enum panels_side sid
                                      struct error *error);
 void panels_free(struct panels *panels);
 
-/* Packs a matrix that fits into what panels_create was told. */
+/* The same in memory of the caller's: panels_floats floats, aligned to MEMORY_ALIGNMENT, which processes may
+ * share. Nothing to free. */
+size_t panels_floats(enum panels_side side, size_t lanes, size_t depth);
+void panels_place(struct panels *panels, enum panels_side side, size_t lanes, size_t depth, float *memory);
+
+/* Packs a matrix that fits into what panels_create or panels_place was told. */
 void panels_pack(struct panels *panels, struct panels_source source);
+
+/* Packs the panels of part `part` of `parts`: together the parts are the whole. */
+void panels_pack_part(struct panels *panels, struct panels_source source, size_t part, size_t parts);
 
 /* The same piece by piece, for a matrix of `depth` depths that is made a few depths at a time: first say its
  * lanes and depth, then pack each piece at the depth where it belongs. All pieces lie in one matrix in

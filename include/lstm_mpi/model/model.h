@@ -3,7 +3,7 @@
 
 /* The network over some rows of a batch: weights in, loss and gradients out. It knows nothing of ranks. */
 
-#include "lstm_mpi/model/parameters.h"
+#include "lstm_mpi/model/packed_weights.h"
 #include "lstm_mpi/model/phase.h"
 
 #include <stdint.h>
@@ -11,14 +11,12 @@
 struct model;
 
 /* A network with room for `rows` rows of `steps` time steps, its carried state zero. All its memory is
- * allocated here. The caller owns: model_destroy. */
-MUST_CHECK enum status model_create(struct model **out, const struct model_spec *spec, size_t rows,
-                                    size_t steps, struct error *error);
+ * allocated here. The weights, packed whenever the network is used, must outlive it. The caller owns:
+ * model_destroy. */
+MUST_CHECK enum status model_create(struct model **out, const struct model_spec *spec,
+                                    const struct packed_weights *weights, size_t rows, size_t steps,
+                                    struct error *error);
 void model_destroy(struct model *model);
-
-/* Takes new weights, laid out by parameters_layout. They must stay in place and unchanged until the next
- * call. */
-void model_load(struct model *model, const float *weights);
 
 /* The carried state becomes zero. */
 void model_zero_state(struct model *model);

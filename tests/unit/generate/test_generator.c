@@ -26,6 +26,15 @@ static struct model_spec spec_of_model(void)
     return (struct model_spec){V, H, cell_find("lstm")};
 }
 
+/* The floats of all weights. */
+static size_t weight_bytes(void)
+{
+    struct parameters parameters;
+    struct model_spec spec = spec_of_model();
+    assert_int_equal(parameters_layout(&parameters, &spec, &error), STATUS_OK);
+    return parameters.size * sizeof(float);
+}
+
 static float *make_weights(uint64_t seed)
 {
     struct parameters parameters;
@@ -43,8 +52,8 @@ static struct generator *create(double temperature, const float *weights)
     struct generator *generator;
     struct model_spec spec = spec_of_model();
     struct sampler_spec sampling = {.temperature = temperature, .seed = 3};
-    assert_int_equal(generator_create(&generator, &spec, &sampling, &error), STATUS_OK);
-    generator_load(generator, weights);
+    assert_int_equal(generator_create(&generator, &spec, weights, &sampling, &error), STATUS_OK);
+    generator_load(generator);
     return generator;
 }
 
@@ -57,9 +66,13 @@ static void write_by_hand(uint32_t *tokens, double temperature, const float *wei
     struct model_spec spec = spec_of_model();
     struct sampler_spec sampling = {.temperature = temperature, .seed = 3};
     float logits[V];
-    assert_int_equal(model_create(&model, &spec, 1, 1, &error), STATUS_OK);
+    struct packed_weights packed;
+    float *packed_memory;
+    assert_int_equal(memory_new(&packed_memory, packed_weights_floats(&spec), &error), STATUS_OK);
+    assert_int_equal(packed_weights_place(&packed, &spec, weights, packed_memory, &error), STATUS_OK);
+    packed_weights_pack(&packed, 0, 1);
+    assert_int_equal(model_create(&model, &spec, &packed, 1, 1, &error), STATUS_OK);
     assert_int_equal(sampler_create(&sampler, &sampling, V, &error), STATUS_OK);
-    model_load(model, weights);
     for (size_t i = 0; i < count; i++)
         model_step(model, &first[i], logits);
     for (size_t i = 0; i < LENGTH; i++) {
@@ -68,6 +81,7 @@ static void write_by_hand(uint32_t *tokens, double temperature, const float *wei
     }
     sampler_destroy(sampler);
     model_destroy(model);
+    memory_free(packed_memory);
 }
 
 static void write_text(uint32_t *tokens, struct generator *generator, const uint32_t *first, size_t count)
@@ -124,7 +138,8 @@ static void new_weights_write_another_text(void **unused)
     uint32_t second[LENGTH];
     uint32_t by_hand[LENGTH];
     write_text(first, generator, prefix, 4);
-    generator_load(generator, others);
+    memcpy(weights, others, weight_bytes());
+    generator_load(generator);
     write_text(second, generator, prefix, 4);
     write_by_hand(by_hand, 0, others, prefix, 4);
     assert_memory_equal(second, by_hand, sizeof second);
@@ -140,9 +155,10 @@ static void without_memory_there_is_no_generator(void **unused)
     struct model_spec spec = spec_of_model();
     struct sampler_spec sampling = {.temperature = 1};
     struct generator *generator;
+    float *weights = make_weights(1);
     for (long allocations = 0;; allocations++) {
         failing_allocator_after(allocations);
-        enum status status = generator_create(&generator, &spec, &sampling, &error);
+        enum status status = generator_create(&generator, &spec, weights, &sampling, &error);
         bool failed = failing_allocator_has_failed();
         failing_allocator_after(-1);
         if (!failed) {
@@ -155,6 +171,7 @@ static void without_memory_there_is_no_generator(void **unused)
     }
     generator_destroy(generator);
     generator_destroy(NULL);
+    memory_free(weights);
 }
 
 static int start_blis(void **unused)

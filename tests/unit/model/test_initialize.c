@@ -25,13 +25,14 @@ static int make_layout(void **unused)
     return parameters_layout(&parameters, &spec, &error) == STATUS_OK ? 0 : -1;
 }
 
-/* In memory that was not zero before. */
+/* In parts, as the ranks of a node do it. */
 static float *initialized(uint64_t seed)
 {
     float *weights;
     assert_int_equal(memory_new(&weights, parameters.size, &error), STATUS_OK);
-    memset(weights, 0x5A, parameters.size * sizeof *weights);
-    initialize_normal(weights, &parameters, seed);
+    enum { PARTS = 3 };
+    for (size_t part = 0; part < PARTS; part++)
+        initialize_normal(weights, &parameters, seed, part, PARTS);
     return weights;
 }
 
@@ -133,7 +134,7 @@ static void a_number_depends_on_its_place_alone(void **unused)
     float *weights = initialized(4);
     float *more;
     assert_int_equal(memory_new(&more, larger.size, &error), STATUS_OK);
-    initialize_normal(more, &larger, 4);
+    initialize_normal(more, &larger, 4, 0, 1);
     for (size_t i = 0; i < parameters.count; i++)
         assert_memory_equal(more + larger.table[i].offset, weights + parameters.table[i].offset,
                             parameters_tensor_size(&parameters.table[i]) * sizeof *weights);

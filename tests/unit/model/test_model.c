@@ -34,6 +34,8 @@ static const double weight_deviation = 0.4;
 struct fixture {
     struct shape shape;
     struct parameters parameters;
+    struct packed_weights packed;
+    float *packed_memory;
     struct model *model;
     float *weights;
     float *gradients;
@@ -64,8 +66,11 @@ static void create(struct fixture *f, struct shape shape)
     struct model_spec spec = {shape.V, shape.H, cell_find("lstm")};
     *f = (struct fixture){.shape = shape};
     assert_int_equal(parameters_layout(&f->parameters, &spec, &error), STATUS_OK);
-    assert_int_equal(model_create(&f->model, &spec, shape.rows, shape.steps, &error), STATUS_OK);
     assert_int_equal(memory_new(&f->weights, f->parameters.size, &error), STATUS_OK);
+    assert_int_equal(memory_new(&f->packed_memory, packed_weights_floats(&spec), &error), STATUS_OK);
+    assert_int_equal(packed_weights_place(&f->packed, &spec, f->weights, f->packed_memory, &error),
+                     STATUS_OK);
+    assert_int_equal(model_create(&f->model, &spec, &f->packed, shape.rows, shape.steps, &error), STATUS_OK);
     assert_int_equal(memory_new(&f->gradients, f->parameters.size, &error), STATUS_OK);
     assert_int_equal(memory_new(&f->double_weights, f->parameters.size, &error), STATUS_OK);
     assert_int_equal(memory_new(&f->h, shape.rows * shape.H, &error), STATUS_OK);
@@ -84,13 +89,16 @@ static void create(struct fixture *f, struct shape shape)
         f->inputs[i] = (uint32_t)random_below(SEED, 103, i, shape.V);
         f->targets[i] = (uint32_t)random_below(SEED, 104, i, shape.V);
     }
-    model_load(f->model, f->weights);
+    enum { PARTS = 3 };
+    for (size_t part = 0; part < PARTS; part++)
+        packed_weights_pack(&f->packed, part, PARTS);
 }
 
 static void destroy(struct fixture *f)
 {
     model_destroy(f->model);
     memory_free(f->weights);
+    memory_free(f->packed_memory);
     memory_free(f->gradients);
     memory_free(f->double_weights);
     memory_free(f->h);
