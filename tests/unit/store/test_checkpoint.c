@@ -391,6 +391,14 @@ static void test_attributes_of_wrong_types(void **state)
     H5Tclose(boolean);
 }
 
+/* Neither the good files nor the bad ones left an object of HDF5's open. */
+static void test_nothing_left_open(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        H5Fget_obj_count(H5F_OBJ_ALL, H5F_OBJ_FILE | H5F_OBJ_DATASET | H5F_OBJ_GROUP | H5F_OBJ_ATTR), 0);
+}
+
 int main(void)
 {
     struct error error;
@@ -406,6 +414,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_refused_formats, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_hostile_files, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_attributes_of_wrong_types, make_folder, remove_folder),
+        cmocka_unit_test(test_nothing_left_open),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     comm_finish(&comm);
