@@ -41,9 +41,9 @@ static void keep_setting(struct h5 *h5, const char *name, const char *text, void
 static void read_config(struct checkpoint *checkpoint)
 {
     struct h5 *h5 = &checkpoint->file->h5;
-    h5_visit_attributes(h5, "/config", keep_setting, checkpoint);
+    h5_read_attributes(h5, "/config", keep_setting, checkpoint);
     if (h5_has(h5, "/config", "corpus_digest"))
-        checkpoint->corpus_digest = h5_get_u64(h5, "/config", "corpus_digest");
+        checkpoint->corpus_digest = h5_read_u64(h5, "/config", "corpus_digest");
 }
 
 static void read_epoch_times(struct checkpoint *checkpoint)
@@ -55,8 +55,8 @@ static void read_epoch_times(struct checkpoint *checkpoint)
     size_t wait_count = 0;
     if (!h5_has(h5, "/progress", "epoch_compute_seconds"))
         return;
-    h5_get_f64s(h5, "/progress", "epoch_compute_seconds", &compute, &count);
-    h5_get_f64s(h5, "/progress", "epoch_wait_seconds", &wait, &wait_count);
+    h5_read_f64s(h5, "/progress", "epoch_compute_seconds", &compute, &count);
+    h5_read_f64s(h5, "/progress", "epoch_wait_seconds", &wait, &wait_count);
     if (h5->status == STATUS_OK && count != wait_count)
         h5_fail(h5, "/progress has times of %zu and of %zu ranks", count, wait_count);
     if (h5->status == STATUS_OK)
@@ -80,9 +80,9 @@ static void read_progress(struct checkpoint *checkpoint, enum checkpoint_use use
         if (use == CHECKPOINT_MODEL && !h5_has(h5, "/progress", field->name))
             continue;
         if (field->type == PROGRESS_UINT64)
-            *(uint64_t *)value = h5_get_u64(h5, "/progress", field->name);
+            *(uint64_t *)value = h5_read_u64(h5, "/progress", field->name);
         else
-            *(double *)value = h5_get_f64(h5, "/progress", field->name);
+            *(double *)value = h5_read_f64(h5, "/progress", field->name);
     }
     read_epoch_times(checkpoint);
 }
@@ -125,7 +125,7 @@ static void demand(struct h5 *h5, const char *path)
 
 static char *optional_text(struct h5 *h5, const char *name)
 {
-    return h5_has(h5, "/", name) ? h5_get_text(h5, "/", name) : NULL;
+    return h5_has(h5, "/", name) ? h5_read_text(h5, "/", name) : NULL;
 }
 
 static void read_all(struct checkpoint *checkpoint, const struct comm *comm, enum checkpoint_use use)
@@ -147,7 +147,7 @@ static void read_all(struct checkpoint *checkpoint, const struct comm *comm, enu
         read_progress(checkpoint, use);
     if (h5_exists(h5, "/metrics"))
         metrics_table_read(h5, &checkpoint->history);
-    h5_visit_datasets(h5, note_tensor, checkpoint);
+    h5_read_dataset_paths(h5, note_tensor, checkpoint);
 }
 
 enum status checkpoint_open(struct checkpoint **out, const struct comm *comm, const char *path,

@@ -181,7 +181,7 @@ static void verify_share(struct h5 *h5, struct range share, const struct verific
 void checksum_verify(struct h5 *h5, const struct comm *comm, bool demanded)
 {
     struct verification verification = {.demanded = demanded};
-    h5_visit_datasets(h5, note_dataset, &verification);
+    h5_read_dataset_paths(h5, note_dataset, &verification);
     if (h5->status == STATUS_OK)
         verify_share(h5, partition_range(verification.blocks, (size_t)comm->size, (size_t)comm->rank),
                      &verification);

@@ -5,7 +5,7 @@
 
 static char *optional_text(struct h5 *h5, const char *name)
 {
-    return h5_has(h5, "/", name) ? h5_get_text(h5, "/", name) : NULL;
+    return h5_has(h5, "/", name) ? h5_read_text(h5, "/", name) : NULL;
 }
 
 enum status file_facts_read(struct file_facts *facts, const char *path, struct error *error)
@@ -14,7 +14,7 @@ enum status file_facts_read(struct file_facts *facts, const char *path, struct e
     *facts = (struct file_facts){0};
     h5_open(&h5, path, error);
     file_format_check(&h5);
-    facts->format_version = h5_get_u64(&h5, "/", "format_version");
+    facts->format_version = h5_read_u64(&h5, "/", "format_version");
     facts->program_version = optional_text(&h5, "program_version");
     facts->created = optional_text(&h5, "created");
     facts->is_metrics = h5_exists(&h5, "/metrics") && !h5_exists(&h5, "/model");

@@ -22,8 +22,8 @@ void file_format_check(struct h5 *h5)
     bool marked = h5_has(h5, "/", "format") && h5_has(h5, "/", "format_version");
     if (!marked)
         h5_fail(h5, "it is an HDF5 file of another program");
-    char *format = h5_get_text(h5, "/", "format");
-    uint64_t version = h5_get_u64(h5, "/", "format_version");
+    char *format = h5_read_text(h5, "/", "format");
+    uint64_t version = h5_read_u64(h5, "/", "format_version");
     if (h5->status == STATUS_OK && strcmp(format, format_name) != 0)
         h5_fail(h5, "its format is %.64s, not %s", format, format_name);
     if (h5->status == STATUS_OK && version != FORMAT_VERSION) {

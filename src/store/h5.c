@@ -207,6 +207,112 @@ enum status h5_close(struct h5 *h5)
     return h5->status;
 }
 
+/* What is there */
+
+bool h5_exists(struct h5 *h5, const char *path)
+{
+    if (h5->status != STATUS_OK)
+        return false;
+    char part[H5_PATH_BYTES];
+    if (strlen(path) >= sizeof part)
+        return false;
+    /* HDF5 wants to be asked for every group on the way. */
+    for (const char *end = strchr(path + 1, '/');; end = strchr(end + 1, '/')) {
+        size_t length = end ? (size_t)(end - path) : strlen(path);
+        memcpy(part, path, length);
+        part[length] = '\0';
+        if (H5Lexists(h5->file, part, H5P_DEFAULT) <= 0)
+            return false;
+        if (!end)
+            return H5Oexists_by_name(h5->file, path, H5P_DEFAULT) > 0;
+    }
+}
+
+bool h5_has(struct h5 *h5, const char *object, const char *name)
+{
+    return CALL(H5Aexists_by_name(h5->file, object, name, H5P_DEFAULT)) > 0;
+}
+
+uint64_t h5_size(struct h5 *h5)
+{
+    static const char object[] = "/";
+    hsize_t bytes = 0;
+    CALL(H5Fget_filesize(h5->file, &bytes));
+    return bytes;
+}
+
+/* The data must be in this very file. */
+static void find_bytes(struct h5 *h5, struct h5_dataset *dataset)
+{
+    const char *object = dataset->path;
+    hid_t properties = CALL(H5Dget_create_plist(dataset->id));
+    H5D_layout_t layout = (H5D_layout_t)CALL(H5Pget_layout(properties));
+    if (layout == H5D_VIRTUAL || CALL(H5Pget_external_count(properties)) > 0)
+        h5_fail(h5, "%s has its data in another file", object);
+    h5_close_identifier(h5, properties, object);
+    hsize_t file_bytes = 0;
+    CALL(H5Fget_filesize(h5->file, &file_bytes));
+    if (h5->status != STATUS_OK)
+        return;
+
+    dataset->contiguous = layout == H5D_CONTIGUOUS;
+    if (dataset->contiguous && dataset->bytes > 0) {
+        haddr_t offset = H5Dget_offset(dataset->id);
+        if (offset == HADDR_UNDEF || offset > file_bytes || dataset->bytes > file_bytes - offset)
+            h5_fail(h5, "%s has %llu bytes by its shape, but they are not in the file", object,
+                    (unsigned long long)dataset->bytes);
+        else
+            dataset->offset_bytes = offset;
+    }
+    /* Compression makes data smaller, by a factor of about 1,000 at the most. */
+    enum { MOST_COMPRESSION = 1100 };
+    if (dataset->bytes / MOST_COMPRESSION > file_bytes)
+        h5_fail(h5, "%s has %llu bytes by its shape, more than the file can hold", object,
+                (unsigned long long)dataset->bytes);
+}
+
+struct h5_dataset h5_open_dataset(struct h5 *h5, const char *path)
+{
+    const char *object = path;
+    struct h5_dataset dataset = {.path = path};
+    dataset.id = CALL(H5Dopen2(h5->file, path, H5P_DEFAULT));
+    hid_t type = CALL(H5Dget_type(dataset.id));
+    dataset.type_class = (H5T_class_t)CALL(H5Tget_class(type));
+    if (h5->status == STATUS_OK)
+        dataset.element_bytes = H5Tget_size(type);
+    h5_close_identifier(h5, type, object);
+
+    hid_t space = CALL(H5Dget_space(dataset.id));
+    int dim_count = (int)CALL(H5Sget_simple_extent_ndims(space));
+    if (dim_count > H5_MAX_DIMS)
+        h5_fail(h5, "%s has %d dimensions", path, dim_count);
+    hsize_t extent[H5_MAX_DIMS] = {0};
+    CALL(H5Sget_simple_extent_dims(space, extent, NULL));
+    if (h5->status == STATUS_OK && H5Sget_simple_extent_type(space) == H5S_NULL)
+        h5_fail(h5, "%s is empty", path);
+    h5_close_identifier(h5, space, object);
+    if (h5->status != STATUS_OK)
+        return dataset;
+
+    dataset.dim_count = (size_t)dim_count;
+    dataset.bytes = dataset.element_bytes;
+    for (size_t d = 0; d < dataset.dim_count; d++) {
+        dataset.dims[d] = extent[d];
+        if (__builtin_mul_overflow(dataset.bytes, extent[d], &dataset.bytes))
+            h5_fail(h5, "%s is larger than any file", path);
+    }
+    /* The driver of a shared file does not know its size. */
+    if (h5->status == STATUS_OK && !h5->shared)
+        find_bytes(h5, &dataset);
+    return dataset;
+}
+
+void h5_close_dataset(struct h5 *h5, struct h5_dataset *dataset)
+{
+    h5_close_identifier(h5, dataset->id, dataset->path);
+    dataset->id = 0;
+}
+
 /* Writing */
 
 static void make_groups_above(struct h5 *h5, const char *path)

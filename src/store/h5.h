@@ -73,12 +73,12 @@ hid_t h5_text_type(struct h5 *h5, size_t bytes, H5T_str_t padding);
 /* Reading. Existence is not an error; everything else that does not fit is. */
 bool h5_exists(struct h5 *h5, const char *path);
 bool h5_has(struct h5 *h5, const char *object, const char *name);
-uint64_t h5_get_u64(struct h5 *h5, const char *object, const char *name);
-double h5_get_f64(struct h5 *h5, const char *object, const char *name);
+uint64_t h5_read_u64(struct h5 *h5, const char *object, const char *name);
+double h5_read_f64(struct h5 *h5, const char *object, const char *name);
 /* Of an attribute with any number of elements; `*values` is the caller's: memory_free. */
-void h5_get_f64s(struct h5 *h5, const char *object, const char *name, double **values, size_t *count);
+void h5_read_f64s(struct h5 *h5, const char *object, const char *name, double **values, size_t *count);
 /* NULL after a failure; else the caller's: memory_free. */
-char *h5_get_text(struct h5 *h5, const char *object, const char *name);
+char *h5_read_text(struct h5 *h5, const char *object, const char *name);
 
 /* A dataset that is open. An all-zero `id` of a failed h5 is fine for every function here. */
 struct h5_dataset {
@@ -112,11 +112,11 @@ void h5_read_texts(struct h5 *h5, const struct h5_dataset *dataset, char ***text
 /* Calls `visit` with the path, from the root, of every dataset that a chain of hard links leads to, until it
  * sets an error. */
 typedef void h5_visit(struct h5 *h5, const char *path, void *context);
-void h5_visit_datasets(struct h5 *h5, h5_visit *visit, void *context);
+void h5_read_dataset_paths(struct h5 *h5, h5_visit *visit, void *context);
 
 /* Calls `visit` with the texts of every attribute: a string is one text, an array one for each element, and
  * numbers are written such that reading them gives the same number again. */
 typedef void h5_visit_text(struct h5 *h5, const char *name, const char *text, void *context);
-void h5_visit_attributes(struct h5 *h5, const char *object, h5_visit_text *visit, void *context);
+void h5_read_attributes(struct h5 *h5, const char *object, h5_visit_text *visit, void *context);
 
 #endif

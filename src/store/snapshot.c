@@ -16,11 +16,3 @@ const struct progress_field progress_fields[] = {
     FLOAT64_FIELD(seconds),     UINT64_FIELD(finished),
 };
 const size_t progress_field_count = sizeof progress_fields / sizeof progress_fields[0];
-
-size_t tensor_elements(const struct tensor *tensor)
-{
-    size_t elements = 1;
-    for (size_t d = 0; d < tensor->dim_count; d++)
-        elements *= tensor->dims[d];
-    return elements;
-}

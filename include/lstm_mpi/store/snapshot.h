@@ -62,6 +62,12 @@ struct snapshot {
 };
 
 /* How many elements the whole tensor has, over all ranks. */
-size_t tensor_elements(const struct tensor *tensor);
+static inline size_t tensor_elements(const struct tensor *tensor)
+{
+    size_t elements = 1;
+    for (size_t d = 0; d < tensor->dim_count; d++)
+        elements *= tensor->dims[d];
+    return elements;
+}
 
 #endif
