@@ -63,10 +63,11 @@ class Result:
 class Running:
     """A program that was started; as a context it ends with all its processes."""
 
-    def __init__(self, arguments, ranks=None, environment=None, folder=None, stdout=None):
+    def __init__(self, arguments, ranks=None, environment=None, folder=None, stdout=None, user=None):
         """ranks None: without mpirun. environment: variables to add, or with None to take away.
-        stdout: an open file or a descriptor; without it stdout() tells what was printed."""
-        self.command = [program(), *(os.fspath(a) if isinstance(a, Path) else str(a) for a in arguments)]
+        stdout: an open file or a descriptor; without it stdout() tells what was printed.
+        user: whose process it is to be."""
+        self.command = [program(), *map(str, arguments)]
         if ranks is not None:
             self.command = ["mpirun", "--oversubscribe", "-np", str(ranks), *self.command]
         variables = os.environ | MPI_ENVIRONMENT | (environment or {})
@@ -79,6 +80,7 @@ class Running:
             stderr=self._stderr,
             env={name: value for name, value in variables.items() if value is not None},
             cwd=folder,
+            user=user,
             start_new_session=True,  # mpirun gives every rank a group of its own, but no session
         )
 
@@ -167,7 +169,7 @@ def run(*arguments, timeout=60, **how):
         return running.wait(timeout)
 
 
-def run_all(calls, at_once=4):
+def run_all(calls, at_once=6):
     """The Results of calls to run, each a pair: arguments, what else run is told."""
     with ThreadPoolExecutor(at_once) as pool:
         return list(pool.map(lambda call: run(*call[0], **call[1]), calls))
