@@ -4,15 +4,22 @@ The full path of the program is in the environment variable LSTM_MPI. A test tha
 way, leaves no process and no file behind.
 """
 
+import hashlib
 import os
+import random
+import re
 import shlex
 import signal
 import subprocess
 import tempfile
 import time
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+
+import h5py
+import numpy as np
 
 # More ranks than cores, as root, without the half second that the choice of a network takes.
 MPI_ENVIRONMENT = {
@@ -56,8 +63,10 @@ class Result:
 class Running:
     """A program that was started; as a context it ends with all its processes."""
 
-    def __init__(self, arguments, ranks=None, environment=None, folder=None):
-        """ranks None: without mpirun. environment: variables to add, or with None to take away."""
+    def __init__(self, arguments, ranks=None, environment=None, folder=None, stdout=None, user=None):
+        """ranks None: without mpirun. environment: variables to add, or with None to take away.
+        stdout: an open file or a descriptor; without it stdout() tells what was printed.
+        user: whose process it is to be."""
         self.command = [program(), *map(str, arguments)]
         if ranks is not None:
             self.command = ["mpirun", "--oversubscribe", "-np", str(ranks), *self.command]
@@ -67,10 +76,11 @@ class Running:
         self._process = subprocess.Popen(
             self.command,
             stdin=subprocess.DEVNULL,
-            stdout=self._stdout,
+            stdout=self._stdout if stdout is None else stdout,
             stderr=self._stderr,
             env={name: value for name, value in variables.items() if value is not None},
             cwd=folder,
+            user=user,
             start_new_session=True,  # mpirun gives every rank a group of its own, but no session
         )
 
@@ -86,6 +96,20 @@ class Running:
     def pid(self):
         """Of the program, or of mpirun."""
         return self._process.pid
+
+    def ranks(self):
+        """Process ids of the ranks, by rank; of the program where it runs alone."""
+        found = {}
+        for pid in self.processes():
+            try:
+                program_file = os.readlink(f"/proc/{pid}/exe")
+                variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+            except OSError:
+                continue  # it has just ended
+            if program_file == os.path.realpath(program()):
+                rank = [v for v in variables if v.startswith(b"OMPI_COMM_WORLD_RANK=")]
+                found[int(rank[0].partition(b"=")[2]) if rank else 0] = pid
+        return [found[rank] for rank in sorted(found)]
 
     def processes(self):
         """Process ids of the program, of mpirun and of all ranks that still live."""
@@ -145,6 +169,56 @@ def run(*arguments, timeout=60, **how):
         return running.wait(timeout)
 
 
+def run_all(calls, at_once=6):
+    """The Results of calls to run, each a pair: arguments, what else run is told."""
+    with ThreadPoolExecutor(at_once) as pool:
+        return list(pool.map(lambda call: run(*call[0], **call[1]), calls))
+
+
+def text(length, kinds=60, seed=1):
+    """Chinese characters, some frequent and some rare; those of the default prefixes are in it."""
+    characters = "你是我有一剑" + "".join(chr(0x5200 + i) for i in range(kinds - 6))
+    weights = [1 / (i + 1) for i in range(kinds)]
+    return "".join(random.Random(seed).choices(characters, weights, k=length))
+
+
+def tree(folder):
+    """Everything below a folder: what it is, when it was written, and a digest of its bytes."""
+    found = {}
+    for path in sorted(Path(folder).rglob("*")):
+        facts = path.lstat()
+        what = "folder" if path.is_dir() else (facts.st_ino, facts.st_mtime_ns)
+        bytes_ = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+        found[str(path.relative_to(folder))] = (what, bytes_)
+    return found
+
+
+def h5_contents(path):
+    """Every dataset by its path, and every attribute by PATH@NAME."""
+    found = {}
+
+    def visit(name, thing):
+        for key, value in thing.attrs.items():
+            found[f"{name}@{key}"] = value
+        if isinstance(thing, h5py.Dataset):
+            found[name] = thing[()]
+
+    with h5py.File(path) as file:
+        visit("", file)
+        file.visititems(lambda name, thing: visit("/" + name, thing))
+    return found
+
+
+def updates_done(checkpoint):
+    with h5py.File(checkpoint) as file:
+        return int(file["progress"].attrs["update"])
+
+
+def is_of_the_run(name):
+    """Neither a time, nor the options, of which some may change when a run goes on."""
+    return not re.search(r"second|@created|^/config|^/checksum/metrics", name)
+
+
 class ProgramTest(unittest.TestCase):
     """A test with a folder of its own, which is removed afterwards."""
 
@@ -153,8 +227,63 @@ class ProgramTest(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name)
 
+    def write(self, name, contents):
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(contents if isinstance(contents, bytes) else contents.encode())
+        return path
+
     def assertStatus(self, status, result):
         self.assertEqual(status, result.status, f"\n{result}")
+
+    def assertDone(self, result):
+        """Status 0, and neither a warning nor anything else on standard error."""
+        self.assertStatus(0, result)
+        self.assertEqual("", result.stderr, f"\n{result}")
+
+    def assertError(self, status, result, *named):
+        """One error line in its form, nothing beside it but warnings, and all of `named` in it."""
+        self.assertStatus(status, result)
+        lines = [
+            line
+            for line in result.stderr.splitlines()
+            if not line.startswith("lstm_mpi: warning: ")
+        ]
+        self.assertEqual(1, len(lines), f"not one line\n{result}")
+        self.assertRegex(lines[0], r"^lstm_mpi: error: .+: .+ \(.+\)$", f"\n{result}")
+        for what in named:
+            self.assertIn(str(what), lines[0], f"\n{result}")
+
+    def assertWhole(self, checkpoint):
+        """The program and h5py read it from end to end."""
+        self.assertDone(run("generate", "--checkpoint", checkpoint, "--length", 0))
+        h5_contents(checkpoint)
+
+    def assertAllWhole(self, run_dir):
+        """Every file under a final name is whole, and there is no other."""
+        for path in sorted(Path(run_dir).iterdir()):
+            self.assertRegex(path.name, r"^(checkpoint|checkpoint-\d+|metrics)\.h5$")
+            if path.name == "metrics.h5":
+                h5_contents(path)
+            else:
+                self.assertWhole(path)
+
+    def assertSameRun(self, expected, measured):
+        """Two run directories hold the same run, bit for bit, the times aside."""
+        for file in ("checkpoint.h5", "metrics.h5"):
+            self.assertSameContents(expected / file, measured / file)
+
+    def assertSameContents(self, expected, measured):
+        one = {k: v for k, v in h5_contents(expected).items() if is_of_the_run(k)}
+        other = {k: v for k, v in h5_contents(measured).items() if is_of_the_run(k)}
+        self.assertEqual(sorted(one), sorted(other))
+        differing = [
+            name
+            for name in one
+            if np.asarray(one[name]).tobytes() != np.asarray(other[name]).tobytes()
+        ]
+        told = "".join(f"\n{name}: {one[name]} and {other[name]}" for name in differing[:3])
+        self.assertEqual([], differing, f"{expected} and {measured} differ{told}")
 
 
 def _contents(file):
