@@ -5,6 +5,7 @@
 #include "lstm_mpi/base/log.h"
 #include "lstm_mpi/dist/agree.h"
 #include "lstm_mpi/linalg/blis_setup.h"
+#include "lstm_mpi/store/file_facts.h"
 
 #include <stdio.h>
 
@@ -23,6 +24,19 @@ static void print_error(const struct error *error)
     fprintf(stderr, "lstm_mpi: error: %s\n", line);
 }
 
+static void print_version(void)
+{
+    const struct blis_setup *setup = blis_setup_in_use();
+    char blis[128];
+    char mpi[COMM_LIBRARY_BYTES];
+    char hdf5[FILE_FACTS_LIBRARY_BYTES];
+    snprintf(blis, sizeof blis, "BLIS %s, %s, %s kernels", setup->version, setup->threading,
+             setup->configuration);
+    comm_library(mpi);
+    file_facts_library(hdf5);
+    help_print_version(stdout, (const char *const[]){blis, mpi, hdf5, NULL});
+}
+
 static void print_request(const struct arguments *arguments)
 {
     switch (arguments->request) {
@@ -33,7 +47,7 @@ static void print_request(const struct arguments *arguments)
         help_print_command(stdout, arguments->command, help_width(stdout));
         break;
     case ARGUMENTS_VERSION:
-        help_print_version(stdout, (const char *const[]){NULL});
+        print_version();
         break;
     case ARGUMENTS_RUN:
         break;

@@ -171,8 +171,10 @@ void progress_end(struct progress_view *view, const struct trainer_result *resul
         fputc('\n', view->out);
     view->bar_is_shown = false;
     if (isfinite(result->perplexity))
-        fprintf(view->out, "perplexity %.1f, ", result->perplexity);
-    fprintf(view->out, "%.0f tokens/s on %d rank%s\n", result->tokens_per_second, view->comm->size,
-            plural((uint64_t)view->comm->size));
+        fprintf(view->out, "perplexity %.1f", result->perplexity);
+    if (result->tokens_per_second > 0)
+        fprintf(view->out, "%s%.0f tokens/s on %d rank%s", isfinite(result->perplexity) ? ", " : "",
+                result->tokens_per_second, view->comm->size, plural((uint64_t)view->comm->size));
+    fputc('\n', view->out);
     fflush(view->out);
 }

@@ -246,7 +246,7 @@ done:
 
 static void write_real(char text[NUMBER_BYTES], double value)
 {
-    for (int digits = 1; digits <= 17; digits++) {
+    for (int digits = 15; digits <= 17; digits++) {
         snprintf(text, NUMBER_BYTES, "%.*g", digits, value);
         if (strtod(text, NULL) == value)
             return;

@@ -7,7 +7,9 @@
 #include "mpi_check.h"
 
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static enum status start_mpi(struct error *error)
@@ -243,6 +245,16 @@ enum status comm_node_barrier(const struct comm *comm, struct error *error)
     enum status status = mpi_check(MPI_Barrier(comm->handles->node), "MPI_Barrier", error);
     atomic_thread_fence(memory_order_seq_cst);
     return status;
+}
+
+void comm_library(char text[COMM_LIBRARY_BYTES])
+{
+    char whole[MPI_MAX_LIBRARY_VERSION_STRING];
+    int length;
+    if (MPI_Get_library_version(whole, &length) != MPI_SUCCESS)
+        whole[0] = '\0';
+    whole[strcspn(whole, ",\n")] = '\0';
+    snprintf(text, COMM_LIBRARY_BYTES, "%.*s", COMM_LIBRARY_BYTES - 1, whole);
 }
 
 void comm_host_name(char name[COMM_HOST_BYTES])

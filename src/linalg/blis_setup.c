@@ -181,6 +181,7 @@ enum status blis_setup_start(struct error *error)
         setup->threads = threads_of_blis();
     else
         bli_thread_set_num_threads(1);
+    snprintf(setup->version, sizeof setup->version, "%s", bli_info_get_version_str());
     snprintf(setup->configuration, sizeof setup->configuration, "%s", bli_arch_string(bli_arch_query_id()));
     snprintf(setup->threading, sizeof setup->threading, "%s",
              bli_info_get_enable_openmp()     ? "openmp"

@@ -3,6 +3,8 @@
 #include "file_format.h"
 #include "lstm_mpi/base/memory.h"
 
+#include <stdio.h>
+
 static char *optional_text(struct h5 *h5, const char *name)
 {
     return h5_has(h5, "/", name) ? h5_read_text(h5, "/", name) : NULL;
@@ -29,4 +31,14 @@ void file_facts_free(struct file_facts *facts)
     memory_free(facts->program_version);
     memory_free(facts->created);
     *facts = (struct file_facts){0};
+}
+
+void file_facts_library(char text[FILE_FACTS_LIBRARY_BYTES])
+{
+    unsigned major = 0;
+    unsigned minor = 0;
+    unsigned release = 0;
+    if (H5get_libversion(&major, &minor, &release) < 0)
+        major = 0;
+    snprintf(text, FILE_FACTS_LIBRARY_BYTES, "HDF5 %u.%u.%u", major, minor, release);
 }

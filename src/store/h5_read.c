@@ -224,7 +224,7 @@ enum { NUMBER_TEXT_BYTES = 40 };
 /* The shortest decimal that reads as the same number again. */
 static void format_real(char text[NUMBER_TEXT_BYTES], double value)
 {
-    for (int digits = 1; digits <= 17; digits++) {
+    for (int digits = 15; digits <= 17; digits++) {
         snprintf(text, NUMBER_TEXT_BYTES, "%.*g", digits, value);
         if (strtod(text, NULL) == value)
             return;

@@ -40,8 +40,6 @@ static bool is_finished(const struct trainer *trainer)
     return trainer->run.progress.epoch >= trainer->settings->epochs;
 }
 
-/* ---- checkpoints and metrics ---- */
-
 static double epoch_seconds(const struct trainer *trainer)
 {
     return trainer->epoch_seconds_before + clock_seconds() - trainer->epoch_started_at;
@@ -82,8 +80,6 @@ static enum status save(struct trainer *trainer, struct error *error)
 done:
     return status;
 }
-
-/* ---- starting ---- */
 
 /* With --resume the newest good checkpoint of the run, else the file of --init-from, else nothing. */
 static enum status find_origin(struct trainer *trainer, struct checkpoint **origin, bool *resume,
@@ -169,8 +165,6 @@ done:
     checkpoint_close(origin);
     return status;
 }
-
-/* ---- training ---- */
 
 static struct trainer_standing standing_of(const struct trainer *trainer, uint64_t epoch)
 {

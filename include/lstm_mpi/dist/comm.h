@@ -63,6 +63,10 @@ MUST_CHECK enum status comm_barrier(const struct comm *comm, struct error *error
  * afterwards. Collective among them. */
 MUST_CHECK enum status comm_node_barrier(const struct comm *comm, struct error *error);
 
+/* What MPI library this is, "Open MPI v4.1.4". Not collective. */
+enum { COMM_LIBRARY_BYTES = 64 };
+void comm_library(char text[COMM_LIBRARY_BYTES]);
+
 /* The name of this host, empty if it has none. Not collective. */
 enum { COMM_HOST_BYTES = 256 };
 void comm_host_name(char name[COMM_HOST_BYTES]);

@@ -5,6 +5,7 @@
 
 /* Which of BLIS's configurations computes, and why. */
 struct blis_setup {
+    char version[32];
     char configuration[32]; /* BLIS's own name: "skx" */
     char threading[16];     /* of the library: "serial", "pthread", "openmp" */
     char reason[128];

@@ -24,4 +24,8 @@ MUST_CHECK enum status file_facts_read(struct file_facts *facts, const char *pat
 
 void file_facts_free(struct file_facts *facts);
 
+/* What HDF5 library this is: "HDF5 1.10.8". */
+enum { FILE_FACTS_LIBRARY_BYTES = 32 };
+void file_facts_library(char text[FILE_FACTS_LIBRARY_BYTES]);
+
 #endif
