@@ -105,6 +105,15 @@ static enum status check_users_choice(const char *value, struct error *error)
     return error_remedy(error, "unset the variable and the best one is chosen");
 }
 
+static bool needs_more_than(arch_t id, enum vector_level level)
+{
+    for (size_t i = 0; i < CONFIGURATION_COUNT; i++) {
+        if (configurations[i].id == id)
+            return configurations[i].level > level;
+    }
+    return false;
+}
+
 /* Sets BLIS_ARCH_TYPE where that is better than what BLIS would choose by itself. */
 static enum status choose_configuration(struct blis_setup *setup, struct error *error)
 {
@@ -117,10 +126,13 @@ static enum status choose_configuration(struct blis_setup *setup, struct error *
     enum status status = what_blis_would_choose(&own, error);
     if (status != STATUS_OK)
         return status;
-    snprintf(setup->reason, sizeof setup->reason, "BLIS chose it for this CPU");
     enum vector_level level = vector_level_in_use();
-    if (own != BLIS_ARCH_GENERIC || level == VECTOR_BASELINE)
+    bool too_much = needs_more_than(own, level);
+    bool too_little = own == BLIS_ARCH_GENERIC && level > VECTOR_BASELINE;
+    if (!too_much && !too_little) {
+        snprintf(setup->reason, sizeof setup->reason, "BLIS chose it for this CPU");
         return STATUS_OK;
+    }
     const struct configuration *best = configurations;
     while (!cpu_can_run(best, level))
         best++;
@@ -128,8 +140,11 @@ static enum status choose_configuration(struct blis_setup *setup, struct error *
     snprintf(id, sizeof id, "%d", (int)best->id);
     if (setenv("BLIS_ARCH_TYPE", id, 1) != 0)
         return error_system(error, errno, "cannot set BLIS_ARCH_TYPE");
-    snprintf(setup->reason, sizeof setup->reason, "BLIS does not know this CPU; it has %s",
-             level == VECTOR_AVX512 ? "AVX-512" : "AVX2");
+    if (too_much)
+        snprintf(setup->reason, sizeof setup->reason, "the vector level is %s", vector_level_name(level));
+    else
+        snprintf(setup->reason, sizeof setup->reason, "BLIS does not know this CPU; it has %s",
+                 level == VECTOR_AVX512 ? "AVX-512" : "AVX2");
     return STATUS_OK;
 }
 

@@ -2,6 +2,7 @@
 
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/base/partition.h"
+#include "lstm_mpi/linalg/blis_setup.h"
 #include "vector_functions.h"
 
 #include <assert.h>
@@ -32,7 +33,7 @@ static const struct kernel *kernel_in_use(void)
     kernel.narrow = kernel.rows_are_narrow ? rows : columns;
     kernel.wide = kernel.rows_are_narrow ? columns : rows;
     kernel.few_rows = kernel.wide % vector_functions_in_use()->strip_columns == 0 ? FEW_ROWS : 0;
-    kernel.multiplies_packed = bli_thread_get_num_threads() <= 1;
+    kernel.multiplies_packed = bli_thread_get_num_threads() <= 1 && blis_setup_in_use()->threads <= 1;
     void *function = bli_cntx_get_l3_nat_ukr_dt(BLIS_FLOAT, BLIS_GEMM_UKR, context);
     memcpy(&kernel.run, &function, sizeof kernel.run); /* POSIX allows it, ISO C has no cast for it */
     return &kernel;
@@ -48,6 +49,10 @@ static size_t panel_count(size_t lanes, size_t width)
     return (lanes + width - 1) / width;
 }
 
+/* BLIS's kernels load the operands of the next depth before they know whether there is one: what follows the
+ * last panel must be memory too. Those of BLIS 0.9 read one depth too many. */
+enum { DEPTHS_READ_BEYOND = 2 };
+
 static size_t width_of(enum panels_side side)
 {
     return side == PANELS_WIDE ? kernel_in_use()->wide : kernel_in_use()->narrow;
@@ -58,7 +63,7 @@ size_t panels_floats(enum panels_side side, size_t lanes, size_t depth)
     static const size_t alignment = MEMORY_ALIGNMENT / sizeof(float);
     if (panels_are_views())
         return 0;
-    size_t floats = panel_count(lanes, width_of(side)) * width_of(side) * depth;
+    size_t floats = (panel_count(lanes, width_of(side)) * depth + DEPTHS_READ_BEYOND) * width_of(side);
     return (floats + alignment - 1) / alignment * alignment;
 }
 
@@ -95,7 +100,9 @@ bool panels_are_views(void)
 
 void panels_begin(struct panels *panels, size_t lanes, size_t depth)
 {
-    assert(!panels->data || panel_count(lanes, panels->width) * panels->width * depth <= panels->capacity);
+    assert(!panels->data ||
+           (panel_count(lanes, panels->width) * depth + DEPTHS_READ_BEYOND) * panels->width <=
+               panels->capacity);
     panels->source = (struct panels_source){.lanes = lanes, .depth = depth};
 }
 

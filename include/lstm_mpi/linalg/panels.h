@@ -39,7 +39,7 @@ struct panels_source {
 struct panels {
     enum panels_side side;
     size_t width; /* lanes of a panel */
-    size_t capacity;
+    size_t capacity; /* floats in data: the panels, and what a kernel may read beyond them */
     struct panels_source source; /* of the last packing */
     float *data;                 /* [panel][depth][width] */
     float *owned;                /* what panels_free frees */

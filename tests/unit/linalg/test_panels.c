@@ -1,0 +1,428 @@
+/* Products of packed matrices. Whole numbers make them exact, whatever the order of the sums: a single
+ * element from the wrong place shows. */
+
+#include "lstm_mpi/linalg/panels.h"
+
+#include "lstm_mpi/base/memory.h"
+#include "lstm_mpi/base/random.h"
+#include "support/blis_configuration.h"
+#include "support/failing_allocator.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static float *new_floats(size_t count)
+{
+    struct error error;
+    float *floats;
+    assert_int_equal(memory_new(&floats, count, &error), STATUS_OK);
+    return floats;
+}
+
+static float whole_number(uint64_t seed, size_t index)
+{
+    return (float)random_below(seed, 0, index, 9) - 4;
+}
+
+static float normal(uint64_t seed, size_t index)
+{
+    return (float)random_normal(seed, 0, index);
+}
+
+/* An operand as it lies in memory. */
+struct operand {
+    float *data;
+    struct panels_source source;
+};
+
+static struct operand make_operand(size_t lanes, size_t depth, bool lanes_are_rows, uint64_t seed,
+                                   float (*number)(uint64_t seed, size_t index))
+{
+    struct operand operand = {.data = new_floats(lanes * depth)};
+    for (size_t i = 0; i < lanes * depth; i++)
+        operand.data[i] = number(seed, i);
+    operand.source = (struct panels_source){
+        .data = operand.data,
+        .lanes = lanes,
+        .depth = depth,
+        .lane_stride = lanes_are_rows ? depth : 1,
+        .depth_stride = lanes_are_rows ? 1 : lanes,
+    };
+    return operand;
+}
+
+static float element(const struct panels_source *source, size_t lane, size_t k)
+{
+    return source->data[lane * source->lane_stride + k * source->depth_stride];
+}
+
+static struct panels pack(enum panels_side side, const struct operand *operand)
+{
+    struct error error;
+    struct panels panels;
+    assert_int_equal(panels_create(&panels, side, operand->source.lanes, operand->source.depth, &error),
+                     STATUS_OK);
+    panels_pack(&panels, operand->source);
+    return panels;
+}
+
+/* What panels_multiply does, as plain as it can be said. */
+static void plain_multiply(float *C, size_t stride, const struct panels_source *A,
+                           const struct panels_source *B, bool accumulate)
+{
+    for (size_t m = 0; m < A->lanes; m++) {
+        float *row = C + m * stride;
+        for (size_t n = 0; n < B->lanes && !accumulate; n++)
+            row[n] = 0;
+        for (size_t k = 0; k < A->depth; k++) {
+            float a = element(A, m, k);
+            for (size_t n = 0; n < B->lanes; n++)
+                row[n] += a * element(B, n, k);
+        }
+    }
+}
+
+struct shape {
+    size_t M;
+    size_t N;
+    size_t K;
+    bool A_by_rows;
+    bool B_by_rows;
+    bool accumulate;
+    size_t gap; /* between the rows of C */
+};
+
+/* C lies between margins, and between its rows are gaps, that nobody may touch. */
+enum { MARGIN = 64 };
+
+static void check_product(const struct shape *shape)
+{
+    uint64_t seed = shape->M * 1000003 + shape->N * 1009 + shape->K;
+    struct operand A = make_operand(shape->M, shape->K, shape->A_by_rows, seed, whole_number);
+    struct operand B = make_operand(shape->N, shape->K, shape->B_by_rows, seed + 1, whole_number);
+    struct panels left = pack(PANELS_NARROW, &A);
+    struct panels right = pack(PANELS_WIDE, &B);
+    size_t stride = shape->N + shape->gap;
+    size_t room = shape->M * stride + 2 * MARGIN;
+    float *C = new_floats(room);
+    float *expected = new_floats(room);
+    for (size_t i = 0; i < room; i++)
+        C[i] = expected[i] = whole_number(seed + 2, i);
+    plain_multiply(expected + MARGIN, stride, &A.source, &B.source, shape->accumulate);
+    panels_multiply(C + MARGIN, stride, &left, &right, shape->accumulate);
+    for (size_t i = 0; i < room; i++) {
+        if (C[i] != expected[i])
+            fail_msg("M %zu, N %zu, K %zu%s: C[%zd] is %g, not %g", shape->M, shape->N, shape->K,
+                     shape->accumulate ? ", accumulated" : "", (ptrdiff_t)i - MARGIN, (double)C[i],
+                     (double)expected[i]);
+    }
+    panels_free(&left);
+    panels_free(&right);
+    memory_free(A.data);
+    memory_free(B.data);
+    memory_free(C);
+    memory_free(expected);
+}
+
+/* Choices that no two neighbours share. */
+static struct shape shape_of(size_t M, size_t N, size_t K)
+{
+    uint64_t bits = random_bits(M, N, K);
+    return (struct shape){
+        .M = M,
+        .N = N,
+        .K = K,
+        .A_by_rows = bits & 1,
+        .B_by_rows = bits & 2,
+        .accumulate = bits & 4,
+        .gap = (bits & 8) ? (bits >> 4) % 20 : 0,
+    };
+}
+
+static void small_products_are_exact(void **state)
+{
+    (void)state;
+    for (size_t M = 1; M <= 40; M++) {
+        for (size_t N = 1; N <= 40; N++) {
+            struct shape shape = shape_of(M, N, 1 + random_below(M, N, 0, 30));
+            check_product(&shape);
+        }
+    }
+}
+
+static void large_products_are_exact(void **state)
+{
+    (void)state;
+    static const size_t sizes[] = {1,  5,  12,  31,  32,  33,  95,  96,  97,
+                                   98, 99, 100, 255, 256, 257, 258, 259, 260};
+    static const size_t depths[] = {1, 2, 3, 4, 5, 63, 64, 319, 320, 321, 640, 641, 700};
+    enum { SIZES = sizeof sizes / sizeof sizes[0], DEPTHS = sizeof depths / sizeof depths[0] };
+    for (size_t m = 0; m < SIZES; m++) {
+        for (size_t n = 0; n < SIZES; n++) {
+            struct shape shape = shape_of(sizes[m], sizes[n], depths[random_below(m, n, 0, DEPTHS)]);
+            check_product(&shape);
+        }
+    }
+}
+
+/* More rows of A than stay in the second cache at a time. */
+static void rows_beyond_a_block_are_exact(void **state)
+{
+    (void)state;
+    static const size_t rows[] = {377, 383, 384, 385, 390, 396, 397, 800};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct shape shape = shape_of(rows[i], 1 + 7 * i, 330 - 3 * i);
+        check_product(&shape);
+    }
+}
+
+static void a_matrix_is_packed_in_pieces(void **state)
+{
+    (void)state;
+    enum { M = 29, N = 71, K = 50 };
+    static const size_t pieces[] = {1, 2, 12, 13, 22};
+    for (unsigned by_rows = 0; by_rows < 2; by_rows++) {
+        struct operand A = make_operand(M, K, by_rows, 1, whole_number);
+        struct operand B = make_operand(N, K, by_rows, 2, whole_number);
+        struct panels left = pack(PANELS_NARROW, &A);
+        struct panels right;
+        struct error error;
+        assert_int_equal(panels_create(&right, PANELS_WIDE, N + 10, K + 1, &error), STATUS_OK);
+        panels_begin(&right, N, K);
+        float *copy = new_floats((size_t)N * K);
+        size_t first = 0;
+        for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
+            struct panels_source piece = B.source;
+            piece.data += first * piece.depth_stride;
+            piece.depth = pieces[i];
+            if (!panels_are_views()) {
+                memcpy(copy, piece.data, (size_t)(B.data + (size_t)N * K - piece.data) * sizeof *copy);
+                piece.data = copy;
+            }
+            panels_pack_piece(&right, first, piece);
+            if (!panels_are_views())
+                memset(copy, 0xff, (size_t)N * K * sizeof *copy);
+            first += pieces[i];
+        }
+        assert_int_equal(first, K);
+        float C[M * N];
+        float expected[M * N];
+        plain_multiply(expected, N, &A.source, &B.source, false);
+        panels_multiply(C, N, &left, &right, false);
+        assert_memory_equal(C, expected, sizeof C);
+        panels_free(&left);
+        panels_free(&right);
+        memory_free(copy);
+        memory_free(A.data);
+        memory_free(B.data);
+    }
+}
+
+static void panels_are_full_and_padded_with_zeros(void **state)
+{
+    (void)state;
+    if (panels_are_views())
+        skip();
+    enum { LANES = 37, DEPTH = 11 };
+    for (unsigned choice = 0; choice < 4; choice++) {
+        struct operand operand = make_operand(LANES, DEPTH, choice & 1, choice, normal);
+        enum panels_side side = (choice & 2) ? PANELS_WIDE : PANELS_NARROW;
+        struct error error;
+        struct panels panels;
+        assert_int_equal(panels_create(&panels, side, LANES, DEPTH, &error), STATUS_OK);
+        memset(panels.data, 0xff, panels.capacity * sizeof *panels.data);
+        panels_pack(&panels, operand.source);
+        size_t lanes = (LANES + panels.width - 1) / panels.width * panels.width;
+        for (size_t k = 0; k < DEPTH; k++) {
+            for (size_t lane = 0; lane < lanes; lane++) {
+                float expected = lane < LANES ? element(&operand.source, lane, k) : 0;
+                assert_true(*panels_element(&panels, lane, k) == expected);
+            }
+        }
+        panels_free(&panels);
+        assert_null(panels.data);
+        memory_free(operand.data);
+    }
+}
+
+/* Panels are made once for the largest matrix, and then hold any. */
+static void panels_are_used_again_for_a_smaller_matrix(void **state)
+{
+    (void)state;
+    struct operand large = make_operand(64, 40, true, 1, normal);
+    struct operand small = make_operand(13, 7, false, 2, whole_number);
+    struct operand A = make_operand(5, 7, true, 3, whole_number);
+    struct panels right = pack(PANELS_WIDE, &large);
+    struct panels left = pack(PANELS_NARROW, &A);
+    panels_pack(&right, small.source);
+    float C[5 * 13];
+    float expected[5 * 13];
+    panels_multiply(C, 13, &left, &right, false);
+    plain_multiply(expected, 13, &A.source, &small.source, false);
+    assert_memory_equal(C, expected, sizeof C);
+    panels_free(&right);
+    panels_free(&left);
+    memory_free(large.data);
+    memory_free(small.data);
+    memory_free(A.data);
+}
+
+/* A rank holds some of the rows of a batch: its numbers may not depend on which, nor on how many. */
+static void check_rows_alone(size_t rows, size_t N, size_t K, bool accumulate)
+{
+    struct operand A = make_operand(rows, K, true, 1, normal);
+    struct operand B = make_operand(N, K, false, 2, normal);
+    struct panels left = pack(PANELS_NARROW, &A);
+    struct panels right = pack(PANELS_WIDE, &B);
+    size_t floats = rows * N;
+    float *together = new_floats(floats);
+    float *apart = new_floats(floats);
+    for (size_t i = 0; i < floats; i++)
+        together[i] = normal(3, i);
+    panels_multiply(together, N, &left, &right, accumulate);
+    for (size_t first = 0; first < rows; first++) {
+        for (size_t count = 1; first + count <= rows; count += count < 13 ? 1 : 5) {
+            struct panels_source some = A.source;
+            some.data += first * K;
+            some.lanes = count;
+            panels_pack(&left, some);
+            for (size_t i = 0; i < count * N; i++)
+                apart[i] = normal(3, first * N + i);
+            panels_multiply(apart, N, &left, &right, accumulate);
+            if (memcmp(apart, together + first * N, count * N * sizeof *apart) != 0)
+                fail_msg("rows %zu to %zu of %zu give other bits alone (N %zu, K %zu)", first,
+                         first + count - 1, rows, N, K);
+        }
+    }
+    panels_free(&left);
+    panels_free(&right);
+    memory_free(A.data);
+    memory_free(B.data);
+    memory_free(together);
+    memory_free(apart);
+}
+
+static void a_row_does_not_depend_on_the_rows_beside_it(void **state)
+{
+    (void)state;
+    if (panels_are_views())
+        skip(); /* bli_sgemm has other kernels for few rows */
+    check_rows_alone(30, 1, 7, false);
+    check_rows_alone(30, 33, 1, true);
+    check_rows_alone(30, 65, 50, false);
+    check_rows_alone(26, 64, 321, true);
+    check_rows_alone(26, 20, 700, false);
+}
+
+static void real_numbers_are_close(void **state)
+{
+    (void)state;
+    enum { M = 31, N = 70, K = 700 };
+    struct operand A = make_operand(M, K, true, 1, normal);
+    struct operand B = make_operand(N, K, true, 2, normal);
+    struct panels left = pack(PANELS_NARROW, &A);
+    struct panels right = pack(PANELS_WIDE, &B);
+    float C[M * N];
+    panels_multiply(C, N, &left, &right, false);
+    for (size_t m = 0; m < M; m++) {
+        for (size_t n = 0; n < N; n++) {
+            double sum = 0;
+            double size = 0;
+            for (size_t k = 0; k < K; k++) {
+                double product = (double)element(&A.source, m, k) * (double)element(&B.source, n, k);
+                sum += product;
+                size += fabs(product);
+            }
+            assert_true(fabs((double)C[m * N + n] - sum) < 4e-7 * size);
+        }
+    }
+    panels_free(&left);
+    panels_free(&right);
+    memory_free(A.data);
+    memory_free(B.data);
+}
+
+/* The same panels in memory that ends with a page which nobody may read. */
+static void move_before_a_guard(struct panels *panels, void **memory, size_t *bytes)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t size = (panels->capacity * sizeof *panels->data + MEMORY_ALIGNMENT - 1) / MEMORY_ALIGNMENT *
+                  MEMORY_ALIGNMENT;
+    size_t before_guard = (size + page - 1) / page * page;
+    *bytes = before_guard + page;
+    *memory = mmap(NULL, *bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_true(*memory != MAP_FAILED);
+    assert_int_equal(mprotect((char *)*memory + before_guard, page, PROT_NONE), 0);
+    float *data = (float *)((char *)*memory + before_guard - size);
+    memcpy(data, panels->data, panels->capacity * sizeof *data);
+    memory_free(panels->data);
+    panels->data = data;
+}
+
+static void kernels_read_nothing_beyond_the_panels(void **state)
+{
+    (void)state;
+    if (panels_are_views())
+        skip();
+    enum { M = 48, N = 64 };
+    for (size_t K = 1; K < 24; K++) {
+        struct operand A = make_operand(M, K, true, 1, whole_number);
+        struct operand B = make_operand(N, K, true, 2, whole_number);
+        struct panels left = pack(PANELS_NARROW, &A);
+        struct panels right = pack(PANELS_WIDE, &B);
+        void *memory[2];
+        size_t bytes[2];
+        move_before_a_guard(&left, &memory[0], &bytes[0]);
+        move_before_a_guard(&right, &memory[1], &bytes[1]);
+        float C[M * N];
+        for (size_t rows = M - 11; rows <= M; rows++) {
+            left.source.lanes = rows;
+            panels_multiply(C, N, &left, &right, false);
+        }
+        munmap(memory[0], bytes[0]);
+        munmap(memory[1], bytes[1]);
+        memory_free(A.data);
+        memory_free(B.data);
+    }
+}
+
+static void lack_of_memory_is_an_error(void **state)
+{
+    (void)state;
+    if (panels_are_views())
+        skip();
+    struct error error;
+    struct panels panels;
+    failing_allocator_after(0);
+    assert_int_equal(panels_create(&panels, PANELS_WIDE, 100, 100, &error), STATUS_FAILED);
+    failing_allocator_after(-1);
+    panels_free(&panels);
+}
+
+int main(int count, char **arguments)
+{
+    int status = blis_configuration_start(count, arguments);
+    if (status != 0)
+        return status;
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(small_products_are_exact),
+        cmocka_unit_test(large_products_are_exact),
+        cmocka_unit_test(rows_beyond_a_block_are_exact),
+        cmocka_unit_test(a_matrix_is_packed_in_pieces),
+        cmocka_unit_test(panels_are_full_and_padded_with_zeros),
+        cmocka_unit_test(panels_are_used_again_for_a_smaller_matrix),
+        cmocka_unit_test(a_row_does_not_depend_on_the_rows_beside_it),
+        cmocka_unit_test(real_numbers_are_close),
+        cmocka_unit_test(kernels_read_nothing_beyond_the_panels),
+        cmocka_unit_test(lack_of_memory_is_an_error),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
