@@ -79,20 +79,20 @@ done:
 enum status cli_main(int argc, const char **argv)
 {
     struct error error = {0};
+    struct error start_error;
     struct comm comm = {.size = 1};
-    enum status status = blis_setup_start(&error);
+    enum status blis_status = blis_setup_start(&error);
+    enum status status = comm_start(&comm, &start_error);
     if (status != STATUS_OK) {
-        print_error(&error);
-        return status;
-    }
-    status = comm_start(&comm, &error);
-    if (status != STATUS_OK) {
-        print_error(&error);
+        print_error(&start_error);
         comm_abort(&comm, status);
     }
     if (comm.rank == 0)
         log_set_sink(print_warning, NULL);
-    status = run(&comm, argc, argv, &error);
+    /* An error of BLIS waits for the ranks, so that it is printed once. */
+    status = agree_on_status(&comm, blis_status, &error);
+    if (status == STATUS_OK)
+        status = run(&comm, argc, argv, &error);
     if (status != STATUS_OK && error.broke_communication) {
         print_error(&error);
         comm_abort(&comm, status);

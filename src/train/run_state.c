@@ -117,6 +117,21 @@ static enum status check_corpus(const struct run_state *run, const struct checkp
     return error_remedy(error, "resume with the same text, or begin a new run with --init-from");
 }
 
+/* The next update must be one that its epoch has. */
+static enum status check_progress(const struct run_state *run, const struct checkpoint *origin,
+                                  struct error *error)
+{
+    const struct progress *progress = &origin->progress;
+    const struct batches_spec *spec = &run->inputs.spec;
+    size_t updates = batches_updates_at(spec, batches_offset(spec, progress->epoch));
+    if (progress->batch < updates)
+        return STATUS_OK;
+    error_set(error, STATUS_FAILED, "cannot go on from %s", origin->path);
+    error_why(error, "its next batch is number %" PRIu64 " of an epoch of %zu, counted from 0",
+              progress->batch, updates);
+    return error_remedy(error, "begin a new run with --init-from");
+}
+
 static enum status copy_history(struct run_state *run, const struct checkpoint *origin, struct error *error)
 {
     enum status status = STATUS_OK;
@@ -132,6 +147,7 @@ static enum status take_over(struct run_state *run, const struct checkpoint *ori
 {
     enum status status;
     TRY(check_corpus(run, origin, error));
+    TRY(check_progress(run, origin, error));
     TRY(read_tensors(run, origin, true, error));
     TRY(copy_history(run, origin, error));
     run->progress = origin->progress;

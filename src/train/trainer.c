@@ -96,11 +96,16 @@ static enum status find_origin(struct trainer *trainer, struct checkpoint **orig
         TRY(resume_open_newest(origin, &trainer->directory, trainer->comm, error));
     if (*origin) {
         *resume = true;
-        TRY(settings_saved_resume(settings, (*origin)->saved, (*origin)->saved_count, (*origin)->path,
-                                  error));
+        TRY(agree_on_status(
+            trainer->comm,
+            settings_saved_resume(settings, (*origin)->saved, (*origin)->saved_count, (*origin)->path, error),
+            error));
     } else if (settings->init_from) {
         TRY(checkpoint_open(origin, trainer->comm, settings->init_from, CHECKPOINT_MODEL, error));
-        TRY(settings_saved_shape(settings, (*origin)->saved, (*origin)->saved_count, (*origin)->path, error));
+        TRY(agree_on_status(
+            trainer->comm,
+            settings_saved_shape(settings, (*origin)->saved, (*origin)->saved_count, (*origin)->path, error),
+            error));
     }
 done:
     return status;
@@ -160,10 +165,23 @@ static enum status start(struct trainer *trainer, struct error *error)
         TRY(show_samples(trainer, error));
         trainer->trained_at = clock_seconds();
         TRY(save(trainer, error));
+        trainer->trained_at = clock_seconds();
     }
 done:
     checkpoint_close(origin);
     return status;
+}
+
+/* In double: settings may ask for more epochs than their updates can be counted. */
+static double updates_left(const struct trainer *trainer, uint64_t epoch, uint64_t updates_of_epoch)
+{
+    const struct progress *progress = &trainer->run.progress;
+    const struct settings *settings = trainer->settings;
+    double left = (double)(settings->epochs - epoch) * (double)updates_of_epoch +
+                  (double)(updates_of_epoch - progress->batch);
+    if (settings->max_updates == 0)
+        return left;
+    return fmin(left, (double)(settings->max_updates - progress->update));
 }
 
 static struct trainer_standing standing_of(const struct trainer *trainer, uint64_t epoch)
@@ -174,9 +192,6 @@ static struct trainer_standing standing_of(const struct trainer *trainer, uint64
     double seconds = epoch_seconds(trainer);
     double pace =
         (clock_seconds() - trainer->trained_at) / (double)(progress->update - trainer->updates_before);
-    uint64_t left = (settings->epochs - epoch) * updates_of_epoch + updates_of_epoch - progress->batch;
-    if (settings->max_updates > 0 && settings->max_updates - progress->update < left)
-        left = settings->max_updates - progress->update;
     return (struct trainer_standing){
         .epoch = epoch,
         .epochs = settings->epochs,
@@ -187,7 +202,7 @@ static struct trainer_standing standing_of(const struct trainer *trainer, uint64
         .tokens_per_second = (double)progress->epoch_tokens / seconds,
         .grad_norm = progress->grad_norm_sum / (double)progress->batch,
         .elapsed_seconds = run_seconds(trainer),
-        .left_seconds = pace * (double)left,
+        .left_seconds = pace * updates_left(trainer, epoch, updates_of_epoch),
     };
 }
 
@@ -336,11 +351,13 @@ static enum status train(struct trainer *trainer, enum trainer_end *end, struct 
             more = batches_next(run->batches, &batch);
             if (!more)
                 TRY(end_epoch(trainer, error));
+            if (is_finished(trainer))
+                return STATUS_OK;
             if (totals.signals > 0 || totals.time_is_up > 0) {
                 *end = totals.signals > 0 ? TRAINER_STOPPED_BY_SIGNAL : TRAINER_STOPPED_BY_CLOCK;
                 return STATUS_OK;
             }
-            if (totals.checkpoint_due > 0)
+            if (totals.checkpoint_due > 0 && trainer->checkpoint_update != run->progress.update)
                 TRY(save(trainer, error));
         }
     }

@@ -38,7 +38,7 @@ struct parameters {
     struct parameter table[PARAMETER_MAX_COUNT];
     size_t count;
     size_t dense_size; /* floats before the first row table */
-    size_t row_size;   /* floats of one row of the row table, padded to PARAMETERS_ALIGNMENT */
+    size_t row_size;   /* floats of one row of the row table */
     size_t size;       /* floats of a buffer */
 };
 
