@@ -206,7 +206,7 @@ static void test(const struct comm *comm)
     test_round_trip(comm, (struct sample_shape){5, 2, 1, size}, 0);
     test_round_trip(comm, (struct sample_shape){11, 3, 2, size + 1}, 3);
     test_round_trip(comm, (struct sample_shape){2, 1, 1, 1}, 1); /* more ranks than rows of any tensor */
-    test_round_trip(comm, (struct sample_shape){700, 256, 3, 300}, 40);
+    test_round_trip(comm, (struct sample_shape){700, 256, 5, 300}, 40); /* several blocks, split ones too */
     test_damage(comm);
     test_no_folder(comm);
     test_run(comm);
