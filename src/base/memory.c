@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+enum { HUGE_PAGE_BYTES = 1 << 21 };
+
 static enum status out_of_memory(size_t count, size_t size, struct error *error)
 {
     error_set(error, STATUS_FAILED, "out of memory");
@@ -16,7 +18,7 @@ static enum status out_of_memory(size_t count, size_t size, struct error *error)
 static size_t padded_bytes(size_t count, size_t size)
 {
     size_t bytes;
-    if (__builtin_mul_overflow(count, size, &bytes) || bytes > PTRDIFF_MAX - MEMORY_ALIGNMENT)
+    if (__builtin_mul_overflow(count, size, &bytes) || bytes > PTRDIFF_MAX - HUGE_PAGE_BYTES)
         return 0;
     if (bytes == 0)
         return MEMORY_ALIGNMENT;
@@ -25,12 +27,11 @@ static size_t padded_bytes(size_t count, size_t size)
 
 /* Large memory in huge pages, where the system has them: a walk through megabytes then misses few address
  * translations. */
-enum { HUGE_PAGE_BYTES = 1 << 21 };
-
 static void *allocate_aligned(size_t bytes)
 {
     if (bytes < HUGE_PAGE_BYTES)
         return aligned_alloc(MEMORY_ALIGNMENT, bytes);
+    bytes = (bytes + HUGE_PAGE_BYTES - 1) / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES;
     void *memory = aligned_alloc(HUGE_PAGE_BYTES, bytes);
 #ifdef MADV_HUGEPAGE
     if (memory)

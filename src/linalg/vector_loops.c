@@ -168,11 +168,11 @@ static void softmax_tile(const struct softmax_tile *tile)
 }
 
 #if defined(__AVX512F__)
-enum { VECTOR_FLOATS = 16 };
+#define VECTOR_FLOATS ((size_t)16)
 #elif defined(__AVX__)
-enum { VECTOR_FLOATS = 8 };
+#define VECTOR_FLOATS ((size_t)8)
 #else
-enum { VECTOR_FLOATS = 4 };
+#define VECTOR_FLOATS ((size_t)4)
 #endif
 typedef float floats
     __attribute__((vector_size(VECTOR_FLOATS * sizeof(float)), aligned(sizeof(float)), may_alias));

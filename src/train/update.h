@@ -41,9 +41,9 @@ struct update {
     struct model *model;
     struct touched_rows touched;
     struct reduction *gradients; /* of dense_size + touched rows · row_size floats */
-    double grad_norm;       /* of the last update, before clipping */
-    double compute_seconds; /* of this rank, in all updates so far */
-    double wait_seconds;    /* spent in the exchange, waiting included */
+    double grad_norm;            /* of the last update, before clipping */
+    double compute_seconds;      /* of this rank, in all updates so far */
+    double wait_seconds;         /* spent in the exchange, waiting included */
 };
 
 /* Allocates all that updates need. The weights are zero: fill them, on each node every rank its part, and

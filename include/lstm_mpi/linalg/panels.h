@@ -38,8 +38,8 @@ struct panels_source {
 
 struct panels {
     enum panels_side side;
-    size_t width; /* lanes of a panel */
-    size_t capacity; /* floats in data: the panels, and what a kernel may read beyond them */
+    size_t width;                /* lanes of a panel */
+    size_t capacity;             /* floats in data: the panels, and what a kernel may read beyond them */
     struct panels_source source; /* of the last packing */
     float *data;                 /* [panel][depth][width] */
     float *owned;                /* what panels_free frees */
@@ -71,7 +71,8 @@ void panels_pack_piece(struct panels *panels, size_t first_depth, struct panels_
 static inline float *panels_element(const struct panels *panels, size_t lane, size_t depth)
 {
     size_t width = panels->width;
-    return panels->data + lane / width * width * panels->source.depth + depth * width + lane % width;
+    size_t lane_of_panel = lane % width;
+    return panels->data + (lane - lane_of_panel) * panels->source.depth + depth * width + lane_of_panel;
 }
 
 /* Does BLIS have more than one thread, so that panels only remember their matrices? */
