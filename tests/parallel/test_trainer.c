@@ -215,7 +215,7 @@ static void test_going_on(const struct comm *comm, const char *sampling)
 }
 
 /* A rank that runs out of memory, at whatever place, takes all with it, and none waits for it. Every place
- * would take too long: they lie the further apart the later they are. */
+ * would take too long: each is twice as far as the one before. */
 static void test_one_rank_without_memory(const struct comm *comm, bool resume)
 {
     const int failing = comm->size - 1;
@@ -227,7 +227,7 @@ static void test_one_rank_without_memory(const struct comm *comm, bool resume)
     give(&settings, "keep", "0");
     give(&settings, "max-updates", "3");
     CHECK(run(comm, &settings, &record, &result) == STATUS_OK);
-    for (long allocations = comm->size % 4;; allocations += 1 + allocations / 3) {
+    for (long allocations = comm->size % 4;; allocations += 1 + allocations) {
         make_settings(&settings, "poor", "2");
         give(&settings, "keep", "0");
         settings.resume = resume;
