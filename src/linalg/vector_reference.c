@@ -1,0 +1,110 @@
+#include "vector_reference.h"
+
+#include <math.h>
+
+static void add(size_t count, const float *x, float *y)
+{
+    for (size_t i = 0; i < count; i++)
+        y[i] += x[i];
+}
+
+static void sum(size_t count, const float *x, const float *y, float *out)
+{
+    for (size_t i = 0; i < count; i++)
+        out[i] = x[i] + y[i];
+}
+
+static void axpy(size_t count, float a, const float *x, float *y)
+{
+    for (size_t i = 0; i < count; i++)
+        y[i] = (float)((double)a * (double)x[i] + (double)y[i]);
+}
+
+static double sum_of_squares(size_t count, const float *x)
+{
+    double total = 0;
+    for (size_t i = 0; i < count; i++)
+        total += (double)x[i] * (double)x[i];
+    return total;
+}
+
+/* C = narrowᵀ·wide */
+static void multiply_few_rows(const struct few_rows *product)
+{
+    for (size_t row = 0; row < product->rows; row++) {
+        for (size_t column = 0; column < product->columns; column++) {
+            float *C = product->C + row * product->stride + column;
+            double total = product->accumulate ? (double)*C : 0;
+            for (size_t k = 0; k < product->depth; k++)
+                total += (double)product->narrow[k * product->narrow_width + row] *
+                         (double)product->wide[k * product->wide_width + column];
+            *C = (float)total;
+        }
+    }
+}
+
+static float softmax_exponentials(size_t count, float *logits, const float *bias, float *largest)
+{
+    *largest = -INFINITY;
+    for (size_t i = 0; i < count; i++) {
+        logits[i] += bias[i];
+        if (logits[i] > *largest)
+            *largest = logits[i];
+    }
+    double total = 0;
+    for (size_t i = 0; i < count; i++) {
+        logits[i] = (float)exp((double)logits[i] - (double)*largest);
+        total += (double)logits[i];
+    }
+    return (float)total;
+}
+
+static void softmax_tile(const struct softmax_tile *tile)
+{
+    for (size_t row = 0; row < tile->rows; row++) {
+        for (size_t column = 0; column < tile->wide_width; column++)
+            tile->wide[row * tile->wide_width + column] =
+                column < tile->columns ? tile->exponentials[row * tile->stride + column] * tile->factors[row]
+                                       : 0;
+    }
+    for (size_t column = 0; column < tile->columns; column++) {
+        double total = 0;
+        for (size_t row = 0; row < tile->narrow_width; row++) {
+            float gradient = row < tile->rows ? tile->wide[row * tile->wide_width + column] : 0;
+            tile->narrow[column * tile->narrow_width + row] = gradient;
+            total += (double)gradient;
+        }
+        tile->bias_gradient[column] = (float)((double)tile->bias_gradient[column] + total);
+    }
+}
+
+static void pack_transposed(size_t width, size_t lanes, size_t depth, const float *source, size_t lane_stride,
+                            float *panel)
+{
+    for (size_t k = 0; k < depth; k++) {
+        for (size_t lane = 0; lane < width; lane++)
+            panel[k * width + lane] = lane < lanes ? source[lane * lane_stride + k] : 0;
+    }
+}
+
+static void pack_copied(size_t width, size_t lanes, size_t depth, const float *source, size_t depth_stride,
+                        float *panel)
+{
+    for (size_t k = 0; k < depth; k++) {
+        for (size_t lane = 0; lane < width; lane++)
+            panel[k * width + lane] = lane < lanes ? source[k * depth_stride + lane] : 0;
+    }
+}
+
+const struct vector_functions vector_reference = {
+    .add = add,
+    .sum = sum,
+    .axpy = axpy,
+    .sum_of_squares = sum_of_squares,
+    .multiply_few_rows = multiply_few_rows,
+    .strip_columns = 1,
+    .softmax_exponentials = softmax_exponentials,
+    .softmax_tile = softmax_tile,
+    .pack_transposed = pack_transposed,
+    .pack_copied = pack_copied,
+};

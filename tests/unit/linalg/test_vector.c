@@ -1,0 +1,291 @@
+/* Every function of every vector level that this CPU can run, against its plain form in vector_reference.c.
+ * Rows begin at odd places and end in a margin: nothing may need alignment or touch what follows. */
+
+#include "lstm_mpi/linalg/vector.h"
+
+#include "lstm_mpi/base/random.h"
+#include "vector_functions.h"
+#include "vector_reference.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const size_t sizes[] = {0, 1, 3, 15, 16, 17, 31, 32, 33, 64, 65, 100, 257};
+static const size_t widths[] = {3, 4, 6, 8, 12, 16, 24, 32};
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+
+enum { MOST = 257, MARGIN = 16, ROOM = 1 + MOST + MARGIN };
+
+static void fill(float *numbers, size_t count, uint64_t stream)
+{
+    for (size_t i = 0; i < count; i++)
+        numbers[i] = (float)random_normal(7, stream, i);
+}
+
+static void assert_close(const float *numbers, const float *expected, size_t count, double tolerance)
+{
+    for (size_t i = 0; i < count; i++) {
+        double difference = fabs((double)numbers[i] - (double)expected[i]);
+        if (!(difference <= tolerance * fmax(1, fabs((double)expected[i]))))
+            fail_msg("element %zu of %zu is %.9g, not %.9g", i, count, (double)numbers[i],
+                     (double)expected[i]);
+    }
+}
+
+static void check_rows(const struct vector_functions *level, size_t count)
+{
+    float x[ROOM];
+    float y[ROOM];
+    float expected[ROOM];
+    float out[ROOM];
+    fill(x, ROOM, 1);
+    fill(y, ROOM, 2);
+
+    memcpy(out, y, sizeof out);
+    memcpy(expected, y, sizeof expected);
+    level->add(count, x + 1, out + 1);
+    vector_reference.add(count, x + 1, expected + 1);
+    assert_memory_equal(out, expected, sizeof out);
+
+    level->sum(count, x + 1, y + 1, out + 1);
+    vector_reference.sum(count, x + 1, y + 1, expected + 1);
+    assert_memory_equal(out, expected, sizeof out);
+
+    level->axpy(count, 1.75F, x + 1, out + 1);
+    vector_reference.axpy(count, 1.75F, x + 1, expected + 1);
+    assert_close(out + 1, expected + 1, count, 3e-7);
+    assert_memory_equal(out + 1 + count, expected + 1 + count, (ROOM - 1 - count) * sizeof *out);
+
+    double squares = vector_reference.sum_of_squares(count, x + 1);
+    assert_true(fabs(level->sum_of_squares(count, x + 1) - squares) <= 1e-13 * squares);
+}
+
+/* Too large for float, and too small: the sum is in double. */
+static void check_range_of_squares(const struct vector_functions *level)
+{
+    const float large[] = {1e30F, -1e30F, 3e38F};
+    const float small[] = {1e-30F, 1e-30F, -1e-30F};
+    assert_true(fabs(level->sum_of_squares(3, large) / 9.0002e76 - 1) < 1e-3);
+    assert_true(fabs(level->sum_of_squares(3, small) / 3e-60 - 1) < 1e-6);
+    assert_true(isnan(level->sum_of_squares(3, (const float[]){1, NAN, 2})));
+}
+
+static void check_packing(const struct vector_functions *level, size_t width, size_t lanes, size_t depth)
+{
+    enum { MOST_WIDTH = 32, MOST_DEPTH = 140, STRIDE = MOST_DEPTH + 3 };
+    static float source[1 + MOST_WIDTH * STRIDE + MARGIN];
+    static float panel[MOST_WIDTH * MOST_DEPTH + MARGIN];
+    static float expected[MOST_WIDTH * MOST_DEPTH + MARGIN];
+    fill(source, COUNT(source), 3);
+    assert_true(width <= MOST_WIDTH && depth <= MOST_DEPTH);
+
+    memset(panel, 0x41, sizeof panel);
+    memset(expected, 0x41, sizeof expected);
+    level->pack_transposed(width, lanes, depth, source + 1, STRIDE, panel);
+    vector_reference.pack_transposed(width, lanes, depth, source + 1, STRIDE, expected);
+    assert_memory_equal(panel, expected, sizeof panel);
+
+    memset(panel, 0x41, sizeof panel);
+    memset(expected, 0x41, sizeof expected);
+    level->pack_copied(width, lanes, depth, source + 1, MOST_WIDTH - 1, panel);
+    vector_reference.pack_copied(width, lanes, depth, source + 1, MOST_WIDTH - 1, expected);
+    assert_memory_equal(panel, expected, sizeof panel);
+}
+
+static void check_all_packing(const struct vector_functions *level)
+{
+    static const size_t depths[] = {0, 1, 4, 7, 128, 131};
+    for (size_t w = 0; w < COUNT(widths); w++) {
+        for (size_t lanes = 1; lanes <= widths[w]; lanes++) {
+            for (size_t d = 0; d < COUNT(depths); d++)
+                check_packing(level, widths[w], lanes, depths[d]);
+        }
+    }
+}
+
+static void check_few_rows(const struct vector_functions *level, size_t rows, size_t columns, bool accumulate)
+{
+    enum { NARROW = 13, MOST_WIDE = 64, DEPTH = 19, STRIDE = MOST_WIDE + 5 };
+    float narrow[NARROW * DEPTH];
+    float wide[MOST_WIDE * DEPTH];
+    float C[FEW_ROWS * STRIDE + MARGIN];
+    float expected[FEW_ROWS * STRIDE + MARGIN];
+    size_t wide_width = 2 * level->strip_columns;
+    assert_true(wide_width <= MOST_WIDE);
+    for (size_t i = 0; i < COUNT(narrow); i++)
+        narrow[i] = (float)random_below(7, 4, i, 9) - 4;
+    for (size_t i = 0; i < COUNT(wide); i++)
+        wide[i] = (float)random_below(7, 5, i, 9) - 4;
+    for (size_t i = 0; i < COUNT(C); i++)
+        C[i] = expected[i] = (float)random_below(7, 6, i, 9);
+    struct few_rows product = {
+        .narrow = narrow,
+        .narrow_width = NARROW,
+        .wide = wide,
+        .wide_width = wide_width,
+        .depth = DEPTH,
+        .C = C + 1,
+        .stride = STRIDE,
+        .rows = rows,
+        .columns = columns,
+        .accumulate = accumulate,
+    };
+    level->multiply_few_rows(&product);
+    product.C = expected + 1;
+    vector_reference.multiply_few_rows(&product);
+    assert_memory_equal(C, expected, sizeof C);
+}
+
+static void check_all_few_rows(const struct vector_functions *level)
+{
+    for (size_t rows = 1; rows <= FEW_ROWS; rows++) {
+        for (size_t columns = 1; columns <= 2 * level->strip_columns; columns++) {
+            check_few_rows(level, rows, columns, false);
+            check_few_rows(level, rows, columns, true);
+        }
+    }
+}
+
+static void check_exponentials(const struct vector_functions *level, size_t count, float deviation)
+{
+    float logits[ROOM];
+    float bias[ROOM];
+    float expected[ROOM];
+    fill(logits, ROOM, 8);
+    fill(bias, ROOM, 9);
+    for (size_t i = 0; i < ROOM; i++)
+        expected[i] = logits[i] *= deviation;
+    float largest;
+    float expected_largest;
+    float total = level->softmax_exponentials(count, logits + 1, bias + 1, &largest);
+    float expected_total =
+        vector_reference.softmax_exponentials(count, expected + 1, bias + 1, &expected_largest);
+    assert_true(largest == expected_largest);
+    assert_close(&total, &expected_total, 1, 1e-6);
+    assert_close(logits + 1, expected + 1, count, 5e-7);
+    assert_memory_equal(logits + 1 + count, expected + 1 + count, (ROOM - 1 - count) * sizeof *logits);
+}
+
+static void check_tile(const struct vector_functions *level, size_t rows, size_t columns, size_t wide_width,
+                       size_t narrow_width)
+{
+    enum { STRIDE = SOFTMAX_TILE_COLUMNS + 3, MOST_ROWS = 32 };
+    static float exponentials[1 + MOST_ROWS * STRIDE];
+    static float wide[2][MOST_ROWS * SOFTMAX_TILE_COLUMNS + MARGIN];
+    static float narrow[2][MOST_ROWS * SOFTMAX_TILE_COLUMNS + MARGIN];
+    float factors[MOST_ROWS];
+    float bias_gradient[2][SOFTMAX_TILE_COLUMNS + MARGIN];
+    fill(exponentials, COUNT(exponentials), 10);
+    fill(factors, MOST_ROWS, 11);
+    memset(wide, 0x41, sizeof wide);
+    memset(narrow, 0x41, sizeof narrow);
+    for (unsigned i = 0; i < 2; i++) {
+        fill(bias_gradient[i], COUNT(bias_gradient[i]), 12);
+        (i == 0 ? level : &vector_reference)
+            ->softmax_tile(&(struct softmax_tile){
+                .exponentials = exponentials + 1,
+                .stride = STRIDE,
+                .rows = rows,
+                .columns = columns,
+                .factors = factors,
+                .wide = wide[i],
+                .wide_width = wide_width,
+                .narrow = narrow[i],
+                .narrow_width = narrow_width,
+                .bias_gradient = bias_gradient[i],
+            });
+    }
+    assert_memory_equal(wide[0], wide[1], sizeof wide[0]);
+    assert_memory_equal(narrow[0], narrow[1], sizeof narrow[0]);
+    assert_close(bias_gradient[0], bias_gradient[1], COUNT(bias_gradient[0]), 5e-6);
+}
+
+static void check_all_tiles(const struct vector_functions *level)
+{
+    static const struct {
+        size_t wide;
+        size_t narrow;
+    } panels[] = {{32, 12}, {16, 6}, {8, 8}, {8, 4}, {16, 3}, {16, 4}, {64, 32}, {24, 10}};
+    for (size_t i = 0; i < COUNT(panels); i++) {
+        for (size_t columns = 1; columns <= panels[i].wide; columns++) {
+            for (size_t rows = 1; rows <= panels[i].narrow; rows++)
+                check_tile(level, rows, columns, panels[i].wide, panels[i].narrow);
+        }
+    }
+}
+
+static void check_level(const struct vector_functions *level)
+{
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        check_rows(level, sizes[i]);
+        check_exponentials(level, sizes[i], 1);
+        check_exponentials(level, sizes[i], 100);
+    }
+    check_range_of_squares(level);
+    check_all_packing(level);
+    check_all_few_rows(level);
+    check_all_tiles(level);
+}
+
+static const struct vector_functions *const levels[] = VECTOR_LEVELS_ARRAY(vector_functions);
+
+/* CTest runs the program without LSTM_MPI_VECTOR_LEVEL: the level in use is the highest of this CPU. */
+static void test_level(enum vector_level level)
+{
+    if (level >= COUNT(levels) || level > vector_level_in_use())
+        skip();
+    check_level(levels[level]);
+}
+
+static void baseline_computes_what_the_reference_does(void **state)
+{
+    (void)state;
+    test_level(VECTOR_BASELINE);
+}
+
+static void avx2_computes_what_the_reference_does(void **state)
+{
+    (void)state;
+    test_level(VECTOR_AVX2);
+}
+
+static void avx512_computes_what_the_reference_does(void **state)
+{
+    (void)state;
+    test_level(VECTOR_AVX512);
+}
+
+static void public_functions_use_the_level_in_use(void **state)
+{
+    (void)state;
+    assert_ptr_equal(vector_functions_in_use(), levels[vector_level_in_use()]);
+    const float x[] = {1, 2, 3};
+    float y[] = {10, 20, 30};
+    float out[3];
+    vector_sum(3, x, y, out);
+    assert_memory_equal(out, ((float[]){11, 22, 33}), sizeof out);
+    vector_add(3, x, y);
+    assert_memory_equal(y, ((float[]){11, 22, 33}), sizeof y);
+    vector_axpy(3, -2, x, y);
+    assert_memory_equal(y, ((float[]){9, 18, 27}), sizeof y);
+    assert_true(vector_sum_of_squares(3, x) == 14);
+    vector_add(3, y, y);
+    assert_memory_equal(y, ((float[]){18, 36, 54}), sizeof y);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(baseline_computes_what_the_reference_does),
+        cmocka_unit_test(avx2_computes_what_the_reference_does),
+        cmocka_unit_test(avx512_computes_what_the_reference_does),
+        cmocka_unit_test(public_functions_use_the_level_in_use),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
