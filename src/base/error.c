@@ -2,6 +2,7 @@
 
 #include "format_text.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -34,6 +35,32 @@ enum status error_remedy(struct error *error, const char *remedy, ...)
     return error->status;
 }
 
+struct remedy {
+    int error_number;
+    const char *text;
+};
+
+static const char *remedy_of(int error_number)
+{
+    static const struct remedy remedies[] = {
+        {ENOENT, "check the path"},
+        {ENOTDIR, "check the path"},
+        {EISDIR, "name a file"},
+        {EACCES, "check the permissions"},
+        {EPERM, "check the permissions"},
+        {EROFS, "take a folder on a disk that can be written"},
+        {ENOSPC, "make room, or take another folder"},
+        {EDQUOT, "make room, or take another folder"},
+        {ENOMEM, "use smaller settings or more ranks on more hosts"},
+        {EMFILE, "raise the limit of open files"},
+    };
+    for (size_t i = 0; i < sizeof remedies / sizeof remedies[0]; i++) {
+        if (remedies[i].error_number == error_number)
+            return remedies[i].text;
+    }
+    return "check the disk and the system's messages";
+}
+
 enum status error_system(struct error *error, int error_number, const char *what, ...)
 {
     *error = (struct error){.status = STATUS_FAILED};
@@ -41,7 +68,8 @@ enum status error_system(struct error *error, int error_number, const char *what
     va_start(arguments, what);
     format_text(error->what, ERROR_TEXT_BYTES, what, arguments);
     va_end(arguments);
-    return error_why(error, "%s", strerror(error_number));
+    error_why(error, "%s", strerror(error_number));
+    return error_remedy(error, "%s", remedy_of(error_number));
 }
 
 /* Names and values come from users: a control character in one of them must not break the line. */

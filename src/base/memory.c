@@ -10,6 +10,7 @@ enum { HUGE_PAGE_BYTES = 1 << 21 };
 static enum status out_of_memory(size_t count, size_t size, struct error *error)
 {
     error_set(error, STATUS_FAILED, "out of memory");
+    error->short_of_memory = true;
     error_why(error, "%zu elements of %zu bytes were needed", count, size);
     return error_remedy(error, "use smaller settings or more ranks on more hosts");
 }

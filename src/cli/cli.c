@@ -7,6 +7,7 @@
 #include "lstm_mpi/linalg/blis_setup.h"
 #include "lstm_mpi/store/file_facts.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 static void print_warning(void *unused, const char *line)
@@ -58,7 +59,7 @@ static enum status flush_output(struct error *error)
 {
     if (fflush(stdout) == 0 && !ferror(stdout))
         return STATUS_OK;
-    return error_set(error, STATUS_FAILED, "cannot write to standard output");
+    return error_system(error, errno, "cannot write to standard output");
 }
 
 static enum status run(const struct comm *comm, int argc, const char **argv, struct error *error)

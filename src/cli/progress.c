@@ -141,6 +141,26 @@ static void epoch(void *context, const struct trainer_standing *standing)
         plain_line(view, standing, false);
 }
 
+static void end(void *context, const struct trainer_result *result)
+{
+    struct progress_view *view = context;
+    if (view->bar_is_shown)
+        fputc('\n', view->out);
+    view->bar_is_shown = false;
+    if (isfinite(result->perplexity))
+        fprintf(view->out, "perplexity %.1f", result->perplexity);
+    if (result->tokens_per_second > 0)
+        fprintf(view->out, "%s%.0f tokens/s on %d rank%s", isfinite(result->perplexity) ? ", " : "",
+                result->tokens_per_second, view->comm->size, plural((uint64_t)view->comm->size));
+    fputc('\n', view->out);
+    if (result->end == TRAINER_STOPPED_BY_SIGNAL || result->end == TRAINER_STOPPED_BY_CLOCK)
+        fprintf(view->out,
+                "stopped %s after update %" PRIu64 "; the checkpoint is in %s, --resume goes on from it\n",
+                result->end == TRAINER_STOPPED_BY_SIGNAL ? "on a signal" : "by --max-minutes", result->update,
+                view->run_dir);
+    fflush(view->out);
+}
+
 struct trainer_observer progress_observer(struct progress_view *view, FILE *out, const struct comm *comm,
                                           const struct settings *settings)
 {
@@ -151,6 +171,7 @@ struct trainer_observer progress_observer(struct progress_view *view, FILE *out,
         .bar = settings->progress == SETTINGS_PROGRESS_BAR ||
                (settings->progress == SETTINGS_PROGRESS_AUTO && terminal.present),
         .columns = terminal.columns,
+        .run_dir = settings->run_dir,
         .log_every = settings->log_every,
         .log_every_updates = settings->log_every_updates,
     };
@@ -162,19 +183,6 @@ struct trainer_observer progress_observer(struct progress_view *view, FILE *out,
         .sample = sample,
         .update = update,
         .epoch = epoch,
+        .end = end,
     };
-}
-
-void progress_end(struct progress_view *view, const struct trainer_result *result)
-{
-    if (view->bar_is_shown)
-        fputc('\n', view->out);
-    view->bar_is_shown = false;
-    if (isfinite(result->perplexity))
-        fprintf(view->out, "perplexity %.1f", result->perplexity);
-    if (result->tokens_per_second > 0)
-        fprintf(view->out, "%s%.0f tokens/s on %d rank%s", isfinite(result->perplexity) ? ", " : "",
-                result->tokens_per_second, view->comm->size, plural((uint64_t)view->comm->size));
-    fputc('\n', view->out);
-    fflush(view->out);
 }

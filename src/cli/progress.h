@@ -12,6 +12,7 @@
 struct progress_view {
     FILE *out;
     const struct comm *comm;
+    const char *run_dir;
     bool bar;
     size_t columns;
     bool bar_is_shown;
@@ -23,8 +24,5 @@ struct progress_view {
 /* An observer that writes to `out`; nothing at all with --quiet. The view must outlive it. */
 struct trainer_observer progress_observer(struct progress_view *view, FILE *out, const struct comm *comm,
                                           const struct settings *settings);
-
-/* The last line. */
-void progress_end(struct progress_view *view, const struct trainer_result *result);
 
 #endif

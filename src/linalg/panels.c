@@ -98,6 +98,13 @@ bool panels_are_views(void)
     return !kernel_in_use()->multiplies_packed;
 }
 
+float *panels_element(const struct panels *panels, size_t lane, size_t depth)
+{
+    size_t width = panels->width;
+    size_t lane_of_panel = lane % width;
+    return panels->data + (lane - lane_of_panel) * panels->source.depth + depth * width + lane_of_panel;
+}
+
 void panels_begin(struct panels *panels, size_t lanes, size_t depth)
 {
     assert(!panels->data ||

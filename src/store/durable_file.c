@@ -20,10 +20,7 @@
 
 static enum status cannot_write(const struct durable_file *file, int error_number, struct error *error)
 {
-    error_system(error, error_number, "cannot write %s", file->path);
-    if (error_number == ENOSPC || error_number == EDQUOT)
-        error_remedy(error, "make room, or take another folder");
-    return error->status;
+    return error_system(error, error_number, "cannot write %s", file->path);
 }
 
 enum status durable_file_name(struct durable_file *file, const char *path, struct error *error)

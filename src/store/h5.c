@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static const char doing_read[] = "cannot read";
+
 /* Errors */
 
 enum status h5_fail(struct h5 *h5, const char *why, ...)
@@ -23,7 +25,11 @@ enum status h5_fail(struct h5 *h5, const char *why, ...)
     vsnprintf(text, sizeof text, why, arguments);
     va_end(arguments);
     error_set(h5->error, STATUS_FAILED, "%s %s", h5->doing, h5->path);
-    h5->status = error_why(h5->error, "%s", text);
+    error_why(h5->error, "%s", text);
+    h5->status =
+        error_remedy(h5->error, "%s",
+                     strcmp(h5->doing, doing_read) == 0 ? "take another file; this one cannot be used"
+                                                        : "check the disk, or take another folder");
     return h5->status;
 }
 
@@ -163,7 +169,7 @@ static bool looks_like_hdf5(struct h5 *h5)
 void h5_open(struct h5 *h5, const char *path, struct error *error)
 {
     static const char object[] = "";
-    begin(h5, path, "cannot read", error);
+    begin(h5, path, doing_read, error);
     if (h5->status != STATUS_OK || !looks_like_hdf5(h5))
         return;
     hid_t access = file_access(h5, object);

@@ -109,8 +109,9 @@ static enum status make_folders(const char *path, struct error *error)
     for (char *slash = strchr(part + 1, '/');; slash = strchr(slash + 1, '/')) {
         if (slash)
             *slash = '\0';
-        if (mkdir(part, 0777) != 0 && errno != EEXIST && stat(part, &facts) != 0)
-            TRY(error_system(error, errno, "cannot make the folder %s", path));
+        int error_number = mkdir(part, 0777) == 0 ? 0 : errno;
+        if (error_number != 0 && error_number != EEXIST && stat(part, &facts) != 0)
+            TRY(error_system(error, error_number, "cannot make the folder %s", path));
         if (!slash)
             break;
         *slash = '/';
@@ -126,7 +127,8 @@ done:
 
 static enum status holds_a_run(const struct run_directory *run, struct error *error)
 {
-    error_set(error, STATUS_FAILED, "the folder %s holds a run already", run->path);
+    error_set(error, STATUS_FAILED, "cannot begin a run in %s", run->path);
+    error_why(error, "the folder holds a run already");
     return error_remedy(error,
                         "--resume goes on with it, --overwrite begins it anew, --run-dir takes another");
 }
@@ -161,7 +163,9 @@ static enum status claim_folder(const struct run_directory *run, enum run_claim 
 {
     enum status status = STATUS_OK;
     struct contents contents = {0};
-    TRY(make_folders(run->path, error));
+    struct stat facts;
+    if (stat(run->path, &facts) != 0 && errno == ENOENT)
+        return STATUS_OK;
     TRY(list_contents(&contents, run, error));
     if (claim == RUN_CLAIM_NEW && (contents.checkpoint || contents.metrics || contents.older_count > 0))
         TRY(holds_a_run(run, error));
@@ -182,6 +186,12 @@ enum status run_directory_claim(struct run_directory *run, const struct comm *co
         status = join(&run->metrics, path, metrics_name, error);
     if (status == STATUS_OK && comm->rank == 0)
         status = claim_folder(run, claim, error);
+    return agree_on_status(comm, status, error);
+}
+
+enum status run_directory_make(const struct run_directory *run, const struct comm *comm, struct error *error)
+{
+    enum status status = comm->rank == 0 ? make_folders(run->path, error) : STATUS_OK;
     return agree_on_status(comm, status, error);
 }
 

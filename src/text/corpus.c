@@ -157,8 +157,10 @@ enum status corpus_open_blocks(struct corpus **out, const char *const *paths, si
     if (corpus->bytes == 0) {
         error_set(error, STATUS_FAILED, "the corpus is empty");
         if (count > 1)
-            TRY(error_why(error, "%s and the %zu files after it hold no byte", paths[0], count - 1));
-        TRY(error_why(error, "%s holds no byte", paths[0]));
+            error_why(error, "%s and the %zu files after it hold no byte", paths[0], count - 1);
+        else
+            error_why(error, "%s holds no byte", paths[0]);
+        TRY(error_remedy(error, "name a file that holds a text"));
     }
     *out = corpus;
     corpus = NULL;

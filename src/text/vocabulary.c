@@ -143,7 +143,8 @@ static enum status bad_token(struct error *error, size_t id, const char *text, c
     char quoted[QUOTE_BYTES];
     quote(quoted, text);
     error_set(error, STATUS_FAILED, "the vocabulary cannot be used");
-    return error_why(error, "token %zu, \"%s\", %s", id, quoted, fault);
+    error_why(error, "token %zu, \"%s\", %s", id, quoted, fault);
+    return error_remedy(error, "take another file; this one cannot be used");
 }
 
 static enum status restore_entry(struct vocabulary *vocabulary, size_t id, const char *text,
@@ -169,7 +170,8 @@ enum status vocabulary_restore(struct vocabulary **out, const struct tokenizer_o
     *out = NULL;
     if (size == 0) {
         error_set(error, STATUS_FAILED, "the vocabulary cannot be used");
-        return error_why(error, "it holds no token");
+        error_why(error, "it holds no token");
+        return error_remedy(error, "take another file; this one cannot be used");
     }
     struct vocabulary *vocabulary = NULL;
     enum status status;

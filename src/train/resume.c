@@ -11,13 +11,25 @@ static enum status open_first_good(struct checkpoint **out, char **paths, size_t
     for (size_t i = 0; i < count; i++) {
         char line[ERROR_LINE_BYTES];
         status = checkpoint_open(out, comm, paths[i], CHECKPOINT_RUN, error);
-        if (status == STATUS_OK || error->broke_communication)
+        if (status == STATUS_OK || error->short_of_memory || error->broke_communication)
             break;
         error_line(line, error);
         if (i + 1 < count)
             log_warning("%s; the next older checkpoint is tried", line);
     }
     return status;
+}
+
+/* After the last candidate: its error becomes the reason. */
+static enum status no_good_checkpoint(const char *directory, struct error *error)
+{
+    char last[ERROR_LINE_BYTES];
+    struct error cause = *error;
+    cause.remedy[0] = '\0';
+    error_line(last, &cause);
+    error_set(error, STATUS_FAILED, "no good checkpoint is left in %s", directory);
+    error_why(error, "%s", last);
+    return error_remedy(error, "take another --run-dir, or --overwrite to begin anew");
 }
 
 enum status resume_open_newest(struct checkpoint **out, struct run_directory *directory,
@@ -28,7 +40,11 @@ enum status resume_open_newest(struct checkpoint **out, struct run_directory *di
     size_t count = 0;
     *out = NULL;
     TRY(run_directory_candidates(&paths, &count, directory, comm, error));
-    TRY(open_first_good(out, paths, count, comm, error));
+    status = open_first_good(out, paths, count, comm, error);
+    if (status != STATUS_OK && !error->short_of_memory && !error->broke_communication)
+        status = no_good_checkpoint(directory->path, error);
+    if (status != STATUS_OK)
+        goto done;
     if (*out)
         run_directory_resumed(directory, (*out)->path, (*out)->progress.update);
 done:

@@ -150,6 +150,7 @@ static enum status start(struct trainer *trainer, struct error *error)
     bool resume;
     TRY(find_origin(trainer, &origin, &resume, error));
     TRY(run_state_create(&trainer->run, trainer->comm, trainer->settings, origin, resume, error));
+    TRY(run_directory_make(&trainer->directory, trainer->comm, error));
     TRY(create_samples(trainer, error));
     trainer->seconds_before = trainer->run.progress.seconds;
     trainer->updates_before = trainer->run.progress.update;
@@ -379,6 +380,8 @@ static enum status finish(struct trainer *trainer, struct trainer_result *result
         run->history.count > 0 ? run->history.records[run->history.count - 1].perplexity : NAN;
     if (trainer->checkpoint_update != progress->update || trainer->checkpoint_epoch != progress->epoch)
         TRY(save(trainer, error));
+    if (trainer->observer->end)
+        trainer->observer->end(trainer->observer->context, result);
     if (updates > 0 && (result->end == TRAINER_FINISHED || result->end == TRAINER_MAX_UPDATES))
         TRY(show_samples(trainer, error));
 done:

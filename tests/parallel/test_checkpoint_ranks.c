@@ -173,6 +173,7 @@ static void test_run(const struct comm *comm)
     char path[TEMPORARY_PATH_BYTES];
     path_in_folder(path, "runs/one");
     CHECK(run_directory_claim(&run, comm, path, RUN_CLAIM_NEW, &error) == STATUS_OK);
+    CHECK(run_directory_make(&run, comm, &error) == STATUS_OK);
     for (uint64_t update = 0; update <= 4; update++) {
         sample_make(&sample, comm, shape, update, update);
         CHECK(run_directory_write_checkpoint(&run, comm, &sample.snapshot, 2, &error) == STATUS_OK);

@@ -18,6 +18,7 @@ enum { ERROR_TEXT_BYTES = 512 };
 /* Fixed-size texts: making an error cannot fail, and it travels between ranks as bytes. */
 struct error {
     enum status status;
+    bool short_of_memory;
     bool broke_communication; /* this rank left a collective half-way: the others may wait for it */
     char what[ERROR_TEXT_BYTES];
     char why[ERROR_TEXT_BYTES];
@@ -35,7 +36,8 @@ enum status error_why(struct error *error, const char *why, ...) __attribute__((
 /* Adds what the user can do about it. Returns the error's status. */
 enum status error_remedy(struct error *error, const char *remedy, ...) __attribute__((format(printf, 2, 3)));
 
-/* error_set with STATUS_FAILED, and the text of an errno value as the reason. */
+/* error_set with STATUS_FAILED, the text of an errno value as the reason, and what usually helps against it.
+ */
 enum status error_system(struct error *error, int error_number, const char *what, ...)
     __attribute__((format(printf, 3, 4)));
 

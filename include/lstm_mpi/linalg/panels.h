@@ -68,12 +68,7 @@ void panels_begin(struct panels *panels, size_t lanes, size_t depth);
 void panels_pack_piece(struct panels *panels, size_t first_depth, struct panels_source piece);
 
 /* The element at a lane and a depth, for whoever writes into panels what panels_begin announced. */
-static inline float *panels_element(const struct panels *panels, size_t lane, size_t depth)
-{
-    size_t width = panels->width;
-    size_t lane_of_panel = lane % width;
-    return panels->data + (lane - lane_of_panel) * panels->source.depth + depth * width + lane_of_panel;
-}
+float *panels_element(const struct panels *panels, size_t lane, size_t depth);
 
 /* Does BLIS have more than one thread, so that panels only remember their matrices? */
 bool panels_are_views(void);

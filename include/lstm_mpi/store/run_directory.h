@@ -26,11 +26,15 @@ struct run_directory {
     uint64_t newest_update; /* after so many updates */
 };
 
-/* Makes the folder where it is missing, its parents too, claims it for this run, and removes what a killed
- * run left half written. Every rank gives the same path. The caller owns what `run` holds, after a failure
- * too: run_directory_free. Collective. */
+/* Claims the folder for this run, if it is there, and removes what a killed run left half written in it.
+ * Makes nothing. Every rank gives the same path. The caller owns what `run` holds, after a failure too:
+ * run_directory_free. Collective. */
 MUST_CHECK enum status run_directory_claim(struct run_directory *run, const struct comm *comm,
                                            const char *path, enum run_claim claim, struct error *error);
+
+/* Makes the folder where it is missing, its parents too; before the first file is written. Collective. */
+MUST_CHECK enum status run_directory_make(const struct run_directory *run, const struct comm *comm,
+                                          struct error *error);
 
 void run_directory_free(struct run_directory *run);
 

@@ -60,6 +60,7 @@ struct trainer_observer {
     void (*update)(void *context, const struct trainer_standing *standing);
     void (*epoch)(void *context, const struct trainer_standing *standing);
     void (*checkpoint)(void *context, const char *path, double seconds);
+    void (*end)(void *context, const struct trainer_result *result); /* samples may follow */
 };
 
 /* Trains as the settings say, which --resume and --init-from complete from a checkpoint. Between its

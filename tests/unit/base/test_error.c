@@ -43,7 +43,7 @@ static void the_system_says_why(void **state)
     (void)state;
     assert_int_equal(error_system(&error, ENOENT, "cannot open %d", 7), STATUS_FAILED);
     error_line(line, &error);
-    assert_string_equal(line, "cannot open 7: No such file or directory");
+    assert_string_equal(line, "cannot open 7: No such file or directory (check the path)");
 }
 
 /* 3-byte characters behind 0, 1 and 2 bytes: the cut falls on every byte of a character. */

@@ -195,7 +195,7 @@ static void plain_lines_move_no_cursor(void **unused)
     run_epoch(&screen, 1);
     screen.observer.sample(screen.observer.context, "我有一剑", strlen("我有一剑"));
     run_epoch(&screen, 1000);
-    progress_end(&screen.view, &(struct trainer_result){.perplexity = 1.1, .tokens_per_second = 10});
+    screen.observer.end(&screen.view, &(struct trainer_result){.perplexity = 1.1, .tokens_per_second = 10});
     const char *lines = take(&screen);
     assert_null(strpbrk(lines, "\r\033"));
     close_screen(&screen);
@@ -228,7 +228,7 @@ static void a_bar_is_written_over_and_ends_with_the_run(void **unused)
     assert_string_equal(take(&screen), "");
     run_epoch(&screen, 1000);
     assert_non_null(strstr(take(&screen), "\r\033[Kepoch 1000/1000 ["));
-    progress_end(&screen.view, &(struct trainer_result){.perplexity = 1.14, .tokens_per_second = 9.6});
+    screen.observer.end(&screen.view, &(struct trainer_result){.perplexity = 1.14, .tokens_per_second = 9.6});
     assert_string_equal(take(&screen), "\nperplexity 1.1, 10 tokens/s on 1 rank\n");
     close_screen(&screen);
 }
@@ -304,9 +304,10 @@ static void the_last_line_leaves_out_what_there_is_not(void **unused)
     struct screen screen;
     open_screen(&screen, SETTINGS_PROGRESS_PLAIN, 1, 0);
     screen.comm.size = 8;
-    progress_end(&screen.view, &(struct trainer_result){.perplexity = 1.06, .tokens_per_second = 312840});
+    screen.observer.end(&screen.view,
+                        &(struct trainer_result){.perplexity = 1.06, .tokens_per_second = 312840});
     assert_string_equal(take(&screen), "perplexity 1.1, 312840 tokens/s on 8 ranks\n");
-    progress_end(&screen.view, &(struct trainer_result){.perplexity = NAN, .tokens_per_second = 5});
+    screen.observer.end(&screen.view, &(struct trainer_result){.perplexity = NAN, .tokens_per_second = 5});
     assert_string_equal(take(&screen), "5 tokens/s on 8 ranks\n");
     close_screen(&screen);
 }

@@ -44,7 +44,8 @@ static void touch(const char *name)
 static void claim(struct run_directory *run, enum run_claim how)
 {
     struct error error;
-    if (run_directory_claim(run, &comm, folder, how, &error) != STATUS_OK)
+    if (run_directory_claim(run, &comm, folder, how, &error) != STATUS_OK ||
+        run_directory_make(run, &comm, &error) != STATUS_OK)
         fail_msg("%s: %s", error.what, error.why);
 }
 
@@ -80,6 +81,10 @@ static void test_claim_makes_folders(void **state)
     inner(path, "a/b//c/");
     for (int i = 0; i < 2; i++) {
         assert_int_equal(run_directory_claim(&run, &comm, path, RUN_CLAIM_NEW, &error), STATUS_OK);
+        if (i == 0)
+            assert_int_not_equal(access(path, F_OK), 0);
+        assert_int_equal(run_directory_make(&run, &comm, &error), STATUS_OK);
+        assert_int_equal(access(path, F_OK), 0);
         run_directory_free(&run);
     }
     touch("file");
@@ -105,7 +110,7 @@ static void test_claim_of_a_run(void **state)
         touch(signs[i]);
         touch("checkpoint.h5.part");
         assert_int_equal(run_directory_claim(&run, &comm, folder, RUN_CLAIM_NEW, &error), STATUS_FAILED);
-        assert_non_null(strstr(error.what, "holds a run already"));
+        assert_non_null(strstr(error.why, "holds a run already"));
         assert_non_null(strstr(error.remedy, "--resume"));
         assert_non_null(strstr(temporary_folder_list(folder), "checkpoint.h5.part "));
         run_directory_free(&run);
@@ -227,7 +232,8 @@ static int write_until_killed(const char *path)
     struct error error;
     struct run_directory run;
     struct sample sample;
-    if (run_directory_claim(&run, &comm, path, RUN_CLAIM_OVERWRITE, &error) != STATUS_OK)
+    if (run_directory_claim(&run, &comm, path, RUN_CLAIM_OVERWRITE, &error) != STATUS_OK ||
+        run_directory_make(&run, &comm, &error) != STATUS_OK)
         return 1;
     sample_make(&sample, &comm, shape, 1, 0);
     for (;; sample.snapshot.progress.update++)
