@@ -26,7 +26,9 @@ heading "Building with sanitizers"
 build build-sanitize -DLSTM_MPI_SANITIZE=ON -DLSTM_MPI_WERROR=ON -DCMAKE_BUILD_TYPE=Debug
 
 heading "Tests under the sanitizers"
-ctest --test-dir build-sanitize --output-on-failure --parallel "$(cpus)"
+# The tests of the whole program only where the text comes from users: the others take long and run the same code.
+ctest --test-dir build-sanitize --output-on-failure --parallel "$(cpus)" --label-exclude program
+ctest --test-dir build-sanitize --output-on-failure --parallel "$(cpus)" --tests-regex 'bad_input|command_line/Configuration'
 
 heading "Tests"
 ctest --test-dir build --output-on-failure --parallel "$(cpus)"

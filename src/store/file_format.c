@@ -21,7 +21,7 @@ void file_format_check(struct h5 *h5)
 {
     bool marked = h5_has(h5, "/", "format") && h5_has(h5, "/", "format_version");
     if (!marked)
-        h5_fail(h5, "it is an HDF5 file of another program");
+        h5_fail(h5, "it is an HDF5 file of another program: its format is not lstm_mpi");
     char *format = h5_read_text(h5, "/", "format");
     uint64_t version = h5_read_u64(h5, "/", "format_version");
     if (h5->status == STATUS_OK && strcmp(format, format_name) != 0)

@@ -70,12 +70,15 @@ static int by_falling_update(const void *a, const void *b)
     return (first < second) - (first > second);
 }
 
+/* A folder that is not there holds nothing. */
 static enum status list_contents(struct contents *contents, const struct run_directory *run,
                                  struct error *error)
 {
     enum status status = STATUS_OK;
     *contents = (struct contents){0};
     DIR *folder = opendir(run->path);
+    if (!folder && errno == ENOENT)
+        return STATUS_OK;
     if (!folder)
         return error_system(error, errno, "cannot read the folder %s", run->path);
     const struct dirent *entry;
@@ -146,6 +149,8 @@ static enum status remove_leftovers(const struct run_directory *run, struct erro
 {
     enum status status = STATUS_OK;
     DIR *folder = opendir(run->path);
+    if (!folder && errno == ENOENT)
+        return STATUS_OK;
     if (!folder)
         return error_system(error, errno, "cannot read the folder %s", run->path);
     const struct dirent *entry;
@@ -163,9 +168,6 @@ static enum status claim_folder(const struct run_directory *run, enum run_claim 
 {
     enum status status = STATUS_OK;
     struct contents contents = {0};
-    struct stat facts;
-    if (stat(run->path, &facts) != 0 && errno == ENOENT)
-        return STATUS_OK;
     TRY(list_contents(&contents, run, error));
     if (claim == RUN_CLAIM_NEW && (contents.checkpoint || contents.metrics || contents.older_count > 0))
         TRY(holds_a_run(run, error));

@@ -145,7 +145,7 @@ class ReadOnlyTest(FaultTest):
                             break
                         except subprocess.CalledProcessError:
                             pass  # a file was open for writing
-                    self.assertError(1, running.wait(LIMIT), run_dir, "Read-only file system")
+                    self.assertError(1, running.wait(LIMIT), run_dir, "read only")
                 self.assertWhole(run_dir / "checkpoint.h5")
                 self.remount(folder, "rw")
                 update = support.updates_done(run_dir / "checkpoint.h5")

@@ -45,10 +45,13 @@ class SignalTest(support.ProgramTest):
             time.sleep(0.01)
 
     def assertGoesOn(self):
-        """The checkpoint is whole, newer than that of the start, and the run goes on from it."""
+        """The checkpoint is newer than that of the start, whole, and the run goes on from it."""
+        self.assertGreater(support.updates_done(self.run_dir / "checkpoint.h5"), 0)
+        self.assertWholeAndGoesOn()
+
+    def assertWholeAndGoesOn(self):
         self.assertAllWhole(self.run_dir)
         update = support.updates_done(self.run_dir / "checkpoint.h5")
-        self.assertGreater(update, 0)
         self.assertDone(
             run(
                 *("train", "--resume", "--run-dir", self.run_dir, "--quiet"),
@@ -150,14 +153,21 @@ class RanksTest(SignalTest):
             self.assertStopped(running)
 
     def test_term_to_mpirun(self):
-        """mpirun returns 1 after its two seconds, whatever the ranks do; the checkpoint is whole."""
+        """mpirun returns 1 after its two seconds, whatever the ranks do. The checkpoint is whole, and newer than
+        that of the start where an update and the writing fit into them: on a busy machine, in one of a few tries."""
         for number in (signal.SIGTERM, signal.SIGINT):
-            with self.subTest(number.name), self.start(ranks=2) as running:
-                self.wait_for_training(running)
-                running.send(number)
-                result = running.wait()
-                self.assertIn(result.status, (1, STOPPED), result)
-                self.assertGoesOn()
+            updates = 0
+            for attempt in range(4):
+                with self.subTest(number.name, attempt=attempt), self.start(ranks=2) as running:
+                    self.wait_for_training(running)
+                    running.send(number)
+                    result = running.wait()
+                    self.assertIn(result.status, (1, STOPPED), result)
+                    updates = support.updates_done(self.run_dir / "checkpoint.h5")
+                    self.assertWholeAndGoesOn()
+                if updates > 0:
+                    break
+            self.assertGreater(updates, 0)
 
     def test_usr1_at_the_start(self):
         """No rank hangs, and what there is is whole. Before it has ranks, mpirun drops the signal."""
