@@ -41,8 +41,10 @@ static void begin(void *context, const struct settings *settings, const struct t
     fprintf(out, "BLIS       %s kernels (%s), %s library, %d thread%s a rank\n", blis->configuration,
             blis->reason, blis->threading, blis->threads, plural((uint64_t)blis->threads));
     show_corpus(out, settings, facts);
-    fprintf(out, "model      lstm, hidden size %" PRIu64 ": %" PRIu64 " parameters, %.1f MiB\n",
-            settings->hidden_size, facts->learned_parameters, (double)facts->weight_bytes / (1024 * 1024));
+    fprintf(out, "model      lstm, hidden size %" PRIu64 ": %" PRIu64 " parameters\n", settings->hidden_size,
+            facts->learned_parameters);
+    fprintf(out, "memory     weights %.1f MiB a host; gradients and activations %.1f MiB a rank\n",
+            (double)facts->node_bytes / (1024 * 1024), (double)facts->rank_bytes / (1024 * 1024));
     fprintf(out, "update     %" PRIu64 " rows of %" PRIu64 " steps, learning rate %g, ", settings->batch_size,
             settings->num_steps, settings->lr);
     if (settings->clip_norm > 0)

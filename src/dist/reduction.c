@@ -54,6 +54,11 @@ void reduction_destroy(struct reduction *reduction)
     memory_free(reduction);
 }
 
+size_t reduction_capacity(const struct reduction *reduction)
+{
+    return reduction->stride;
+}
+
 static float *buffer_of(const struct reduction *reduction, int node_rank)
 {
     return reduction->buffers + (size_t)node_rank * reduction->stride;

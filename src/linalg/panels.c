@@ -32,7 +32,11 @@ static const struct kernel *kernel_in_use(void)
     kernel.rows_are_narrow = bli_cntx_l3_vir_ukr_prefers_rows_dt(BLIS_FLOAT, BLIS_GEMM_UKR, context);
     kernel.narrow = kernel.rows_are_narrow ? rows : columns;
     kernel.wide = kernel.rows_are_narrow ? columns : rows;
-    kernel.few_rows = kernel.wide % vector_functions_in_use()->strip_columns == 0 ? FEW_ROWS : 0;
+    /* Where the two kernels round differently (with fused multiply-adds and without), a row would depend on
+     * how many rows lie beside it. */
+    bool rounds_alike = vector_level_in_use() == VECTOR_BASELINE || bli_arch_query_id() != BLIS_ARCH_GENERIC;
+    bool strips_fit = kernel.wide % vector_functions_in_use()->strip_columns == 0;
+    kernel.few_rows = rounds_alike && strips_fit ? FEW_ROWS : 0;
     kernel.multiplies_packed = bli_thread_get_num_threads() <= 1 && blis_setup_in_use()->threads <= 1;
     void *function = bli_cntx_get_l3_nat_ukr_dt(BLIS_FLOAT, BLIS_GEMM_UKR, context);
     memcpy(&kernel.run, &function, sizeof kernel.run); /* POSIX allows it, ISO C has no cast for it */

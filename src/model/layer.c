@@ -49,6 +49,16 @@ void layer_free(struct layer *layer)
     *layer = (struct layer){0};
 }
 
+size_t layer_floats(const struct layer *layer)
+{
+    size_t state = layer->rows * layer->hidden;
+    size_t packed = layer->h_rows.capacity + layer->gate_rows.capacity + layer->h_columns.capacity +
+                    layer->all_gates.capacity;
+    size_t gates = layer->steps * layer->rows * layer->gate_width;
+    size_t states_and_saved = (2 * (layer->steps + 1) + layer->steps + 1) * state;
+    return packed + gates + states_and_saved;
+}
+
 static void step_forward(struct layer *layer, const uint32_t *inputs, size_t step)
 {
     size_t H = layer->hidden;

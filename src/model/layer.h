@@ -41,6 +41,9 @@ MUST_CHECK enum status layer_create(struct layer *layer, const struct cell_ops *
                                     struct error *error);
 void layer_free(struct layer *layer);
 
+/* Floats that it holds. */
+size_t layer_floats(const struct layer *layer);
+
 /* Runs `steps` steps, at most those of layer_create, from the state in h[0], c[0]. `inputs`: [steps, rows].
  */
 void layer_forward(struct layer *layer, const uint32_t *inputs, size_t steps);

@@ -97,6 +97,12 @@ void model_step(struct model *model, const uint32_t *tokens, float *logits)
     output_logits(&model->output, model->layer.h, model->rows, logits);
 }
 
+size_t model_bytes(const struct model *model)
+{
+    size_t dh = model->rows * model->steps * model->layer.hidden;
+    return sizeof *model + sizeof(float) * (layer_floats(&model->layer) + output_floats(&model->output) + dh);
+}
+
 struct phase_times *model_phase_times(struct model *model)
 {
     return &model->times;

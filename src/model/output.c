@@ -53,6 +53,13 @@ void output_free(struct output *output)
     *output = (struct output){0};
 }
 
+size_t output_floats(const struct output *output)
+{
+    size_t packed = output->h_rows.capacity + output->h_columns.capacity + output->logit_rows.capacity +
+                    output->logit_columns.capacity;
+    return packed + output->block_rows * (output->vocabulary + 1);
+}
+
 /* Without the bias. */
 static void block_logits(struct output *output, const float *h, size_t rows, float *logits)
 {

@@ -34,6 +34,9 @@ MUST_CHECK enum status output_create(struct output *output, const struct packed_
                                      struct error *error);
 void output_free(struct output *output);
 
+/* Floats that it holds. */
+size_t output_floats(const struct output *output);
+
 /* Returns the sum of the cross-entropies of `rows` rows of h against `targets`. Of scale · that sum it
  * writes the gradients of W and b, and into `dh` that of h. */
 double output_loss(struct output *output, const float *h, const uint32_t *targets, size_t rows, float scale,

@@ -68,6 +68,16 @@ void update_free(struct update *update)
     *update = (struct update){0};
 }
 
+size_t update_node_bytes(const struct update *update)
+{
+    return (update->parameters.size + packed_weights_floats(&update->spec.model)) * sizeof(float);
+}
+
+size_t update_rank_bytes(const struct update *update)
+{
+    return reduction_capacity(update->gradients) * sizeof(float) + model_bytes(update->model);
+}
+
 /* The ranks of a node pack its weights together, after all of them have written theirs. */
 enum status update_load_weights(struct update *update, struct error *error)
 {

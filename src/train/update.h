@@ -52,6 +52,10 @@ MUST_CHECK enum status update_create(struct update *update, const struct comm *c
                                      const struct update_spec *spec, struct error *error);
 void update_free(struct update *update);
 
+/* Bytes that the ranks of a node hold once, and those that each rank adds. */
+size_t update_node_bytes(const struct update *update);
+size_t update_rank_bytes(const struct update *update);
+
 /* After the weights were written from outside. Collective. */
 MUST_CHECK enum status update_load_weights(struct update *update, struct error *error);
 

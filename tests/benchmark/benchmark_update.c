@@ -21,11 +21,12 @@ struct options {
     long vocabulary, hidden, batch, steps;
     double seconds;
     int rounds;
+    int json;
 };
 
 static struct options parse(int argc, const char **argv)
 {
-    static struct options options = {3965, 256, 32, 35, 0.5, 10};
+    static struct options options = {3965, 256, 32, 35, 0.5, 10, 0};
     struct poptOption table[] = {
         {"vocabulary", 'V', POPT_ARG_LONG, &options.vocabulary, 0, "tokens of the vocabulary", "N"},
         {"hidden-size", 'H', POPT_ARG_LONG, &options.hidden, 0, "hidden size", "N"},
@@ -33,6 +34,7 @@ static struct options parse(int argc, const char **argv)
         {"num-steps", 'T', POPT_ARG_LONG, &options.steps, 0, "time steps", "N"},
         {"seconds", 's', POPT_ARG_DOUBLE, &options.seconds, 0, "seconds of a round", "X"},
         {"rounds", 'r', POPT_ARG_INT, &options.rounds, 0, "the best of them counts", "N"},
+        {"json", 'j', POPT_ARG_NONE, &options.json, 0, "one JSON object instead of a table", NULL},
         POPT_AUTOHELP POPT_TABLEEND,
     };
     poptContext context = poptGetContext(NULL, argc, argv, table, 0);
@@ -85,24 +87,61 @@ done:
     return status;
 }
 
-static void report(const struct options *options, const struct comm *comm, const struct update *update,
-                   const struct phase_times *times, double seconds, double peak)
+struct result {
+    double seconds; /* an update */
+    double tokens_per_second;
+    double operations_per_second;
+    double peak; /* of one core */
+    double share_of_peak;
+    double phase_seconds[PHASE_COUNT];
+};
+
+/* The phases are scaled to add up to the whole. */
+static struct result result_of(const struct options *options, const struct update *update,
+                               const struct phase_times *times, double seconds, double peak)
 {
     double tokens = (double)(options->batch * options->steps);
     double operations = model_operations_per_token(&update->spec.model) * tokens;
+    struct result result = {
+        seconds, tokens / seconds, operations / seconds, peak, operations / seconds / peak, {0}};
     double total = 0;
     for (int phase = 0; phase < PHASE_COUNT; phase++)
         total += times->seconds[phase];
+    for (int phase = 0; phase < PHASE_COUNT; phase++)
+        result.phase_seconds[phase] = seconds * times->seconds[phase] / total;
+    return result;
+}
+
+static void print_table(const struct options *options, const struct comm *comm, const struct update *update,
+                        const struct result *result)
+{
     printf("V %ld, H %ld, B %ld, T %ld, %d rank%s, %s kernels, %s loops: %zu rows touched\n",
            options->vocabulary, options->hidden, options->batch, options->steps, comm->size,
            comm->size == 1 ? "" : "s", blis_setup_in_use()->configuration,
            vector_level_name(vector_level_in_use()), update->touched.count);
     printf("%10.2f ms an update\n%10.0f tokens/s\n%10.1f GFLOP/s, %.3f of the FMA peak of one core (%.1f)\n",
-           1e3 * seconds, tokens / seconds, 1e-9 * operations / seconds, operations / seconds / peak,
-           1e-9 * peak);
+           1e3 * result->seconds, result->tokens_per_second, 1e-9 * result->operations_per_second,
+           result->share_of_peak, 1e-9 * result->peak);
     for (int phase = 0; phase < PHASE_COUNT; phase++)
-        printf("%10.2f ms  %4.1f %%  %s\n", 1e3 * seconds * times->seconds[phase] / total,
-               100 * times->seconds[phase] / total, phase_names[phase]);
+        printf("%10.2f ms  %4.1f %%  %s\n", 1e3 * result->phase_seconds[phase],
+               100 * result->phase_seconds[phase] / result->seconds, phase_names[phase]);
+}
+
+static void print_json(const struct options *options, const struct comm *comm, const struct update *update,
+                       const struct result *result)
+{
+    printf("{\"vocabulary\": %ld, \"hidden_size\": %ld, \"batch_size\": %ld, \"num_steps\": %ld, \"ranks\": "
+           "%d, ",
+           options->vocabulary, options->hidden, options->batch, options->steps, comm->size);
+    printf("\"kernels\": \"%s\", \"vector_level\": \"%s\", \"rows_touched\": %zu, ",
+           blis_setup_in_use()->configuration, vector_level_name(vector_level_in_use()),
+           update->touched.count);
+    printf("\"seconds\": %.9g, \"tokens_per_second\": %.9g, \"flops\": %.9g, \"fma_peak\": %.9g, ",
+           result->seconds, result->tokens_per_second, result->operations_per_second, result->peak);
+    printf("\"share_of_peak\": %.6g, \"phases\": {", result->share_of_peak);
+    for (int phase = 0; phase < PHASE_COUNT; phase++)
+        printf("%s\"%s\": %.9g", phase > 0 ? ", " : "", phase_names[phase], result->phase_seconds[phase]);
+    printf("}}\n");
 }
 
 static enum status benchmark(const struct options *options, const struct comm *comm, struct error *error)
@@ -140,8 +179,10 @@ static enum status benchmark(const struct options *options, const struct comm *c
             phases_of_best = *model_phase_times(update.model);
         best = fmin(best, seconds);
     }
-    if (comm->rank == 0)
-        report(options, comm, &update, &phases_of_best, best, peak);
+    if (comm->rank == 0) {
+        struct result result = result_of(options, &update, &phases_of_best, best, peak);
+        (options->json ? print_json : print_table)(options, comm, &update, &result);
+    }
 done:
     update_free(&update);
     memory_free(text);

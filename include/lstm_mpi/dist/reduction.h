@@ -22,6 +22,9 @@ MUST_CHECK enum status reduction_create(struct reduction **out, const struct com
                                         struct error *error);
 void reduction_destroy(struct reduction *reduction);
 
+/* Floats of a buffer. */
+size_t reduction_capacity(const struct reduction *reduction);
+
 /* This rank's buffer, [capacity], aligned to MEMORY_ALIGNMENT; a view. Others read it in reduction_sum, and
  * after it until the next comm_node_barrier. */
 float *reduction_buffer(struct reduction *reduction);

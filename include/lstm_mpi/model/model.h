@@ -43,6 +43,9 @@ double model_gradients(struct model *model, const struct model_batch *batch, flo
 /* One step for every row: its token in, the logits of the next out ([rows, V]). The carried state goes on. */
 void model_step(struct model *model, const uint32_t *tokens, float *logits);
 
+/* Bytes of all that the network holds: activations, their gradients, packed operands. Not the weights. */
+size_t model_bytes(const struct model *model);
+
 /* Where the time went since model_create; the caller may add phases of its own. */
 struct phase_times *model_phase_times(struct model *model);
 

@@ -17,7 +17,8 @@ struct trainer_facts {
     uint64_t trained_tokens; /* after --max-tokens */
     uint64_t vocabulary_size;
     uint64_t learned_parameters;
-    uint64_t weight_bytes;   /* weights, held by every rank */
+    uint64_t node_bytes;     /* weights, plain and packed: the ranks of a node hold them once */
+    uint64_t rank_bytes;     /* gradients and activations, of this rank */
     uint64_t resumed_update; /* 0: a fresh start */
     uint64_t resumed_epoch;
     const char *resumed_from; /* the checkpoint's path; NULL: a fresh start */

@@ -63,7 +63,8 @@ static struct trainer_facts some_facts(void)
         .trained_tokens = 10000,
         .vocabulary_size = 2201,
         .learned_parameters = 3083673,
-        .weight_bytes = 12334692,
+        .node_bytes = 30 << 20,
+        .rank_bytes = 40 << 20,
     };
 }
 
@@ -106,7 +107,8 @@ static void the_header_tells_what_is_trained_on_what(void **unused)
     assert_non_null(strstr(header, blis_setup_in_use()->configuration));
     assert_non_null(strstr(header, "the built-in story: 20000 characters, the first 10000 are trained on; "
                                    "vocabulary 2201\n"));
-    assert_non_null(strstr(header, "hidden size 256: 3083673 parameters, 11.8 MiB\n"));
+    assert_non_null(strstr(header, "hidden size 256: 3083673 parameters\n"));
+    assert_non_null(strstr(header, "weights 30.0 MiB a host; gradients and activations 40.0 MiB a rank\n"));
     assert_non_null(strstr(header, "32 rows of 35 steps, learning rate 1, gradients clipped to norm 1\n"));
     assert_non_null(strstr(header, "runs/lstm\n"));
     assert_null(strstr(header, "going on"));
