@@ -25,7 +25,6 @@ mpirun=$!
 cancelled=
 trap 'kill -USR1 $mpirun' USR1
 trap 'cancelled=yes' TERM
-trap : CONT
 # A signal ends wait early, with a status of its own.
 while :; do
     wait $mpirun
