@@ -23,7 +23,7 @@ find src -name '*.c' -print0 |
     fail "clang-tidy objects"
 
 heading "Building with sanitizers"
-build build-sanitize -DLSTM_MPI_SANITIZE=ON -DLSTM_MPI_WERROR=ON -DCMAKE_BUILD_TYPE=Debug
+build build-sanitize -DLSTM_MPI_SANITIZE=ON -DLSTM_MPI_WERROR=ON -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG="-O1 -g"
 
 heading "Tests under the sanitizers"
 # The tests of the whole program only where the text comes from users: the others take long and run the same code.
