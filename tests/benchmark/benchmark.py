@@ -21,7 +21,8 @@ RANKS = (1, 2, 4, 8)
 def environment():
     variables = dict(os.environ)
     variables.update(OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
-    variables.update(OMPI_MCA_rmaps_base_oversubscribe="1")
+    variables.update(OMPI_MCA_rmaps_base_oversubscribe="1", OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")
+    variables.pop("BLIS_ARCH_TYPE", None)
     # A machine may name an older CPU for OpenBLAS: that would be a crippled peer.
     for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
         variables.pop(name, None)

@@ -30,7 +30,7 @@ def main():
 
     def update(number, state):
         h, c = (part.detach() for part in state)
-        rows = torch.nn.functional.embedding(tokens[number % 8], W_x, sparse=True)
+        rows = torch.nn.functional.embedding(tokens[number % 8], W_x, sparse=True).unbind(0)
         hs = []
         for t in range(T):
             gates = torch.addmm(rows[t] + b, h, W_h)
