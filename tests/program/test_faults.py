@@ -145,7 +145,9 @@ class ReadOnlyTest(FaultTest):
                             break
                         except subprocess.CalledProcessError:
                             pass  # a file was open for writing
-                    self.assertError(1, running.wait(LIMIT), run_dir, "read only")
+                    result = running.wait(LIMIT)
+                    self.assertError(1, result, run_dir)
+                    self.assertRegex(result.stderr, "(?i)read.only")
                 self.assertWhole(run_dir / "checkpoint.h5")
                 self.remount(folder, "rw")
                 update = support.updates_done(run_dir / "checkpoint.h5")
