@@ -138,6 +138,20 @@ class Running:
             raise AssertionError(f"still running after {timeout} s: {late}") from None
         return Result(self.command, status, self.stdout(), self.stderr())
 
+    def wait_for_ranks(self, timeout=60):
+        """Until no rank lives; then mpirun has a few seconds to end. Open MPI 4.1's mpirun can lock itself up when
+        it is asked to end, with its ranks gone: that is not the program's fault, and it is killed."""
+        deadline = time.monotonic() + timeout
+        while self.running() and self.ranks():
+            if time.monotonic() > deadline:
+                self.wait(0)
+            time.sleep(0.05)
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.kill()
+        return Result(self.command, self._process.returncode, self.stdout(), self.stderr())
+
     def kill(self):
         """Ends what still runs: mpirun by SIGTERM first, so that it removes its files."""
         if self.running():
