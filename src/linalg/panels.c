@@ -173,9 +173,9 @@ static void multiply_unpacked(float *C, size_t stride, const struct panels_sourc
               (inc_t)B->depth_stride, (inc_t)B->lane_stride, &beta, C, (inc_t)stride, 1);
 }
 
-/* A depth block of a wide panel stays in the first cache while the narrow panels, which stay in the second,
- * go past it. */
-enum { DEPTH_BLOCK = 320, NARROW_BLOCK_LANES = 384 };
+/* C is read and written once for each block of depth, so the blocks are deep: a narrow panel of such a depth
+ * still fits into the first cache, and a wide one into the second. */
+enum { DEPTH_BLOCK = 576, NARROW_BLOCK_LANES = 384 };
 
 /* One tile of C: the rows of one narrow panel, the columns of one wide panel. */
 struct tile {

@@ -10,7 +10,14 @@
 /* The logits of a block of rows stay in the second-level cache from their product to the gradient of h. The
  * gradient of W wants more rows at a time, since it goes through the whole of W once for each batch of them.
  */
-enum { BLOCK_ROWS = 48, BATCH_ROWS = 288 };
+enum { BLOCK_ROWS = 48, BATCH_BYTES = 10 << 20, BATCH_ROWS_AT_LEAST = 96 };
+
+static size_t rows_of_batch(size_t rows, size_t vocabulary)
+{
+    size_t fitting = BATCH_BYTES / (vocabulary * sizeof(float));
+    size_t most = fitting < BATCH_ROWS_AT_LEAST ? BATCH_ROWS_AT_LEAST : fitting;
+    return rows < most ? rows : most;
+}
 
 static size_t smaller(size_t a, size_t b)
 {
@@ -23,7 +30,7 @@ enum status output_create(struct output *output, const struct packed_weights *we
     enum status status;
     size_t hidden = weights->hidden;
     size_t vocabulary = weights->vocabulary;
-    size_t batch = smaller(rows, BATCH_ROWS);
+    size_t batch = rows_of_batch(rows, vocabulary);
     size_t block = panels_are_views() ? batch : smaller(rows, BLOCK_ROWS);
     *output = (struct output){.weights = weights,
                               .hidden = hidden,
