@@ -31,4 +31,5 @@ ctest --test-dir build-sanitize --output-on-failure --parallel "$(cpus)" --label
 ctest --test-dir build-sanitize --output-on-failure --parallel "$(cpus)" --tests-regex 'bad_input|command_line/Configuration'
 
 heading "Tests"
-ctest --test-dir build --output-on-failure --parallel "$(cpus)"
+# Open MPI 4.1's mpirun locks itself up now and then when it is killed or asked to end: a test gets a second try.
+ctest --test-dir build --output-on-failure --parallel "$(cpus)" --repeat until-pass:2
