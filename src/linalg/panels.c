@@ -57,7 +57,7 @@ static size_t panel_count(size_t lanes, size_t width)
  * last panel must be memory too. Those of BLIS 0.9 read one depth too many. */
 enum { DEPTHS_READ_BEYOND = 2 };
 
-static size_t width_of(enum panels_side side)
+size_t panels_width(enum panels_side side)
 {
     return side == PANELS_WIDE ? kernel_in_use()->wide : kernel_in_use()->narrow;
 }
@@ -67,7 +67,8 @@ size_t panels_floats(enum panels_side side, size_t lanes, size_t depth)
     static const size_t alignment = MEMORY_ALIGNMENT / sizeof(float);
     if (panels_are_views())
         return 0;
-    size_t floats = (panel_count(lanes, width_of(side)) * depth + DEPTHS_READ_BEYOND) * width_of(side);
+    size_t floats =
+        (panel_count(lanes, panels_width(side)) * depth + DEPTHS_READ_BEYOND) * panels_width(side);
     return (floats + alignment - 1) / alignment * alignment;
 }
 
@@ -75,7 +76,7 @@ void panels_place(struct panels *panels, enum panels_side side, size_t lanes, si
 {
     *panels = (struct panels){
         .side = side,
-        .width = width_of(side),
+        .width = panels_width(side),
         .capacity = panels_floats(side, lanes, depth),
         .data = panels_are_views() ? NULL : memory,
     };
@@ -106,7 +107,19 @@ float *panels_element(const struct panels *panels, size_t lane, size_t depth)
 {
     size_t width = panels->width;
     size_t lane_of_panel = lane % width;
-    return panels->data + (lane - lane_of_panel) * panels->source.depth + depth * width + lane_of_panel;
+    return panels->data + (lane - lane_of_panel) * panels->panel_depth + depth * width + lane_of_panel;
+}
+
+struct panels panels_slice(const struct panels *whole, struct range lanes, struct range depths)
+{
+    struct panels slice = *whole;
+    assert(lanes.first % whole->width == 0 && lanes.first + lanes.count <= whole->source.lanes &&
+           depths.first + depths.count <= whole->source.depth);
+    slice.source.lanes = lanes.count;
+    slice.source.depth = depths.count;
+    slice.data = panels_element(whole, lanes.first, depths.first);
+    slice.owned = NULL;
+    return slice;
 }
 
 void panels_begin(struct panels *panels, size_t lanes, size_t depth)
@@ -115,6 +128,7 @@ void panels_begin(struct panels *panels, size_t lanes, size_t depth)
            (panel_count(lanes, panels->width) * depth + DEPTHS_READ_BEYOND) * panels->width <=
                panels->capacity);
     panels->source = (struct panels_source){.lanes = lanes, .depth = depth};
+    panels->panel_depth = depth;
 }
 
 /* Packs the depths of `piece` into some of the panels, at `first_depth`. */
@@ -126,7 +140,7 @@ static void pack(struct panels *panels, struct range some, size_t first_depth,
     for (size_t panel = some.first; panel < some.first + some.count; panel++) {
         size_t lane = panel * width;
         size_t lanes = smaller(piece->lanes - lane, width);
-        float *packed = panels->data + lane * panels->source.depth + first_depth * width;
+        float *packed = panels->data + lane * panels->panel_depth + first_depth * width;
         if (piece->lane_stride == 1)
             vector->pack_copied(width, lanes, piece->depth, piece->data + lane, piece->depth_stride, packed);
         else
@@ -163,6 +177,33 @@ void panels_pack_part(struct panels *panels, struct panels_source source, size_t
         pack(panels, partition_range(panel_count(source.lanes, panels->width), parts, part), 0, &source);
 }
 
+void panels_scale_depths(struct panels *panels, const float *factors)
+{
+    size_t width = panels->width;
+    for (size_t lane = 0; lane < panels->source.lanes; lane += width) {
+        float *panel = panels_element(panels, lane, 0);
+        for (size_t k = 0; k < panels->source.depth; k++)
+            vector_functions_in_use()->scale(width, factors[k], panel + k * width);
+    }
+}
+
+void panels_add_depth(const struct panels *panels, size_t depth, float factor, float *out)
+{
+    for (size_t lane = 0; lane < panels->source.lanes; lane += panels->width) {
+        size_t lanes = smaller(panels->source.lanes - lane, panels->width);
+        vector_functions_in_use()->axpy(lanes, factor, panels_element(panels, lane, depth), out + lane);
+    }
+}
+
+void panels_add_weighted_depths(const struct panels *panels, const float *factors, float *out)
+{
+    size_t width = panels->width;
+    for (size_t lane = 0; lane < panels->source.lanes; lane += width)
+        vector_functions_in_use()->add_weighted_rows(panels->source.depth, width,
+                                                     smaller(panels->source.lanes - lane, width),
+                                                     panels_element(panels, lane, 0), factors, out + lane);
+}
+
 static void multiply_unpacked(float *C, size_t stride, const struct panels_source *A,
                               const struct panels_source *B, bool accumulate)
 {
@@ -173,9 +214,9 @@ static void multiply_unpacked(float *C, size_t stride, const struct panels_sourc
               (inc_t)B->depth_stride, (inc_t)B->lane_stride, &beta, C, (inc_t)stride, 1);
 }
 
-/* C is read and written once for each block of depth, so the blocks are deep: a narrow panel of such a depth
- * still fits into the first cache, and a wide one into the second. */
-enum { DEPTH_BLOCK = 576, NARROW_BLOCK_LANES = 384 };
+/* C is read and written once for each block of depth, so the blocks are deep. The rows of A are gone through
+ * in blocks that stay in the second cache beside a wide panel of such a depth. */
+enum { DEPTH_BLOCK = 1200, NARROW_BLOCK_LANES = 132 };
 
 /* One tile of C: the rows of one narrow panel, the columns of one wide panel. */
 struct tile {
@@ -226,18 +267,17 @@ static void multiply_tile_of_few_rows(const struct kernel *kernel, const struct 
 static void multiply_block(const struct kernel *kernel, float *C, size_t stride, const struct panels *A,
                            const struct panels *B, struct range rows, struct range depths, bool accumulate)
 {
-    size_t depth = A->source.depth;
     for (size_t column = 0; column < B->source.lanes; column += B->width) {
         for (size_t row = rows.first; row < rows.first + rows.count; row += A->width) {
-            float *narrow = A->data + row * depth + depths.first * A->width;
+            float *narrow = panels_element(A, row, depths.first);
             struct tile tile = {
                 .C = C + row * stride + column,
                 .stride = stride,
                 .rows = smaller(A->source.lanes - row, A->width),
                 .columns = smaller(B->source.lanes - column, B->width),
                 .narrow = narrow,
-                .next_narrow = narrow + depth * A->width,
-                .wide = B->data + column * depth + depths.first * B->width,
+                .next_narrow = narrow + A->panel_depth * A->width,
+                .wide = panels_element(B, column, depths.first),
                 .depth = depths.count,
                 .accumulate = accumulate,
             };
@@ -267,5 +307,17 @@ void panels_multiply(float *C, size_t stride, const struct panels *A, const stru
             multiply_block(kernel, C, stride, A, B, (struct range){row, count}, depths,
                            accumulate || block > 0);
         }
+    }
+}
+
+void panels_multiply_into(struct panels *C, const struct panels *A, const struct panels *B)
+{
+    assert(C->side == PANELS_WIDE && C->source.lanes == B->source.lanes &&
+           C->source.depth == A->source.lanes);
+    struct range depths = {0, B->source.depth};
+    for (size_t lane = 0; lane < C->source.lanes; lane += C->width) {
+        struct range lanes = {lane, smaller(C->source.lanes - lane, C->width)};
+        struct panels panel = panels_slice(B, lanes, depths);
+        panels_multiply(panels_element(C, lane, 0), C->width, A, &panel, false);
     }
 }

@@ -1,5 +1,6 @@
 #include "lstm_mpi/linalg/softmax.h"
 
+#include "lstm_mpi/base/memory.h"
 #include "vector_functions.h"
 
 #include <assert.h>
@@ -10,88 +11,123 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Leaves exponentials in place of the logits, and in `factors` what makes gradients of them. */
-static double exponentials(const struct softmax_block *block, float *factors)
+double softmax_loss(const struct softmax_block *block, float *bias_gradient)
 {
     const struct vector_functions *vector = vector_functions_in_use();
+    size_t V = block->vocabulary;
     double loss = 0;
     for (size_t row = 0; row < block->rows; row++) {
-        float *logits = block->logits + row * block->vocabulary;
+        float *logits = block->logits + row * V;
         uint32_t target = block->targets[row];
         float largest;
         float target_logit = logits[target] + block->bias[target];
-        float total = vector->softmax_exponentials(block->vocabulary, logits, block->bias, &largest);
+        float total = vector->softmax_of_row(V, logits, block->bias, &largest);
         loss += log((double)total) - ((double)target_logit - (double)largest);
-        factors[row] = block->scale / total;
+        logits[target] -= total;
+        vector->scale(V, block->scale / total, logits);
+        vector->add(V, logits, bias_gradient);
     }
     return loss;
 }
 
-/* Where nothing is packed the gradients stay rows of the logits' matrix. */
-static void gradients_in_place(const struct softmax_block *block, const float *factors, struct panels *rows,
-                               struct panels *columns, size_t first_depth, float *bias_gradient)
+enum status softmax_create(struct softmax *softmax, size_t rows, struct error *error)
 {
-    size_t V = block->vocabulary;
-    for (size_t row = 0; row < block->rows; row++) {
-        float *gradients = block->logits + row * V;
-        for (size_t v = 0; v < V; v++)
-            gradients[v] *= factors[row];
-        gradients[block->targets[row]] -= block->scale;
-        vector_functions_in_use()->add(V, gradients, bias_gradient);
-    }
-    panels_pack(rows, (struct panels_source){block->logits, .lanes = block->rows, .depth = V, V, 1});
-    panels_pack_piece(columns, first_depth,
-                      (struct panels_source){block->logits, .lanes = V, .depth = block->rows, 1, V});
+    enum status status;
+    *softmax = (struct softmax){.capacity = rows};
+    TRY(memory_new(&softmax->row, rows, error));
+done:
+    if (status != STATUS_OK)
+        softmax_free(softmax);
+    return status;
 }
 
-/* The tiles are as the panels are: the rows of one narrow panel, the columns of one wide panel. */
-static void pack_tiles(const struct softmax_block *block, const float *factors, struct panels *rows,
-                       struct panels *columns, size_t first_depth, float *bias_gradient)
+void softmax_free(struct softmax *softmax)
 {
-    const struct vector_functions *vector = vector_functions_in_use();
-    size_t V = block->vocabulary;
-    size_t depth = columns->source.depth;
-    for (size_t row = 0; row < block->rows; row += rows->width) {
-        for (size_t column = 0; column < V; column += columns->width) {
-            struct softmax_tile tile = {
-                .exponentials = block->logits + row * V + column,
-                .stride = V,
-                .rows = smaller(block->rows - row, rows->width),
-                .columns = smaller(V - column, columns->width),
-                .factors = factors + row,
-                .wide = columns->data + column * depth + (first_depth + row) * columns->width,
-                .wide_width = columns->width,
-                .narrow = rows->data + (row * V + column * rows->width),
-                .narrow_width = rows->width,
-                .bias_gradient = bias_gradient + column,
-            };
-            vector->softmax_tile(&tile);
+    memory_free(softmax->row);
+    *softmax = (struct softmax){0};
+}
+
+size_t softmax_floats(const struct softmax *softmax)
+{
+    return softmax->capacity * sizeof *softmax->row / sizeof(float);
+}
+
+void softmax_begin(struct softmax *softmax, struct panels *logits, const float *bias, const uint32_t *targets,
+                   float scale)
+{
+    assert(logits->side == PANELS_WIDE && logits->source.depth <= softmax->capacity);
+    softmax->logits = logits;
+    softmax->bias = bias;
+    softmax->targets = targets;
+    softmax->scale = scale;
+    for (size_t row = 0; row < logits->source.depth; row++) {
+        for (size_t lane = 0; lane < SOFTMAX_LANES; lane++) {
+            softmax->row[row].largest[lane] = -INFINITY;
+            softmax->row[row].total[lane] = 0;
         }
     }
 }
 
-static void subtract_targets(const struct softmax_block *block, struct panels *rows, struct panels *columns,
-                             size_t first_depth, float *bias_gradient)
+/* The part of some rows that lies in the panel of `column`. */
+static struct softmax_tile tile_at(const struct softmax *softmax, struct range rows, size_t column)
 {
-    for (size_t row = 0; row < block->rows; row++) {
-        uint32_t target = block->targets[row];
-        *panels_element(rows, row, target) -= block->scale;
-        *panels_element(columns, target, first_depth + row) -= block->scale;
-        bias_gradient[target] -= block->scale;
+    const struct panels *logits = softmax->logits;
+    return (struct softmax_tile){
+        .logits = panels_element(logits, column, rows.first),
+        .width = logits->width,
+        .rows = rows.count,
+        .columns = smaller(logits->source.lanes - column, logits->width),
+        .bias = softmax->bias + column,
+        .row = softmax->row + rows.first,
+    };
+}
+
+void softmax_largest(struct softmax *softmax, struct range columns)
+{
+    struct range rows = {0, softmax->logits->source.depth};
+    for (size_t i = 0; i < columns.count; i += softmax->logits->width) {
+        struct softmax_tile tile = tile_at(softmax, rows, columns.first + i);
+        vector_functions_in_use()->softmax_largest(&tile);
     }
 }
 
-double softmax_loss(const struct softmax_block *block, float *factors, struct panels *rows,
-                    struct panels *columns, size_t first_depth, float *bias_gradient)
+void softmax_end_of_largest(struct softmax *softmax)
 {
-    double loss = exponentials(block, factors);
-    if (panels_are_views() || columns->width > SOFTMAX_TILE_COLUMNS) {
-        gradients_in_place(block, factors, rows, columns, first_depth, bias_gradient);
-        return loss;
+    for (size_t r = 0; r < softmax->logits->source.depth; r++) {
+        struct softmax_row *row = &softmax->row[r];
+        uint32_t target = softmax->targets[r];
+        row->target_logit = *panels_element(softmax->logits, target, r) + softmax->bias[target];
+        for (size_t lane = 1; lane < SOFTMAX_LANES; lane++)
+            row->largest[0] = row->largest[lane] > row->largest[0] ? row->largest[lane] : row->largest[0];
     }
-    panels_begin(rows, block->rows, block->vocabulary);
-    assert(columns->source.lanes == block->vocabulary);
-    pack_tiles(block, factors, rows, columns, first_depth, bias_gradient);
-    subtract_targets(block, rows, columns, first_depth, bias_gradient);
+}
+
+void softmax_exponentials(struct softmax *softmax, struct range rows, struct range columns,
+                          struct panels *left)
+{
+    panels_begin(left, rows.count, columns.count);
+    for (size_t row = 0; row < rows.count; row += left->width) {
+        struct range some = {rows.first + row, smaller(rows.count - row, left->width)};
+        for (size_t i = 0; i < columns.count; i += softmax->logits->width) {
+            struct softmax_tile tile = tile_at(softmax, some, columns.first + i);
+            tile.narrow = panels_element(left, row, i);
+            tile.narrow_width = left->width;
+            vector_functions_in_use()->softmax_exponentials(&tile);
+        }
+    }
+}
+
+double softmax_loss_of_panels(struct softmax *softmax, float *factors)
+{
+    double loss = 0;
+    for (size_t r = 0; r < softmax->logits->source.depth; r++) {
+        const struct softmax_row *row = &softmax->row[r];
+        float total = 0;
+        for (size_t lane = 0; lane < SOFTMAX_LANES; lane++)
+            total += row->total[lane];
+        *panels_element(softmax->logits, softmax->targets[r], r) -= total;
+        factors[r] = softmax->scale / total;
+        loss += log((double)total) - ((double)row->target_logit - (double)row->largest[0]);
+    }
     return loss;
 }

@@ -23,6 +23,11 @@ void vector_axpy(size_t count, float a, const float *x, float *y)
     vector_functions_in_use()->axpy(count, a, x, y);
 }
 
+void vector_scale(size_t count, float a, float *x)
+{
+    vector_functions_in_use()->scale(count, a, x);
+}
+
 double vector_sum_of_squares(size_t count, const float *x)
 {
     return vector_functions_in_use()->sum_of_squares(count, x);

@@ -8,21 +8,26 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Some rows × columns of exponentials on their way to gradients: each row times its factor goes to `wide` in
- * row order, from there to `narrow` transposed, and is added to `bias_gradient`. */
-struct softmax_tile {
-    const float *exponentials; /* rows `stride` apart */
-    size_t stride;
-    size_t rows;
-    size_t columns;       /* at most wide_width */
-    const float *factors; /* [rows] */
-    float *wide;          /* [rows][wide_width], zero from `columns` on */
-    size_t wide_width;    /* at most SOFTMAX_TILE_COLUMNS */
-    float *narrow;        /* [columns][narrow_width], zero from `rows` on */
-    size_t narrow_width;
-    float *bias_gradient; /* [columns] */
+/* What is known of a row of logits, most of it lane by lane: each lane stands for every SOFTMAX_LANES-th
+ * column. */
+enum { SOFTMAX_LANES = 16 };
+struct softmax_row {
+    float largest[SOFTMAX_LANES];
+    float total[SOFTMAX_LANES]; /* of the exponentials */
+    float target_logit;
 };
-enum { SOFTMAX_TILE_COLUMNS = 64 };
+
+/* Some rows of one wide panel (see panels.h) of logits. */
+struct softmax_tile {
+    float *logits; /* [rows][width], without the bias */
+    size_t width;
+    size_t rows;
+    size_t columns;          /* at most width */
+    const float *bias;       /* [columns] */
+    struct softmax_row *row; /* [rows] */
+    float *narrow;           /* [columns][narrow_width] */
+    size_t narrow_width;
+};
 
 enum { FEW_ROWS = 11 };
 struct few_rows {
@@ -42,15 +47,22 @@ struct vector_functions {
     void (*add)(size_t count, const float *x, float *y);
     void (*sum)(size_t count, const float *x, const float *y, float *out);
     void (*axpy)(size_t count, float a, const float *x, float *y);
+    void (*scale)(size_t count, float a, float *x);
     double (*sum_of_squares)(size_t count, const float *x);
     /* C = A·B or C += A·B for at most FEW_ROWS rows of one narrow panel and the columns of one wide panel
      * (see panels.h): what BLIS's kernel does, which always computes all lanes of the narrow panel. */
     void (*multiply_few_rows)(const struct few_rows *product);
     size_t strip_columns; /* wide panels must be a multiple of this */
     /* The row becomes exp(logits + bias - largest); returns the sum of that, and the largest. */
-    float (*softmax_exponentials)(size_t count, float *logits, const float *bias, float *largest);
-    /* See softmax.c. */
-    void (*softmax_tile)(const struct softmax_tile *tile);
+    float (*softmax_of_row)(size_t count, float *logits, const float *bias, float *largest);
+    /* largest[lane] = the largest of itself and logits + bias */
+    void (*softmax_largest)(const struct softmax_tile *tile);
+    /* The logits become exp(logits + bias - largest[0]), zero from `columns` on, are added to the totals, and
+     * go to `narrow` transposed, zero from `rows` on. */
+    void (*softmax_exponentials)(const struct softmax_tile *tile);
+    /* sum[column] += Σ over the rows of factors[row] · panel[row][column], rows `width` apart */
+    void (*add_weighted_rows)(size_t rows, size_t width, size_t columns, const float *panel,
+                              const float *factors, float *sum);
     /* A panel (see panels.h) of which `lanes` are filled and the rest is zero: lane l at depth k is
      * source[l·lane_stride + k], or source[k·depth_stride + l]. */
     void (*pack_transposed)(size_t width, size_t lanes, size_t depth, const float *source, size_t lane_stride,

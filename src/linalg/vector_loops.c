@@ -5,6 +5,7 @@
 
 #include "lstm_mpi/linalg/vector_math.h"
 
+#include <stdint.h>
 #include <string.h>
 
 static void add(size_t count, const float *restrict x, float *restrict y)
@@ -25,6 +26,12 @@ static void axpy(size_t count, float a, const float *restrict x, float *restrict
         y[i] += a * x[i];
 }
 
+static void scale(size_t count, float a, float *x)
+{
+    for (size_t i = 0; i < count; i++)
+        x[i] *= a;
+}
+
 static double sum_of_squares(size_t count, const float *x)
 {
     double total = 0;
@@ -35,8 +42,8 @@ static double sum_of_squares(size_t count, const float *x)
 }
 
 /* Subtracting the largest logit first keeps every exponential at most 1. */
-static float softmax_exponentials(size_t count, float *restrict logits, const float *restrict bias,
-                                  float *largest_logit)
+static float softmax_of_row(size_t count, float *restrict logits, const float *restrict bias,
+                            float *largest_logit)
 {
     float largest = -INFINITY;
 #pragma omp simd reduction(max : largest)
@@ -54,35 +61,67 @@ static float softmax_exponentials(size_t count, float *restrict logits, const fl
     return total;
 }
 
+#if defined(__AVX512F__)
+#define VECTOR_FLOATS ((size_t)16)
+#define INTERLEAVE_LOW 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29
+#define INTERLEAVE_HIGH 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31
+#define PAIRS_LOW 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29
+#define PAIRS_HIGH 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31
+#elif defined(__AVX__)
+#define VECTOR_FLOATS ((size_t)8)
+#define INTERLEAVE_LOW 0, 8, 1, 9, 4, 12, 5, 13
+#define INTERLEAVE_HIGH 2, 10, 3, 11, 6, 14, 7, 15
+#define PAIRS_LOW 0, 1, 8, 9, 4, 5, 12, 13
+#define PAIRS_HIGH 2, 3, 10, 11, 6, 7, 14, 15
+#else
+#define VECTOR_FLOATS ((size_t)4)
+#define INTERLEAVE_LOW 0, 4, 1, 5
+#define INTERLEAVE_HIGH 2, 6, 3, 7
+#define PAIRS_LOW 0, 1, 4, 5
+#define PAIRS_HIGH 2, 3, 6, 7
+#endif
+typedef float floats
+    __attribute__((vector_size(VECTOR_FLOATS * sizeof(float)), aligned(sizeof(float)), may_alias));
+typedef int32_t integers
+    __attribute__((vector_size(VECTOR_FLOATS * sizeof(float)), aligned(sizeof(float)), may_alias));
 typedef float quad __attribute__((vector_size(4 * sizeof(float)), aligned(sizeof(float)), may_alias));
 enum { QUAD = 4, PACK_DEPTH = 128 };
 
-/* Four lanes at four depths: rows of the source become columns of the panel. */
+/* Each quad of `columns` is one depth of four lanes; the next quad is QUAD depths further. */
+static inline void store_quads(floats columns, float *panel, size_t width)
+{
+    const quad *quads = (const quad *)&columns;
+#pragma GCC unroll 4
+    for (size_t i = 0; i < VECTOR_FLOATS / QUAD; i++)
+        *(quad *)(panel + i * QUAD * width) = quads[i];
+}
+
+/* Four lanes at VECTOR_FLOATS depths: rows of the source become columns of the panel. */
 static inline void transpose_quads(const float *restrict source, size_t lane_stride, float *restrict panel,
                                    size_t width)
 {
-    quad a = *(const quad *)source;
-    quad b = *(const quad *)(source + lane_stride);
-    quad c = *(const quad *)(source + 2 * lane_stride);
-    quad d = *(const quad *)(source + 3 * lane_stride);
-    quad ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5);
-    quad ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
-    quad cd_low = __builtin_shufflevector(c, d, 0, 4, 1, 5);
-    quad cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
-    *(quad *)panel = __builtin_shufflevector(ab_low, cd_low, 0, 1, 4, 5);
-    *(quad *)(panel + width) = __builtin_shufflevector(ab_low, cd_low, 2, 3, 6, 7);
-    *(quad *)(panel + 2 * width) = __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5);
-    *(quad *)(panel + 3 * width) = __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7);
+    floats a = *(const floats *)source;
+    floats b = *(const floats *)(source + lane_stride);
+    floats c = *(const floats *)(source + 2 * lane_stride);
+    floats d = *(const floats *)(source + 3 * lane_stride);
+    floats ab_low = __builtin_shufflevector(a, b, INTERLEAVE_LOW);
+    floats ab_high = __builtin_shufflevector(a, b, INTERLEAVE_HIGH);
+    floats cd_low = __builtin_shufflevector(c, d, INTERLEAVE_LOW);
+    floats cd_high = __builtin_shufflevector(c, d, INTERLEAVE_HIGH);
+    store_quads(__builtin_shufflevector(ab_low, cd_low, PAIRS_LOW), panel, width);
+    store_quads(__builtin_shufflevector(ab_low, cd_low, PAIRS_HIGH), panel + width, width);
+    store_quads(__builtin_shufflevector(ab_high, cd_high, PAIRS_LOW), panel + 2 * width, width);
+    store_quads(__builtin_shufflevector(ab_high, cd_high, PAIRS_HIGH), panel + 3 * width, width);
 }
 
 static void transpose_block(size_t width, size_t lanes, size_t depth, const float *restrict source,
                             size_t lane_stride, float *restrict panel)
 {
     size_t whole_lanes = lanes / QUAD * QUAD;
-    size_t whole_depth = depth / QUAD * QUAD;
+    size_t whole_depth = depth / VECTOR_FLOATS * VECTOR_FLOATS;
     for (size_t lane = 0; lane < whole_lanes; lane += QUAD) {
         const float *from = source + lane * lane_stride;
-        for (size_t k = 0; k < whole_depth; k += QUAD)
+        for (size_t k = 0; k < whole_depth; k += VECTOR_FLOATS)
             transpose_quads(from + k, lane_stride, panel + k * width + lane, width);
         for (size_t k = whole_depth; k < depth; k++) {
             for (size_t i = 0; i < QUAD; i++)
@@ -135,47 +174,119 @@ static void pack_copied(size_t width, size_t lanes, size_t depth, const float *s
     }
 }
 
-/* `width` is a constant where this is called. */
-static inline __attribute__((always_inline)) void scale_rows(const struct softmax_tile *tile, size_t width,
-                                                             float *restrict column_sums)
+static inline floats larger(floats a, floats b)
 {
-    for (size_t row = 0; row < tile->rows; row++) {
-        const float *restrict exponentials = tile->exponentials + row * tile->stride;
-        float *restrict wide = tile->wide + row * tile->wide_width;
-        float factor = tile->factors[row];
-        for (size_t i = 0; i < width; i++) {
-            wide[i] = exponentials[i] * factor;
-            column_sums[i] += wide[i];
+    integers mask = a > b;
+    return (floats)(((integers)a & mask) | ((integers)b & ~mask));
+}
+
+/* Column by column. */
+static void largest_of_columns(const struct softmax_tile *tile)
+{
+    for (size_t r = 0; r < tile->rows; r++) {
+        const float *logits = tile->logits + r * tile->width;
+        for (size_t i = 0; i < tile->columns; i++) {
+            float *largest = &tile->row[r].largest[i % SOFTMAX_LANES];
+            float logit = logits[i] + tile->bias[i];
+            *largest = logit > *largest ? logit : *largest;
         }
     }
 }
 
-static void softmax_tile(const struct softmax_tile *tile)
+/* `width` is a constant where this is called, a multiple of SOFTMAX_LANES. */
+static inline __attribute__((always_inline)) void largest_of_vectors(const struct softmax_tile *tile,
+                                                                     size_t width)
 {
-    float column_sums[SOFTMAX_TILE_COLUMNS] = {0};
-    if (tile->columns == 32)
-        scale_rows(tile, 32, column_sums);
-    else if (tile->columns == 16)
-        scale_rows(tile, 16, column_sums);
-    else
-        scale_rows(tile, tile->columns, column_sums);
-    for (size_t row = 0; row < tile->rows && tile->columns < tile->wide_width; row++)
-        memset(tile->wide + row * tile->wide_width + tile->columns, 0,
-               (tile->wide_width - tile->columns) * sizeof *tile->wide);
-    pack_transposed(tile->narrow_width, tile->rows, tile->columns, tile->wide, tile->wide_width,
-                    tile->narrow);
-    add(tile->columns, column_sums, tile->bias_gradient);
+    for (size_t r = 0; r < tile->rows; r++) {
+        const float *logits = tile->logits + r * width;
+        for (size_t lane = 0; lane < SOFTMAX_LANES; lane += VECTOR_FLOATS) {
+            floats *largest = (floats *)(tile->row[r].largest + lane);
+            floats of_lanes = *largest;
+            for (size_t i = lane; i < width; i += SOFTMAX_LANES) {
+                floats logit = *(const floats *)(logits + i) + *(const floats *)(tile->bias + i);
+                of_lanes = larger(logit, of_lanes);
+            }
+            *largest = of_lanes;
+        }
+    }
 }
 
-#if defined(__AVX512F__)
-#define VECTOR_FLOATS ((size_t)16)
-#elif defined(__AVX__)
-#define VECTOR_FLOATS ((size_t)8)
-#else
-#define VECTOR_FLOATS ((size_t)4)
-#endif
-typedef float floats
-    __attribute__((vector_size(VECTOR_FLOATS * sizeof(float)), aligned(sizeof(float)), may_alias));
+static void softmax_largest(const struct softmax_tile *tile)
+{
+    if (tile->columns == 32 && tile->width == 32)
+        largest_of_vectors(tile, 32);
+    else if (tile->columns == 16 && tile->width == 16)
+        largest_of_vectors(tile, 16);
+    else
+        largest_of_columns(tile);
+}
+
+static void exponentials_of_columns(const struct softmax_tile *tile)
+{
+    for (size_t r = 0; r < tile->rows; r++) {
+        float *logits = tile->logits + r * tile->width;
+        struct softmax_row *row = &tile->row[r];
+        for (size_t i = 0; i < tile->columns; i++)
+            logits[i] = expf(logits[i] + tile->bias[i] - row->largest[0]);
+        for (size_t i = 0; i < tile->columns; i++)
+            row->total[i % SOFTMAX_LANES] += logits[i];
+        memset(logits + tile->columns, 0, (tile->width - tile->columns) * sizeof *logits);
+    }
+}
+
+/* `width` is a constant where this is called, a multiple of SOFTMAX_LANES. */
+static inline __attribute__((always_inline)) void exponentials_of_vectors(const struct softmax_tile *tile,
+                                                                          size_t width)
+{
+    const float *restrict bias = tile->bias;
+    for (size_t r = 0; r < tile->rows; r++) {
+        float *restrict logits = tile->logits + r * width;
+        float largest = tile->row[r].largest[0];
+        for (size_t i = 0; i < width; i++)
+            logits[i] = expf(logits[i] + bias[i] - largest);
+        for (size_t lane = 0; lane < SOFTMAX_LANES; lane += VECTOR_FLOATS) {
+            floats *total = (floats *)(tile->row[r].total + lane);
+            floats of_lanes = *total;
+            for (size_t i = lane; i < width; i += SOFTMAX_LANES)
+                of_lanes += *(const floats *)(logits + i);
+            *total = of_lanes;
+        }
+    }
+}
+
+static void softmax_exponentials(const struct softmax_tile *tile)
+{
+    if (tile->columns == 32 && tile->width == 32)
+        exponentials_of_vectors(tile, 32);
+    else if (tile->columns == 16 && tile->width == 16)
+        exponentials_of_vectors(tile, 16);
+    else
+        exponentials_of_columns(tile);
+    pack_transposed(tile->narrow_width, tile->rows, tile->columns, tile->logits, tile->width, tile->narrow);
+}
+
+/* `columns` is a constant where this is called, for whole panels, so that the sums stay in registers. */
+static inline __attribute__((always_inline)) void add_weighted(size_t rows, size_t width, size_t columns,
+                                                               const float *restrict panel,
+                                                               const float *restrict factors,
+                                                               float *restrict sum)
+{
+    for (size_t row = 0; row < rows; row++) {
+        for (size_t i = 0; i < columns; i++)
+            sum[i] += factors[row] * panel[row * width + i];
+    }
+}
+
+static void add_weighted_rows(size_t rows, size_t width, size_t columns, const float *panel,
+                              const float *factors, float *sum)
+{
+    if (columns == 32)
+        add_weighted(rows, width, 32, panel, factors, sum);
+    else if (columns == 16)
+        add_weighted(rows, width, 16, panel, factors, sum);
+    else
+        add_weighted(rows, width, columns, panel, factors, sum);
+}
 
 /* A strip of two vectors of columns; `rows` is a constant where this is called, so that the sums of all its
  * rows stay in registers. */
@@ -248,11 +359,14 @@ const struct vector_functions LSTM_MPI_LEVEL_NAME(vector_functions) = {
     .add = add,
     .sum = sum,
     .axpy = axpy,
+    .scale = scale,
     .sum_of_squares = sum_of_squares,
     .multiply_few_rows = multiply_few_rows,
     .strip_columns = 2 * VECTOR_FLOATS,
+    .softmax_of_row = softmax_of_row,
+    .softmax_largest = softmax_largest,
     .softmax_exponentials = softmax_exponentials,
-    .softmax_tile = softmax_tile,
+    .add_weighted_rows = add_weighted_rows,
     .pack_transposed = pack_transposed,
     .pack_copied = pack_copied,
 };

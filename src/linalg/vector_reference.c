@@ -20,6 +20,12 @@ static void axpy(size_t count, float a, const float *x, float *y)
         y[i] = (float)((double)a * (double)x[i] + (double)y[i]);
 }
 
+static void scale(size_t count, float a, float *x)
+{
+    for (size_t i = 0; i < count; i++)
+        x[i] *= a;
+}
+
 static double sum_of_squares(size_t count, const float *x)
 {
     double total = 0;
@@ -43,7 +49,7 @@ static void multiply_few_rows(const struct few_rows *product)
     }
 }
 
-static float softmax_exponentials(size_t count, float *logits, const float *bias, float *largest)
+static float softmax_of_row(size_t count, float *logits, const float *bias, float *largest)
 {
     *largest = -INFINITY;
     for (size_t i = 0; i < count; i++) {
@@ -59,22 +65,44 @@ static float softmax_exponentials(size_t count, float *logits, const float *bias
     return (float)total;
 }
 
-static void softmax_tile(const struct softmax_tile *tile)
+static void softmax_largest(const struct softmax_tile *tile)
 {
-    for (size_t row = 0; row < tile->rows; row++) {
-        for (size_t column = 0; column < tile->wide_width; column++)
-            tile->wide[row * tile->wide_width + column] =
-                column < tile->columns ? tile->exponentials[row * tile->stride + column] * tile->factors[row]
-                                       : 0;
+    for (size_t r = 0; r < tile->rows; r++) {
+        for (size_t column = 0; column < tile->columns; column++) {
+            float *largest = &tile->row[r].largest[column % SOFTMAX_LANES];
+            *largest = fmaxf(*largest, tile->logits[r * tile->width + column] + tile->bias[column]);
+        }
+    }
+}
+
+static void softmax_exponentials(const struct softmax_tile *tile)
+{
+    for (size_t r = 0; r < tile->rows; r++) {
+        struct softmax_row *row = &tile->row[r];
+        for (size_t column = 0; column < tile->width; column++) {
+            float *logit = &tile->logits[r * tile->width + column];
+            if (column < tile->columns)
+                *logit = (float)exp((double)(*logit + tile->bias[column]) - (double)row->largest[0]);
+            else
+                *logit = 0;
+            row->total[column % SOFTMAX_LANES] += *logit;
+        }
     }
     for (size_t column = 0; column < tile->columns; column++) {
-        double total = 0;
-        for (size_t row = 0; row < tile->narrow_width; row++) {
-            float gradient = row < tile->rows ? tile->wide[row * tile->wide_width + column] : 0;
-            tile->narrow[column * tile->narrow_width + row] = gradient;
-            total += (double)gradient;
-        }
-        tile->bias_gradient[column] = (float)((double)tile->bias_gradient[column] + total);
+        for (size_t r = 0; r < tile->narrow_width; r++)
+            tile->narrow[column * tile->narrow_width + r] =
+                r < tile->rows ? tile->logits[r * tile->width + column] : 0;
+    }
+}
+
+static void add_weighted_rows(size_t rows, size_t width, size_t columns, const float *panel,
+                              const float *factors, float *sum)
+{
+    for (size_t column = 0; column < columns; column++) {
+        double total = (double)sum[column];
+        for (size_t row = 0; row < rows; row++)
+            total += (double)factors[row] * (double)panel[row * width + column];
+        sum[column] = (float)total;
     }
 }
 
@@ -100,11 +128,14 @@ const struct vector_functions vector_reference = {
     .add = add,
     .sum = sum,
     .axpy = axpy,
+    .scale = scale,
     .sum_of_squares = sum_of_squares,
     .multiply_few_rows = multiply_few_rows,
     .strip_columns = 1,
+    .softmax_of_row = softmax_of_row,
+    .softmax_largest = softmax_largest,
     .softmax_exponentials = softmax_exponentials,
-    .softmax_tile = softmax_tile,
+    .add_weighted_rows = add_weighted_rows,
     .pack_transposed = pack_transposed,
     .pack_copied = pack_copied,
 };

@@ -1,27 +1,43 @@
 #include "output.h"
 
 #include "lstm_mpi/base/memory.h"
-#include "lstm_mpi/base/partition.h"
-#include "lstm_mpi/linalg/softmax.h"
 #include "lstm_mpi/linalg/vector.h"
 
 #include <string.h>
 
-/* The logits of a block of rows stay in the second-level cache from their product to the gradient of h. The
- * gradient of W wants more rows at a time, since it goes through the whole of W once for each batch of them.
- */
-enum { BLOCK_ROWS = 48, BATCH_BYTES = 10 << 20, BATCH_ROWS_AT_LEAST = 96 };
-
-static size_t rows_of_batch(size_t rows, size_t vocabulary)
-{
-    size_t fitting = BATCH_BYTES / (vocabulary * sizeof(float));
-    size_t most = fitting < BATCH_ROWS_AT_LEAST ? BATCH_ROWS_AT_LEAST : fitting;
-    return rows < most ? rows : most;
-}
+/* Sizes that the caches ask for. The gradient of W is read and written once for each batch of rows, whose
+ * logits are all held. Within it the rows go through W in blocks: few enough for the second cache, many
+ * enough that W, which comes from beyond it, is not what takes the time. And of a block, the left operand of
+ * the product by the transposed W is made some columns of the vocabulary at a time: a panel of it stays in
+ * the first cache, what it is multiplied with in the second. */
+enum { BATCH_BYTES = 10 << 20, BATCH_ROWS_AT_LEAST = 96, BLOCK_ROWS = 192, PIECE_COLUMNS = 576 };
 
 static size_t smaller(size_t a, size_t b)
 {
     return a < b ? a : b;
+}
+
+/* Batches of like size that end where a panel ends. */
+static size_t rows_of_batch(size_t rows, size_t vocabulary)
+{
+    size_t width = panels_width(PANELS_NARROW);
+    size_t fitting = BATCH_BYTES / (vocabulary * sizeof(float));
+    size_t most = fitting < BATCH_ROWS_AT_LEAST ? BATCH_ROWS_AT_LEAST : fitting;
+    size_t batches = (rows + most - 1) / most;
+    size_t of_batch = (rows + batches - 1) / batches;
+    return smaller(rows, (of_batch + width - 1) / width * width);
+}
+
+static size_t rows_of_block(void)
+{
+    size_t width = panels_width(PANELS_NARROW);
+    return (BLOCK_ROWS + width - 1) / width * width;
+}
+
+static size_t piece_columns(void)
+{
+    size_t width = panels_width(PANELS_WIDE);
+    return (PIECE_COLUMNS + width - 1) / width * width;
 }
 
 enum status output_create(struct output *output, const struct packed_weights *weights, size_t rows,
@@ -31,18 +47,23 @@ enum status output_create(struct output *output, const struct packed_weights *we
     size_t hidden = weights->hidden;
     size_t vocabulary = weights->vocabulary;
     size_t batch = rows_of_batch(rows, vocabulary);
-    size_t block = panels_are_views() ? batch : smaller(rows, BLOCK_ROWS);
+    size_t block = panels_are_views() ? batch : smaller(batch, rows_of_block());
     *output = (struct output){.weights = weights,
                               .hidden = hidden,
                               .vocabulary = vocabulary,
-                              .block_rows = block,
-                              .batch_rows = batch};
+                              .batch_rows = batch,
+                              .block_rows = block};
     TRY(panels_create(&output->h_rows, PANELS_NARROW, block, hidden, error));
     TRY(panels_create(&output->h_columns, PANELS_NARROW, hidden, batch, error));
-    TRY(panels_create(&output->logit_rows, PANELS_NARROW, block, vocabulary, error));
-    TRY(panels_create(&output->logit_columns, PANELS_WIDE, vocabulary, batch, error));
-    TRY(memory_new(&output->logits, block * vocabulary, error));
-    TRY(memory_new(&output->factors, block, error));
+    if (panels_are_views()) {
+        TRY(memory_new(&output->logits, batch * vocabulary, error));
+    } else {
+        TRY(panels_create(&output->logit_columns, PANELS_WIDE, vocabulary, batch, error));
+        TRY(panels_create(&output->logit_piece, PANELS_NARROW, panels_width(PANELS_NARROW), piece_columns(),
+                          error));
+        TRY(softmax_create(&output->softmax, block, error));
+        TRY(memory_new(&output->factors, batch, error));
+    }
 done:
     if (status != STATUS_OK)
         output_free(output);
@@ -53,66 +74,188 @@ void output_free(struct output *output)
 {
     panels_free(&output->h_rows);
     panels_free(&output->h_columns);
-    panels_free(&output->logit_rows);
-    panels_free(&output->logit_columns);
     memory_free(output->logits);
+    panels_free(&output->logit_columns);
+    panels_free(&output->logit_piece);
+    softmax_free(&output->softmax);
     memory_free(output->factors);
     *output = (struct output){0};
 }
 
 size_t output_floats(const struct output *output)
 {
-    size_t packed = output->h_rows.capacity + output->h_columns.capacity + output->logit_rows.capacity +
-                    output->logit_columns.capacity;
-    return packed + output->block_rows * (output->vocabulary + 1);
+    size_t packed = output->h_rows.capacity + output->h_columns.capacity + output->logit_columns.capacity +
+                    output->logit_piece.capacity;
+    size_t logits = output->logits ? output->batch_rows * output->vocabulary : 0;
+    return packed + logits + softmax_floats(&output->softmax) + output->batch_rows;
 }
 
-/* Without the bias. */
-static void block_logits(struct output *output, const float *h, size_t rows, float *logits)
+/* Some consecutive rows of all that output_loss is given. */
+struct batch_of_rows {
+    const float *h;
+    const uint32_t *targets;
+    size_t rows;
+    float scale;
+    float *dh;
+    const struct output_gradients *gradients;
+    bool first;
+};
+
+static void pack_h_rows(struct output *output, const float *h, size_t rows)
 {
     size_t H = output->hidden;
     panels_pack(&output->h_rows, (struct panels_source){h, .lanes = rows, .depth = H, H, 1});
-    panels_multiply(logits, output->vocabulary, &output->h_rows, &output->weights->W_forward, false);
 }
 
-/* Loss and gradient of h of one block; the gradient of its logits becomes rows from `first_row` on of the
- * batch. */
-static double block_loss(struct output *output, const float *h, const uint32_t *targets, struct range block,
-                         float scale, float *dh, float *b_gradient, struct phase_times *times)
+static void pack_h_columns(struct output *output, const struct batch_of_rows *batch)
+{
+    size_t H = output->hidden;
+    panels_pack(&output->h_columns, (struct panels_source){batch->h, .lanes = H, .depth = batch->rows, 1, H});
+}
+
+/* All there is to do, as one says it; so it is done where BLIS has threads, and panels are views. */
+static double plain_loss(struct output *output, const struct batch_of_rows *batch, struct phase_times *times)
 {
     size_t H = output->hidden;
     size_t V = output->vocabulary;
-    size_t rows = block.count;
-    float *logits = output->logits;
-    block_logits(output, h, rows, logits);
+    size_t rows = batch->rows;
+    struct softmax_block block = {output->logits, rows,        V, output->weights->b_output,
+                                  batch->targets, batch->scale};
+    struct panels logit_rows;
+    struct panels logit_columns;
+    panels_place(&logit_rows, PANELS_NARROW, rows, V, NULL);
+    panels_place(&logit_columns, PANELS_WIDE, V, rows, NULL);
+
+    pack_h_rows(output, batch->h, rows);
+    panels_multiply(output->logits, V, &output->h_rows, &output->weights->W_forward, false);
     phase_end(times, PHASE_LOGITS);
-
-    struct softmax_block softmax = {logits, rows, V, output->weights->b_output, targets, scale};
-    double loss = softmax_loss(&softmax, output->factors, &output->logit_rows, &output->logit_columns,
-                               block.first, b_gradient);
+    double loss = softmax_loss(&block, batch->gradients->b);
     phase_end(times, PHASE_SOFTMAX);
+    panels_pack(&logit_rows, (struct panels_source){output->logits, .lanes = rows, .depth = V, V, 1});
+    panels_multiply(batch->dh, H, &logit_rows, &output->weights->W_backward, false);
+    phase_end(times, PHASE_OUTPUT_DH);
+    pack_h_columns(output, batch);
+    panels_pack(&logit_columns, (struct panels_source){output->logits, .lanes = V, .depth = rows, 1, V});
+    panels_multiply(batch->gradients->W, V, &output->h_columns, &logit_columns, !batch->first);
+    phase_end(times, PHASE_OUTPUT_DW);
+    return loss;
+}
 
-    panels_multiply(dh, H, &output->logit_rows, &output->weights->W_backward, false);
+/* Rows of a batch that go through W together, and their logits. */
+struct block {
+    struct panels logits;
+    const float *h;
+    size_t rows;
+    float *dh;
+    const uint32_t *targets;
+    float *factors;
+    float scale;
+};
+
+static struct block block_of(const struct output *output, const struct batch_of_rows *batch, size_t row)
+{
+    struct range rows = {row, smaller(batch->rows - row, output->block_rows)};
+    return (struct block){
+        .logits = panels_slice(&output->logit_columns, (struct range){0, output->vocabulary}, rows),
+        .h = batch->h + row * output->hidden,
+        .rows = rows.count,
+        .dh = batch->dh + row * output->hidden,
+        .targets = batch->targets + row,
+        .factors = output->factors + row,
+        .scale = batch->scale,
+    };
+}
+
+/* The columns of one wide panel at a time: each panel of W goes through the first cache once, and the largest
+ * logits are looked for while theirs is in the second. */
+static void block_logits(struct output *output, struct block *block)
+{
+    struct softmax *softmax = &output->softmax;
+    struct range rows = {0, block->rows};
+    struct range depths = {0, output->hidden};
+    size_t V = output->vocabulary;
+    size_t width = block->logits.width;
+    pack_h_rows(output, block->h, block->rows);
+    softmax_begin(softmax, &block->logits, output->weights->b_output, block->targets, block->scale);
+    for (size_t column = 0; column < V; column += width) {
+        struct range columns = {column, smaller(V - column, width)};
+        struct panels logits = panels_slice(&block->logits, columns, rows);
+        struct panels W = panels_slice(&output->weights->W_forward, columns, depths);
+        panels_multiply_into(&logits, &output->h_rows, &W);
+        softmax_largest(softmax, columns);
+    }
+    softmax_end_of_largest(softmax);
+}
+
+/* The gradient of h without what comes of the targets, and before it is multiplied by the factors. */
+static void block_exponentials_and_dh(struct output *output, const struct block *block,
+                                      struct phase_times *times)
+{
+    size_t H = output->hidden;
+    size_t V = output->vocabulary;
+    size_t width = output->logit_piece.width;
+    size_t most_columns = piece_columns();
+    for (size_t column = 0; column < V; column += most_columns) {
+        struct range columns = {column, smaller(V - column, most_columns)};
+        struct panels W = panels_slice(&output->weights->W_backward, (struct range){0, H}, columns);
+        for (size_t row = 0; row < block->rows; row += width) {
+            struct range rows = {row, smaller(block->rows - row, width)};
+            softmax_exponentials(&output->softmax, rows, columns, &output->logit_piece);
+            phase_end(times, PHASE_SOFTMAX);
+            panels_multiply(block->dh + row * H, H, &output->logit_piece, &W, column > 0);
+            phase_end(times, PHASE_OUTPUT_DH);
+        }
+    }
+}
+
+static void finish_dh(const struct output *output, const struct block *block)
+{
+    size_t H = output->hidden;
+    for (size_t row = 0; row < block->rows; row++) {
+        vector_scale(H, block->factors[row], block->dh + row * H);
+        panels_add_depth(&output->weights->W_backward, block->targets[row], -block->scale,
+                         block->dh + row * H);
+    }
+}
+
+static double block_loss(struct output *output, struct block *block, struct phase_times *times)
+{
+    block_logits(output, block);
+    phase_end(times, PHASE_LOGITS);
+    block_exponentials_and_dh(output, block, times);
+    double loss = softmax_loss_of_panels(&output->softmax, block->factors);
+    phase_end(times, PHASE_SOFTMAX);
+    finish_dh(output, block);
     phase_end(times, PHASE_OUTPUT_DH);
     return loss;
 }
 
-/* All gradients of one batch of rows. */
-static double batch_loss(struct output *output, const float *h, const uint32_t *targets, size_t rows,
-                         float scale, bool first, float *dh, const struct output_gradients *gradients,
-                         struct phase_times *times)
+/* The panels of the logits go through the caches once, for both gradients. */
+static void batch_dW_and_db(struct output *output, const struct batch_of_rows *batch)
 {
-    size_t H = output->hidden;
+    struct range rows = {0, batch->rows};
     size_t V = output->vocabulary;
-    double loss = 0;
-    panels_begin(&output->logit_columns, V, rows);
-    for (size_t row = 0; row < rows; row += output->block_rows) {
-        struct range block = {row, smaller(rows - row, output->block_rows)};
-        loss +=
-            block_loss(output, h + row * H, targets + row, block, scale, dh + row * H, gradients->b, times);
+    size_t width = output->logit_columns.width;
+    pack_h_columns(output, batch);
+    panels_scale_depths(&output->h_columns, output->factors);
+    for (size_t column = 0; column < V; column += width) {
+        struct range columns = {column, smaller(V - column, width)};
+        struct panels logits = panels_slice(&output->logit_columns, columns, rows);
+        panels_multiply(batch->gradients->W + column, V, &output->h_columns, &logits, !batch->first);
+        panels_add_weighted_depths(&logits, output->factors, batch->gradients->b + column);
     }
-    panels_pack(&output->h_columns, (struct panels_source){h, .lanes = H, .depth = rows, 1, H});
-    panels_multiply(gradients->W, V, &output->h_columns, &output->logit_columns, !first);
+}
+
+/* What plain_loss does, with the logits in panels from the first product to the last. */
+static double packed_loss(struct output *output, const struct batch_of_rows *batch, struct phase_times *times)
+{
+    double loss = 0;
+    panels_begin(&output->logit_columns, output->vocabulary, batch->rows);
+    for (size_t row = 0; row < batch->rows; row += output->block_rows) {
+        struct block block = block_of(output, batch, row);
+        loss += block_loss(output, &block, times);
+    }
+    batch_dW_and_db(output, batch);
     phase_end(times, PHASE_OUTPUT_DW);
     return loss;
 }
@@ -121,14 +264,18 @@ double output_loss(struct output *output, const float *h, const uint32_t *target
                    float *dh, const struct output_gradients *gradients, struct phase_times *times)
 {
     size_t H = output->hidden;
-    size_t batches = (rows + output->batch_rows - 1) / output->batch_rows;
     phase_start(times);
     memset(gradients->b, 0, output->vocabulary * sizeof *gradients->b);
     double loss = 0;
-    for (size_t i = 0; i < batches; i++) {
-        struct range batch = partition_range(rows, batches, i);
-        loss += batch_loss(output, h + batch.first * H, targets + batch.first, batch.count, scale, i == 0,
-                           dh + batch.first * H, gradients, times);
+    for (size_t row = 0; row < rows; row += output->batch_rows) {
+        struct batch_of_rows batch = {.h = h + row * H,
+                                      .targets = targets + row,
+                                      .rows = smaller(rows - row, output->batch_rows),
+                                      .scale = scale,
+                                      .dh = dh + row * H,
+                                      .gradients = gradients,
+                                      .first = row == 0};
+        loss += (panels_are_views() ? plain_loss : packed_loss)(output, &batch, times);
     }
     return loss;
 }
@@ -137,8 +284,8 @@ void output_logits(struct output *output, const float *h, size_t rows, float *lo
 {
     size_t V = output->vocabulary;
     for (size_t row = 0; row < rows; row += output->block_rows) {
-        size_t count = smaller(rows - row, output->block_rows);
-        block_logits(output, h + row * output->hidden, count, logits + row * V);
+        pack_h_rows(output, h + row * output->hidden, smaller(rows - row, output->block_rows));
+        panels_multiply(logits + row * V, V, &output->h_rows, &output->weights->W_forward, false);
     }
     for (size_t row = 0; row < rows; row++)
         vector_add(V, output->weights->b_output, logits + row * V);

@@ -3,7 +3,7 @@
 
 /* The output layer: logits = H·W + b, their softmax and the cross-entropy. */
 
-#include "lstm_mpi/linalg/panels.h"
+#include "lstm_mpi/linalg/softmax.h"
 #include "lstm_mpi/model/packed_weights.h"
 #include "lstm_mpi/model/phase.h"
 
@@ -17,18 +17,20 @@ struct output_gradients {
 struct output {
     size_t hidden;
     size_t vocabulary;
-    size_t block_rows;                    /* whose logits are held at once */
-    size_t batch_rows;                    /* whose gradients of the logits are held at once, packed */
+    size_t batch_rows;                    /* whose gradients of the logits are held at once */
+    size_t block_rows;                    /* that go through W together */
     const struct packed_weights *weights; /* a view */
     struct panels h_rows;
     struct panels h_columns;
-    struct panels logit_rows;
+    float *logits; /* [batch_rows, V], where panels are views */
+    /* Else: */
     struct panels logit_columns;
-    float *logits;  /* [block_rows, V] */
-    float *factors; /* [block_rows] */
+    struct panels logit_piece;
+    struct softmax softmax;
+    float *factors; /* [batch_rows] */
 };
 
-/* For any number of rows up to `rows` at once; they are worked through in blocks, so that the logits of all
+/* For any number of rows up to `rows` at once; they are worked through in batches, so that the logits of all
  * of them are never held. The weights must outlive the layer. */
 MUST_CHECK enum status output_create(struct output *output, const struct packed_weights *weights, size_t rows,
                                      struct error *error);

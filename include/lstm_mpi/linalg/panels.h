@@ -17,6 +17,7 @@
  * multiplies it. So the matrix must stay in place as long as its panels are used. */
 
 #include "lstm_mpi/base/error.h"
+#include "lstm_mpi/base/partition.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -41,7 +42,8 @@ struct panels {
     size_t width;                /* lanes of a panel */
     size_t capacity;             /* floats in data: the panels, and what a kernel may read beyond them */
     struct panels_source source; /* of the last packing */
-    float *data;                 /* [panel][depth][width] */
+    size_t panel_depth;          /* depths of a panel in memory: more than the source's in a slice */
+    float *data;                 /* [panel][panel_depth][width] */
     float *owned;                /* what panels_free frees */
 };
 
@@ -70,11 +72,31 @@ void panels_pack_piece(struct panels *panels, size_t first_depth, struct panels_
 /* The element at a lane and a depth, for whoever writes into panels what panels_begin announced. */
 float *panels_element(const struct panels *panels, size_t lane, size_t depth);
 
+/* Some lanes, from the first of a panel on, and depths of packed panels, as an operand of its own: a view,
+ * not to be packed or freed. */
+struct panels panels_slice(const struct panels *whole, struct range lanes, struct range depths);
+
+/* Every lane of depth k times factors[k]. */
+void panels_scale_depths(struct panels *panels, const float *factors);
+
+/* out[lane] += factor · the lane's element at this depth */
+void panels_add_depth(const struct panels *panels, size_t depth, float factor, float *out);
+
+/* out[lane] += Σ over the depths k of factors[k] · the lane's element at k */
+void panels_add_weighted_depths(const struct panels *panels, const float *factors, float *out);
+
+/* How many lanes a panel has. */
+size_t panels_width(enum panels_side side);
+
 /* Does BLIS have more than one thread, so that panels only remember their matrices? */
 bool panels_are_views(void);
 
 /* C = A·B, or C += A·B with `accumulate`; C is row-major, M rows of N columns, `stride` floats apart. */
 void panels_multiply(float *C, size_t stride, const struct panels *A, const struct panels *B,
                      bool accumulate);
+
+/* C = A·B as the right operand of a product to come: its lanes are B's, its depths the rows of A. C has been
+ * begun (panels_begin), or is a slice of what has been. Only where panels are packed. */
+void panels_multiply_into(struct panels *C, const struct panels *A, const struct panels *B);
 
 #endif

@@ -16,6 +16,9 @@ void vector_sum(size_t count, const float *x, const float *y, float *out);
 /* y += a · x */
 void vector_axpy(size_t count, float a, const float *x, float *y);
 
+/* x *= a */
+void vector_scale(size_t count, float a, float *x);
+
 /* Σ x², in double. */
 double vector_sum_of_squares(size_t count, const float *x);
 

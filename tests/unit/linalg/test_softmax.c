@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-/* Some rows of logits, done in two blocks as a model does where not all fit at a time. */
+/* Some rows of logits; the plain form does them in two blocks. */
 struct problem {
     size_t rows;
     size_t first_rows; /* of the first block */
@@ -82,60 +82,146 @@ static double plain_softmax(const struct problem *problem, double *gradients)
     return loss;
 }
 
-/* The same element whether the panels are packed or only remember their matrix. */
-static double panels_number(const struct panels *panels, size_t lane, size_t depth)
-{
-    if (panels->data)
-        return (double)*panels_element(panels, lane, depth);
-    const struct panels_source *source = &panels->source;
-    return (double)source->data[lane * source->lane_stride + depth * source->depth_stride];
-}
-
 static void assert_gradient(double gradient, double expected)
 {
     if (!(fabs(gradient - expected) < 1e-6))
         fail_msg("the gradient is %.9g, not %.9g", gradient, expected);
 }
 
-static void check_padding(const struct panels *panels)
+/* What every form must give. */
+struct expected {
+    double loss;
+    double *gradients;     /* [rows, V] */
+    double *bias_gradient; /* [V] */
+};
+
+static struct expected expect(const struct problem *problem)
 {
-    size_t lanes = (panels->source.lanes + panels->width - 1) / panels->width * panels->width;
-    for (size_t lane = panels->source.lanes; panels->data && lane < lanes; lane++) {
-        for (size_t depth = 0; depth < panels->source.depth; depth++)
-            assert_true(*panels_element(panels, lane, depth) == 0);
+    struct expected expected = {
+        .gradients = allocate(problem->rows * problem->V, sizeof *expected.gradients),
+        .bias_gradient = allocate(problem->V, sizeof *expected.bias_gradient),
+    };
+    expected.loss = plain_softmax(problem, expected.gradients);
+    for (size_t v = 0; v < problem->V; v++) {
+        expected.bias_gradient[v] = BIAS_GRADIENT_BEFORE;
+        for (size_t row = 0; row < problem->rows; row++)
+            expected.bias_gradient[v] += expected.gradients[row * problem->V + v];
+    }
+    return expected;
+}
+
+static void check_sums(const struct expected *expected, const struct problem *problem, double loss,
+                       const float *bias_gradient)
+{
+    for (size_t v = 0; v < problem->V; v++)
+        assert_true(fabs((double)bias_gradient[v] - expected->bias_gradient[v]) <
+                    5e-6 * (1 + fabs(expected->bias_gradient[v])));
+    assert_true(fabs(loss - expected->loss) <= 1e-6 * ((double)problem->rows + fabs(expected->loss)));
+}
+
+static float *new_bias_gradient(size_t V)
+{
+    float *bias_gradient = allocate(V, sizeof *bias_gradient);
+    for (size_t v = 0; v < V; v++)
+        bias_gradient[v] = BIAS_GRADIENT_BEFORE;
+    return bias_gradient;
+}
+
+/* The logits lie in panels, as a product would have left them there. */
+static struct panels pack_logits(const struct problem *problem)
+{
+    struct error error;
+    struct panels logits;
+    size_t V = problem->V;
+    assert_int_equal(panels_create(&logits, PANELS_WIDE, V, problem->rows, &error), STATUS_OK);
+    panels_pack(&logits, (struct panels_source){problem->logits, .lanes = V, .depth = problem->rows, 1, V});
+    return logits;
+}
+
+/* The part of the columns that begins at the first of a panel. */
+static struct range panel_columns(const struct panels *logits, size_t first)
+{
+    size_t left = logits->source.lanes - first;
+    return (struct range){first, left < logits->width ? left : logits->width};
+}
+
+/* The left operand has what the panels have, but for the target's term, and zeros in the lanes it lacks. */
+static void check_left(const struct panels *left, const struct panels *logits, struct range rows,
+                       struct range columns)
+{
+    for (size_t lane = 0; lane < left->width; lane++) {
+        for (size_t k = 0; k < columns.count; k++) {
+            float expected =
+                lane < rows.count ? *panels_element(logits, columns.first + k, rows.first + lane) : 0;
+            assert_true(*panels_element(left, lane, k) == expected);
+        }
     }
 }
 
-static void spoil(struct panels *panels)
+static void run_exponentials(struct softmax *softmax, struct panels *logits)
 {
-    if (panels->data)
-        memset(panels->data, 0xff, panels->capacity * sizeof *panels->data);
+    struct panels left;
+    struct error error;
+    assert_int_equal(
+        panels_create(&left, PANELS_NARROW, panels_width(PANELS_NARROW), logits->source.lanes, &error),
+        STATUS_OK);
+    for (size_t column = 0; column < logits->source.lanes; column += logits->width) {
+        struct range columns = panel_columns(logits, column);
+        for (size_t row = 0; row < logits->source.depth; row += left.width) {
+            size_t count = logits->source.depth - row;
+            struct range rows = {row, count < left.width ? count : left.width};
+            memset(left.data, 0xff, left.capacity * sizeof *left.data);
+            softmax_exponentials(softmax, rows, columns, &left);
+            check_left(&left, logits, rows, columns);
+        }
+    }
+    panels_free(&left);
 }
 
-/* Runs the problem and checks all that comes out of it; returns the sum of the losses. */
-static double check_problem(const struct problem *problem)
+static double run_on_panels(const struct problem *problem, struct panels *logits, float *factors)
+{
+    struct softmax softmax;
+    struct error error;
+    assert_int_equal(softmax_create(&softmax, problem->rows, &error), STATUS_OK);
+    softmax_begin(&softmax, logits, problem->bias, problem->targets, problem->scale);
+    for (size_t column = 0; column < problem->V; column += logits->width)
+        softmax_largest(&softmax, panel_columns(logits, column));
+    softmax_end_of_largest(&softmax);
+    run_exponentials(&softmax, logits);
+    double loss = softmax_loss_of_panels(&softmax, factors);
+    softmax_free(&softmax);
+    return loss;
+}
+
+static void check_panels(const struct problem *problem, const struct expected *expected)
 {
     size_t V = problem->V;
-    struct error error;
-    struct panels rows;
-    struct panels columns;
-    assert_int_equal(panels_create(&rows, PANELS_NARROW, problem->rows, V, &error), STATUS_OK);
-    assert_int_equal(panels_create(&columns, PANELS_WIDE, V, problem->rows, &error), STATUS_OK);
-    double *expected;
-    double *bias_expected;
-    float *factors;
-    float *bias_gradient;
-    expected = allocate(problem->rows * V, sizeof *expected);
-    bias_expected = allocate(V, sizeof *bias_expected);
-    factors = allocate(problem->rows, sizeof *factors);
-    bias_gradient = allocate(V, sizeof *bias_gradient);
-    for (size_t v = 0; v < V; v++)
-        bias_expected[v] = (double)(bias_gradient[v] = BIAS_GRADIENT_BEFORE);
-    double expected_loss = plain_softmax(problem, expected);
+    struct panels logits = pack_logits(problem);
+    float *factors = allocate(problem->rows, sizeof *factors);
+    float *bias_gradient = new_bias_gradient(V);
+    double loss = run_on_panels(problem, &logits, factors);
+    for (size_t row = 0; row < problem->rows; row++) {
+        for (size_t v = 0; v < V; v++)
+            assert_gradient((double)(factors[row] * *panels_element(&logits, v, row)),
+                            expected->gradients[row * V + v]);
+    }
+    for (size_t lane = V; lane % logits.width != 0; lane++) {
+        for (size_t row = 0; row < problem->rows; row++)
+            assert_true(*panels_element(&logits, lane, row) == 0);
+    }
+    panels_add_weighted_depths(&logits, factors, bias_gradient);
+    check_sums(expected, problem, loss, bias_gradient);
+    panels_free(&logits);
+    memory_free(factors);
+    memory_free(bias_gradient);
+}
 
+/* Uses up the logits. */
+static double check_plain(const struct problem *problem, const struct expected *expected)
+{
+    size_t V = problem->V;
+    float *bias_gradient = new_bias_gradient(V);
     double loss = 0;
-    spoil(&columns);
-    panels_begin(&columns, V, problem->rows);
     for (size_t first = 0; first < problem->rows; first += problem->first_rows) {
         size_t left = problem->rows - first;
         struct softmax_block block = {
@@ -146,31 +232,24 @@ static double check_problem(const struct problem *problem)
             .targets = problem->targets + first,
             .scale = problem->scale,
         };
-        spoil(&rows);
-        loss += softmax_loss(&block, factors, &rows, &columns, first, bias_gradient);
-        for (size_t row = 0; row < block.rows; row++) {
-            for (size_t v = 0; v < V; v++)
-                assert_gradient(panels_number(&rows, row, v), expected[(first + row) * V + v]);
-        }
-        check_padding(&rows);
+        loss += softmax_loss(&block, bias_gradient);
     }
-    for (size_t row = 0; row < problem->rows; row++) {
-        for (size_t v = 0; v < V; v++) {
-            assert_gradient(panels_number(&columns, v, row), expected[row * V + v]);
-            bias_expected[v] += expected[row * V + v];
-        }
-    }
-    check_padding(&columns);
-    for (size_t v = 0; v < V; v++)
-        assert_true(fabs((double)bias_gradient[v] - bias_expected[v]) < 5e-6 * (1 + fabs(bias_expected[v])));
-    assert_true(fabs(loss - expected_loss) <= 1e-6 * ((double)problem->rows + fabs(expected_loss)));
-
-    panels_free(&rows);
-    panels_free(&columns);
-    memory_free(expected);
-    memory_free(bias_expected);
-    memory_free(factors);
+    for (size_t i = 0; i < problem->rows * V; i++)
+        assert_gradient((double)problem->logits[i], expected->gradients[i]);
+    check_sums(expected, problem, loss, bias_gradient);
     memory_free(bias_gradient);
+    return loss;
+}
+
+/* Runs the problem in both forms and checks all that comes out of them; returns the sum of the losses. */
+static double check_problem(const struct problem *problem)
+{
+    struct expected expected = expect(problem);
+    if (!panels_are_views())
+        check_panels(problem, &expected);
+    double loss = check_plain(problem, &expected);
+    memory_free(expected.gradients);
+    memory_free(expected.bias_gradient);
     return loss;
 }
 
@@ -242,19 +321,17 @@ static double loss_with(size_t V, size_t place, float logit, uint32_t target)
     struct problem problem = make_problem(2, 2, V, 1);
     problem.logits[place] = logit;
     problem.targets[0] = target;
-    struct error error;
-    struct panels rows;
-    struct panels columns;
-    float factors[2];
-    float *bias_gradient;
-    bias_gradient = allocate(V, sizeof *bias_gradient);
-    assert_int_equal(panels_create(&rows, PANELS_NARROW, 2, V, &error), STATUS_OK);
-    assert_int_equal(panels_create(&columns, PANELS_WIDE, V, 2, &error), STATUS_OK);
-    panels_begin(&columns, V, 2);
+    float *bias_gradient = new_bias_gradient(V);
+    double loss_of_panels = 0;
+    if (!panels_are_views()) {
+        struct panels logits = pack_logits(&problem);
+        float factors[2];
+        loss_of_panels = run_on_panels(&problem, &logits, factors);
+        panels_free(&logits);
+    }
     struct softmax_block block = {problem.logits, 2, V, problem.bias, problem.targets, 1};
-    double loss = softmax_loss(&block, factors, &rows, &columns, 0, bias_gradient);
-    panels_free(&rows);
-    panels_free(&columns);
+    double loss = softmax_loss(&block, bias_gradient);
+    assert_true(panels_are_views() || isfinite(loss) == isfinite(loss_of_panels));
     memory_free(bias_gradient);
     free_problem(&problem);
     return loss;

@@ -163,47 +163,77 @@ static void check_exponentials(const struct vector_functions *level, size_t coun
         expected[i] = logits[i] *= deviation;
     float largest;
     float expected_largest;
-    float total = level->softmax_exponentials(count, logits + 1, bias + 1, &largest);
-    float expected_total =
-        vector_reference.softmax_exponentials(count, expected + 1, bias + 1, &expected_largest);
+    float total = level->softmax_of_row(count, logits + 1, bias + 1, &largest);
+    float expected_total = vector_reference.softmax_of_row(count, expected + 1, bias + 1, &expected_largest);
     assert_true(largest == expected_largest);
     assert_close(&total, &expected_total, 1, 1e-6);
     assert_close(logits + 1, expected + 1, count, 5e-7);
     assert_memory_equal(logits + 1 + count, expected + 1 + count, (ROOM - 1 - count) * sizeof *logits);
 }
 
-static void check_tile(const struct vector_functions *level, size_t rows, size_t columns, size_t wide_width,
+enum { MOST_ROWS = 32, MOST_COLUMNS = 64 };
+
+static void run_tile(const struct vector_functions *functions, const struct softmax_tile *tile,
+                     struct softmax_row *rows)
+{
+    for (size_t r = 0; r < tile->rows; r++) {
+        for (size_t lane = 0; lane < SOFTMAX_LANES; lane++)
+            rows[r] = (struct softmax_row){.target_logit = 5};
+    }
+    functions->softmax_largest(tile);
+    for (size_t r = 0; r < tile->rows; r++) {
+        for (size_t lane = 1; lane < SOFTMAX_LANES; lane++)
+            rows[r].largest[0] = fmaxf(rows[r].largest[0], rows[r].largest[lane]);
+    }
+    functions->softmax_exponentials(tile);
+}
+
+static void check_tile(const struct vector_functions *level, size_t rows, size_t columns, size_t width,
                        size_t narrow_width)
 {
-    enum { STRIDE = SOFTMAX_TILE_COLUMNS + 3, MOST_ROWS = 32 };
-    static float exponentials[1 + MOST_ROWS * STRIDE];
-    static float wide[2][MOST_ROWS * SOFTMAX_TILE_COLUMNS + MARGIN];
-    static float narrow[2][MOST_ROWS * SOFTMAX_TILE_COLUMNS + MARGIN];
-    float factors[MOST_ROWS];
-    float bias_gradient[2][SOFTMAX_TILE_COLUMNS + MARGIN];
-    fill(exponentials, COUNT(exponentials), 10);
-    fill(factors, MOST_ROWS, 11);
-    memset(wide, 0x41, sizeof wide);
+    static float logits[2][MOST_ROWS * MOST_COLUMNS + MARGIN];
+    static float narrow[2][MOST_ROWS * MOST_COLUMNS + MARGIN];
+    static struct softmax_row row[2][MOST_ROWS];
+    float bias[MOST_COLUMNS];
+    fill(bias, COUNT(bias), 11);
     memset(narrow, 0x41, sizeof narrow);
     for (unsigned i = 0; i < 2; i++) {
-        fill(bias_gradient[i], COUNT(bias_gradient[i]), 12);
-        (i == 0 ? level : &vector_reference)
-            ->softmax_tile(&(struct softmax_tile){
-                .exponentials = exponentials + 1,
-                .stride = STRIDE,
-                .rows = rows,
-                .columns = columns,
-                .factors = factors,
-                .wide = wide[i],
-                .wide_width = wide_width,
-                .narrow = narrow[i],
-                .narrow_width = narrow_width,
-                .bias_gradient = bias_gradient[i],
-            });
+        fill(logits[i], COUNT(logits[i]), 10);
+        struct softmax_tile tile = {.logits = logits[i],
+                                    .width = width,
+                                    .rows = rows,
+                                    .columns = columns,
+                                    .bias = bias,
+                                    .row = row[i],
+                                    .narrow = narrow[i],
+                                    .narrow_width = narrow_width};
+        run_tile(i == 0 ? level : &vector_reference, &tile, row[i]);
     }
-    assert_memory_equal(wide[0], wide[1], sizeof wide[0]);
-    assert_memory_equal(narrow[0], narrow[1], sizeof narrow[0]);
-    assert_close(bias_gradient[0], bias_gradient[1], COUNT(bias_gradient[0]), 5e-6);
+    assert_close(logits[0], logits[1], COUNT(logits[0]), 5e-7);
+    assert_close(narrow[0], narrow[1], columns * narrow_width, 5e-7);
+    assert_memory_equal(narrow[0] + columns * narrow_width, narrow[1] + columns * narrow_width,
+                        sizeof narrow[0] - columns * narrow_width * sizeof(float));
+    for (size_t r = 0; r < rows; r++) {
+        assert_memory_equal(row[0][r].largest, row[1][r].largest, sizeof row[0][r].largest);
+        assert_close(row[0][r].total, row[1][r].total, SOFTMAX_LANES, 1e-6);
+        assert_true(row[0][r].target_logit == 5);
+    }
+}
+
+static void check_weighted_rows(const struct vector_functions *level, size_t rows, size_t columns,
+                                size_t width)
+{
+    float panel[MOST_ROWS * MOST_COLUMNS];
+    float factors[MOST_ROWS];
+    float sum[2][MOST_COLUMNS + MARGIN];
+    fill(panel, COUNT(panel), 12);
+    fill(factors, COUNT(factors), 13);
+    for (unsigned i = 0; i < 2; i++) {
+        fill(sum[i], COUNT(sum[i]), 14);
+        (i == 0 ? level : &vector_reference)->add_weighted_rows(rows, width, columns, panel, factors, sum[i]);
+    }
+    assert_close(sum[0], sum[1], columns, 1e-5);
+    assert_memory_equal(sum[0] + columns, sum[1] + columns, sizeof sum[0] - columns * sizeof(float));
 }
 
 static void check_all_tiles(const struct vector_functions *level)
@@ -216,6 +246,7 @@ static void check_all_tiles(const struct vector_functions *level)
         for (size_t columns = 1; columns <= panels[i].wide; columns++) {
             for (size_t rows = 1; rows <= panels[i].narrow; rows++)
                 check_tile(level, rows, columns, panels[i].wide, panels[i].narrow);
+            check_weighted_rows(level, 1 + columns % MOST_ROWS, columns, panels[i].wide);
         }
     }
 }
