@@ -15,7 +15,8 @@ struct head {
 
 struct line {
     int32_t rank;
-    uint32_t waiting;
+    uint16_t waiting;
+    uint16_t spoke;
     int64_t age; /* since it was heard of */
     int64_t stalled;
     uint64_t at;
@@ -83,6 +84,7 @@ static size_t write_letter(struct letters *letters, bool asks, int64_t now)
         struct line line = {
             .rank = rank,
             .waiting = atomic_load(&member->waiting),
+            .spoke = atomic_load(&member->spoke),
             .age = now - heard_at,
             .stalled = atomic_load(&member->stalled),
             .at = atomic_load(&member->at),
@@ -126,6 +128,7 @@ static void enter(const struct roll *roll, const struct head *head, const struct
     atomic_store(&member->stalled, line->stalled);
     atomic_store(&member->at, line->at);
     atomic_store(&member->waiting, line->waiting != 0);
+    atomic_store(&member->spoke, line->spoke != 0);
     atomic_store(&member->heard_at, now - line->age);
 }
 

@@ -41,13 +41,13 @@ int64_t roll_longest_stall(const struct roll *roll, int64_t now)
     return longest;
 }
 
-int roll_speaker(const struct roll *roll, int64_t now)
+bool roll_is_speaker(const struct roll *roll, int64_t now)
 {
     for (int rank = 0; rank < roll->size; rank++) {
-        if (roll_is_heard(roll, rank, now))
-            return rank;
+        if (atomic_load(&roll->members[rank].spoke) || (rank < roll->rank && roll_is_heard(roll, rank, now)))
+            return false;
     }
-    return roll->rank;
+    return true;
 }
 
 bool roll_sees_first_host(const struct roll *roll, int64_t now)
@@ -200,7 +200,7 @@ void roll_describe(struct error *error, const struct roll *roll, enum roll_findi
     switch (finding) {
     case ROLL_SILENT:
         if (hosts_are_there(roll, now))
-            error_why(error, "%s %s not run, stopped from outside or by the system", late.bytes, is);
+            error_why(error, "%s %s not run any more, as if stopped by a signal", late.bytes, does);
         else
             error_why(error, "%s %s not answer, stopped or cut off from %s", late.bytes, does,
                       host_of(roll, roll->rank));
@@ -217,5 +217,5 @@ void roll_describe(struct error *error, const struct roll *roll, enum roll_findi
         error_why(error, "%s wait for each other", late.bytes);
         break;
     }
-    error_remedy(error, "--resume goes on from the last checkpoint; --stall-timeout sets the time");
+    error_remedy(error, "--resume goes on from the last checkpoint, --stall-timeout sets the time");
 }

@@ -37,6 +37,7 @@ struct roll_member {
     _Atomic int64_t stalled;  /* how long it had made no step when it was heard of */
     _Atomic uint64_t at;
     atomic_bool waiting;
+    atomic_bool spoke; /* it has told the error, and is gone */
     struct roll_place place;
 };
 
@@ -66,8 +67,9 @@ bool roll_is_heard(const struct roll *roll, int rank, int64_t now);
 /* How long those who are there have made no step, at most. */
 int64_t roll_longest_stall(const struct roll *roll, int64_t now);
 
-/* The lowest rank that is there: it speaks for all that can hear each other. */
-int roll_speaker(const struct roll *roll, int64_t now);
+/* Is it this rank that speaks for all that can hear each other? It is the lowest that is there, unless
+ * another one has spoken. */
+bool roll_is_speaker(const struct roll *roll, int64_t now);
 
 /* Is any rank on the host of rank 0 there? If not, that host may be at work on its own side of a network that
  * was cut, and have the first word. */

@@ -122,22 +122,32 @@ static void ask(struct watch *watch, int64_t now)
         letters_ask(&watch->letters, watch->attempts++, now);
 }
 
+/* Tells the error on this rank, after the others know that it does. */
+static void speak(struct watch *watch, const struct error *error, int64_t now)
+{
+    atomic_store(&watch->roll.members[watch->comm->rank].spoke, true);
+    if (watch->comm->nodes > 1)
+        letters_ask(&watch->letters, 0, now);
+    if (watch->spec.stalled)
+        watch->spec.stalled(watch->spec.context, error);
+}
+
 /* Ends this process if it is its turn. */
-static void judge(const struct watch *watch, int64_t now)
+static void judge(struct watch *watch, int64_t now)
 {
     const struct roll *roll = &watch->roll;
     enum roll_finding finding = roll_judge(roll, now);
     if (finding == ROLL_GOES_ON)
         return;
     int64_t overdue = roll_longest_stall(roll, now) - roll->timeout;
-    bool speaks = roll_speaker(roll, now) == roll->rank;
+    bool speaks = roll_is_speaker(roll, now);
     int64_t patience = !speaks ? PATIENCE : roll_sees_first_host(roll, now) ? 0 : DEFERENCE;
     if (overdue < patience)
         return;
     struct error error;
     roll_describe(&error, roll, finding, now);
-    if (speaks && watch->spec.stalled)
-        watch->spec.stalled(watch->spec.context, &error);
+    if (speaks)
+        speak(watch, &error, now);
     _exit((int)error.status);
 }
 
