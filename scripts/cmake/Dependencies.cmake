@@ -1,5 +1,6 @@
 # Every library from outside, found once. A room names in its CMakeLists.txt the ones that it uses.
 
+find_package(Threads REQUIRED)
 find_package(MPI REQUIRED COMPONENTS C)
 
 # Where the serial library is installed too, FindHDF5 would take that one.

@@ -6,6 +6,8 @@
 #include "lstm_mpi/dist/agree.h"
 #include "lstm_mpi/linalg/blis_setup.h"
 #include "lstm_mpi/store/file_facts.h"
+#include "lstm_mpi/train/stop.h"
+#include "message.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -13,16 +15,7 @@
 static void print_warning(void *unused, const char *line)
 {
     (void)unused;
-    fflush(stdout);
-    fprintf(stderr, "lstm_mpi: warning: %s\n", line);
-}
-
-static void print_error(const struct error *error)
-{
-    char line[ERROR_LINE_BYTES];
-    error_line(line, error);
-    fflush(stdout);
-    fprintf(stderr, "lstm_mpi: error: %s\n", line);
+    message_warning(line);
 }
 
 static void print_version(void)
@@ -67,6 +60,8 @@ static enum status run(const struct comm *comm, int argc, const char **argv, str
     enum status status;
     struct arguments arguments = {0};
     TRY(agree_on_status(comm, arguments_parse(&arguments, commands, argc, argv, error), error));
+    if (arguments.request != ARGUMENTS_RUN || !arguments.command->stops_on_signals)
+        stop_release_signals();
     if (arguments.request == ARGUMENTS_RUN)
         TRY(arguments.command->run(comm, &arguments.settings, error));
     else if (comm->rank == 0)
@@ -82,24 +77,28 @@ enum status cli_main(int argc, const char **argv)
     struct error error = {0};
     struct error start_error;
     struct comm comm = {.size = 1};
-    enum status blis_status = blis_setup_start(&error);
+    /* Which command it is turns out later. Until then a signal waits, so that none is lost on the way to the
+     * first checkpoint. */
+    enum status setup_status = stop_on_signals(&error);
+    if (setup_status == STATUS_OK)
+        setup_status = blis_setup_start(&error);
     enum status status = comm_start(&comm, &start_error);
     if (status != STATUS_OK) {
-        print_error(&start_error);
+        message_error(&start_error);
         comm_abort(&comm, status);
     }
     if (comm.rank == 0)
         log_set_sink(print_warning, NULL);
-    /* An error of BLIS waits for the ranks, so that it is printed once. */
-    status = agree_on_status(&comm, blis_status, &error);
+    /* An error of the set-up waits for the ranks, so that it is printed once. */
+    status = agree_on_status(&comm, setup_status, &error);
     if (status == STATUS_OK)
         status = run(&comm, argc, argv, &error);
     if (status != STATUS_OK && error.broke_communication) {
-        print_error(&error);
+        message_error(&error);
         comm_abort(&comm, status);
     }
     if (comm.rank == 0 && status != STATUS_OK && error.what[0])
-        print_error(&error);
+        message_error(&error);
     comm_finish(&comm);
     return status;
 }

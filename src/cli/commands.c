@@ -14,6 +14,7 @@ const struct command commands[] = {
             "that the run writes is in its run directory: checkpoint.h5, the newest complete "
             "checkpoint, and metrics.h5, the history.",
         .example = "mpirun -np 8 lstm_mpi train --corpus novel.txt --run-dir runs/novel",
+        .stops_on_signals = true,
         .run = command_train,
     },
     {

@@ -11,6 +11,7 @@ struct command {
     const char *summary;            /* one line, in lower case, without a full stop */
     const char *description;        /* a sentence or two for its own --help */
     const char *example;            /* a line to type */
+    bool stops_on_signals;          /* by itself; others are ended by a signal */
 
     /* Runs it, on all ranks at once; prints on rank 0. The settings are the command's to change. */
     enum status (*run)(const struct comm *comm, struct settings *settings, struct error *error);

@@ -318,6 +318,18 @@ const struct settings_row settings_table[] = {
         .stored = true,
     },
     {
+        FIELD(stall_timeout),
+        .name = "stall-timeout",
+        .default_text = "600",
+        .group = run,
+        .argument = "SECONDS",
+        .help = "an update that takes longer ends the run with an error that names the ranks and hosts that "
+                "are late, and so does a checkpoint or a sample; 0: off, for work in a debugger",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_MAY_DIFFER,
+        .stored = true,
+    },
+    {
         FIELD(prefix),
         .name = "prefix",
         .default_text = "你是\n我有一剑",

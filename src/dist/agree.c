@@ -15,9 +15,9 @@ enum status agree_on_status(const struct comm *comm, enum status status, struct 
     }
     int lowest_failing = status == STATUS_OK ? comm->size : comm->rank;
     struct error broken;
-    enum status exchange =
-        mpi_check(MPI_Allreduce(MPI_IN_PLACE, &lowest_failing, 1, MPI_INT, MPI_MIN, comm->handles->ranks),
-                  "MPI_Allreduce", &broken);
+    enum status exchange = mpi_check(COMM_WAIT(comm, MPI_Allreduce(MPI_IN_PLACE, &lowest_failing, 1, MPI_INT,
+                                                                   MPI_MIN, comm->handles->ranks)),
+                                     "MPI_Allreduce", &broken);
     if (exchange == STATUS_OK && lowest_failing == comm->size)
         return STATUS_OK;
     if (exchange == STATUS_OK) {

@@ -73,7 +73,8 @@ enum status comm_start(struct comm *comm, struct error *error)
     *comm = (struct comm){.size = 1, .node_size = 1, .nodes = 1, .smallest_node = 1, .on_first_node = true};
     TRY(start_mpi(error));
     TRY(memory_new(&comm->handles, 1, error));
-    *comm->handles = (struct comm_handles){MPI_COMM_NULL, MPI_COMM_NULL, MPI_COMM_NULL, MPI_COMM_NULL};
+    comm->handles->ranks = comm->handles->library = MPI_COMM_NULL;
+    comm->handles->node = comm->handles->lane = MPI_COMM_NULL;
     TRY(open_handles(comm->handles, error));
     TRY(find_place(comm, error));
 done:
@@ -127,9 +128,9 @@ enum status comm_broadcast_pieces(const struct comm *comm, void *buffer, size_t 
     enum status status = STATUS_OK;
     for (size_t done_bytes = 0; status == STATUS_OK && done_bytes < bytes; done_bytes += piece) {
         int length = (int)smaller(piece, bytes - done_bytes);
-        status =
-            mpi_check(MPI_Bcast((char *)buffer + done_bytes, length, MPI_BYTE, root, comm->handles->ranks),
-                      "MPI_Bcast", error);
+        status = mpi_check(COMM_WAIT(comm, MPI_Bcast((char *)buffer + done_bytes, length, MPI_BYTE, root,
+                                                     comm->handles->ranks)),
+                           "MPI_Bcast", error);
     }
     return status;
 }
@@ -141,16 +142,16 @@ enum status comm_broadcast(const struct comm *comm, void *buffer, size_t bytes, 
 
 /* The same bits everywhere: whatever way MPI takes, all ranks get the sums of one tree, or of two that differ
  * only in a + b and b + a. */
-static enum status reduce_in(MPI_Comm ranks, void *values, size_t count, MPI_Datatype type, MPI_Op operation,
-                             size_t piece, struct error *error)
+static enum status reduce_in(const struct comm *comm, MPI_Comm ranks, void *values, size_t count,
+                             MPI_Datatype type, MPI_Op operation, size_t piece, struct error *error)
 {
     int element_bytes;
     enum status status = mpi_check(MPI_Type_size(type, &element_bytes), "MPI_Type_size", error);
     for (size_t reduced = 0; status == STATUS_OK && reduced < count; reduced += piece) {
         void *part = (char *)values + reduced * (size_t)element_bytes;
         int length = (int)smaller(piece, count - reduced);
-        status = mpi_check(MPI_Allreduce(MPI_IN_PLACE, part, length, type, operation, ranks), "MPI_Allreduce",
-                           error);
+        status = mpi_check(COMM_WAIT(comm, MPI_Allreduce(MPI_IN_PLACE, part, length, type, operation, ranks)),
+                           "MPI_Allreduce", error);
     }
     return status;
 }
@@ -158,7 +159,7 @@ static enum status reduce_in(MPI_Comm ranks, void *values, size_t count, MPI_Dat
 enum status comm_reduce_pieces(const struct comm *comm, void *values, size_t count, MPI_Datatype type,
                                MPI_Op operation, size_t piece, struct error *error)
 {
-    return reduce_in(comm->handles->ranks, values, count, type, operation, piece, error);
+    return reduce_in(comm, comm->handles->ranks, values, count, type, operation, piece, error);
 }
 
 enum status comm_sum_f32(const struct comm *comm, float *values, size_t count, struct error *error)
@@ -168,7 +169,7 @@ enum status comm_sum_f32(const struct comm *comm, float *values, size_t count, s
 
 enum status comm_sum_lane(const struct comm *comm, float *values, size_t count, struct error *error)
 {
-    return reduce_in(comm->handles->lane, values, count, MPI_FLOAT, MPI_SUM, COMM_PIECE, error);
+    return reduce_in(comm, comm->handles->lane, values, count, MPI_FLOAT, MPI_SUM, COMM_PIECE, error);
 }
 
 enum status comm_sum_f64(const struct comm *comm, double *values, size_t count, struct error *error)
@@ -202,8 +203,9 @@ static enum status gather_strided(const struct comm *comm, const void *mine, siz
     TRY(mpi_check(MPI_Type_create_resized(bytes, 0, (MPI_Aint)stride, &strided), "MPI_Type_create_resized",
                   error));
     TRY(mpi_check(MPI_Type_commit(&strided), "MPI_Type_commit", error));
-    TRY(mpi_check(MPI_Allgather(mine, (int)length, MPI_BYTE, all, 1, strided, comm->handles->ranks),
-                  "MPI_Allgather", error));
+    TRY(mpi_check(
+        COMM_WAIT(comm, MPI_Allgather(mine, (int)length, MPI_BYTE, all, 1, strided, comm->handles->ranks)),
+        "MPI_Allgather", error));
 done:
     if (strided != MPI_DATATYPE_NULL)
         (void)MPI_Type_free(&strided);
@@ -216,9 +218,9 @@ enum status comm_gather_pieces(const struct comm *comm, const void *mine, size_t
                                size_t piece, struct error *error)
 {
     if (bytes <= piece)
-        return mpi_check(
-            MPI_Allgather(mine, (int)bytes, MPI_BYTE, all, (int)bytes, MPI_BYTE, comm->handles->ranks),
-            "MPI_Allgather", error);
+        return mpi_check(COMM_WAIT(comm, MPI_Allgather(mine, (int)bytes, MPI_BYTE, all, (int)bytes, MPI_BYTE,
+                                                       comm->handles->ranks)),
+                         "MPI_Allgather", error);
     enum status status = STATUS_OK;
     for (size_t gathered = 0; status == STATUS_OK && gathered < bytes; gathered += piece)
         status = gather_strided(comm, (const char *)mine + gathered, smaller(piece, bytes - gathered),
@@ -234,7 +236,7 @@ enum status comm_gather(const struct comm *comm, const void *mine, size_t bytes,
 
 enum status comm_barrier(const struct comm *comm, struct error *error)
 {
-    return mpi_check(MPI_Barrier(comm->handles->ranks), "MPI_Barrier", error);
+    return mpi_check(COMM_WAIT(comm, MPI_Barrier(comm->handles->ranks)), "MPI_Barrier", error);
 }
 
 enum status comm_node_barrier(const struct comm *comm, struct error *error)
@@ -242,7 +244,7 @@ enum status comm_node_barrier(const struct comm *comm, struct error *error)
     if (comm->node_size == 1)
         return STATUS_OK;
     atomic_thread_fence(memory_order_seq_cst);
-    enum status status = mpi_check(MPI_Barrier(comm->handles->node), "MPI_Barrier", error);
+    enum status status = mpi_check(COMM_WAIT(comm, MPI_Barrier(comm->handles->node)), "MPI_Barrier", error);
     atomic_thread_fence(memory_order_seq_cst);
     return status;
 }

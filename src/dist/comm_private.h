@@ -6,6 +6,14 @@
 #include "lstm_mpi/dist/comm.h"
 
 #include <mpi.h>
+#include <stdatomic.h>
+
+/* Where this rank is; written by the thread that communicates, read by that of watch.c. */
+struct comm_position {
+    _Atomic uint64_t steps; /* calls of watch_step */
+    _Atomic uint64_t at;    /* the number and the stage of the last one, as roll_position packs them */
+    atomic_bool waiting;    /* in a call of MPI that waits for other ranks */
+};
 
 /* Duplicates of our own, so that no library's messages can meet ours. On all of them errors return. */
 struct comm_handles {
@@ -13,7 +21,18 @@ struct comm_handles {
     MPI_Comm node;    /* those that share memory with this one */
     MPI_Comm lane;    /* of each node, the rank with the same node_rank */
     MPI_Comm library; /* lent to libraries */
+    struct comm_position position;
 };
+
+/* What a call of MPI returns that waits for other ranks; meanwhile this rank counts as waiting. */
+#define COMM_WAIT(comm, call)                                         \
+    __extension__({                                                   \
+        atomic_bool *waiting_ = &(comm)->handles->position.waiting;   \
+        atomic_store_explicit(waiting_, true, memory_order_relaxed);  \
+        int code_ = (call);                                           \
+        atomic_store_explicit(waiting_, false, memory_order_relaxed); \
+        code_;                                                        \
+    })
 
 /* MPI counts in int, and Open MPI's reductions take a second buffer as long as the call: longer calls are
  * made in pieces of this many elements. The functions of comm.h are these with that piece. */

@@ -97,12 +97,14 @@ static enum status share_file(const struct comm *comm, enum place place, size_t 
     enum status status;
     struct shared_file file;
     *descriptor = comm->node_rank == 0 ? make_file(&file, place, bytes) : -1;
-    TRY(mpi_check(MPI_Bcast(&file, (int)sizeof file, MPI_BYTE, 0, comm->handles->node), "MPI_Bcast", error));
+    TRY(mpi_check(COMM_WAIT(comm, MPI_Bcast(&file, (int)sizeof file, MPI_BYTE, 0, comm->handles->node)),
+                  "MPI_Bcast", error));
     if (comm->node_rank != 0)
         *descriptor = open_file(&file);
     *error_number = *descriptor < 0 ? file.error_number : 0;
-    TRY(mpi_check(MPI_Allreduce(MPI_IN_PLACE, error_number, 1, MPI_INT, MPI_MAX, comm->handles->node),
-                  "MPI_Allreduce", error));
+    TRY(mpi_check(
+        COMM_WAIT(comm, MPI_Allreduce(MPI_IN_PLACE, error_number, 1, MPI_INT, MPI_MAX, comm->handles->node)),
+        "MPI_Allreduce", error));
     if (place == PLACE_DEV_SHM && comm->node_rank == 0 && file.path[0])
         (void)unlink(file.path);
 done:

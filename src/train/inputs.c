@@ -3,7 +3,9 @@
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/config/settings_specs.h"
 #include "lstm_mpi/dist/agree.h"
+#include "lstm_mpi/dist/watch.h"
 #include "lstm_mpi/text/corpus.h"
+#include "stage.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -47,8 +49,10 @@ static enum status scan_my_blocks(struct corpus *corpus, const struct comm *comm
 {
     enum status status = STATUS_OK;
     struct range mine = partition_range(corpus_block_count(corpus), (size_t)comm->size, (size_t)comm->rank);
-    for (size_t block = mine.first; block < mine.first + mine.count; block++)
+    for (size_t block = mine.first; block < mine.first + mine.count; block++) {
+        watch_step(comm, STAGE_CORPUS, 0);
         TRY(corpus_scan_block(corpus, block, counts, &blocks[block], error));
+    }
 done:
     return status;
 }

@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+static const int signals[] = {SIGTERM, SIGINT, SIGUSR1};
+enum { SIGNALS = sizeof signals / sizeof signals[0] };
+
 static volatile sig_atomic_t asked_by;
 
 /* mpirun started this rank. */
@@ -35,15 +38,22 @@ static void remember(int signal_number)
 
 enum status stop_on_signals(struct error *error)
 {
-    static const int signals[] = {SIGTERM, SIGINT, SIGUSR1};
     struct sigaction action = {.sa_handler = remember, .sa_flags = SA_RESTART};
     sigemptyset(&action.sa_mask);
     under_mpirun = getenv("OMPI_COMM_WORLD_SIZE") != NULL;
-    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
+    for (size_t i = 0; i < SIGNALS; i++) {
         if (sigaction(signals[i], &action, NULL) != 0)
             return error_system(error, errno, "cannot catch signal %d", signals[i]);
     }
     return STATUS_OK;
+}
+
+void stop_release_signals(void)
+{
+    for (size_t i = 0; i < SIGNALS; i++)
+        (void)signal(signals[i], SIG_DFL);
+    if (asked_by)
+        (void)raise(asked_by);
 }
 
 int stop_signal(void)

@@ -4,6 +4,7 @@
 #include "lstm_mpi/base/digest.h"
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/dist/agree.h"
+#include "lstm_mpi/dist/watch.h"
 #include "lstm_mpi/store/checkpoint.h"
 #include "lstm_mpi/store/metrics_file.h"
 #include "lstm_mpi/store/run_directory.h"
@@ -11,6 +12,7 @@
 #include "resume.h"
 #include "run_state.h"
 #include "samples.h"
+#include "stage.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -22,6 +24,7 @@ struct trainer {
     struct run_directory directory;
     struct run_state run;
     struct samples samples; /* rank 0 alone */
+    struct watch *watch;
     double started_at;
     double trained_at;     /* clock at the first update of this start */
     double seconds_before; /* of training, before this start */
@@ -53,6 +56,7 @@ static double run_seconds(const struct trainer *trainer)
 static enum status write_metrics(struct trainer *trainer, struct error *error)
 {
     enum status status = STATUS_OK;
+    watch_step(trainer->comm, STAGE_METRICS, 0);
     if (trainer->comm->rank == 0)
         status = metrics_file_write(trainer->directory.metrics, &trainer->run.history, error);
     return agree_on_status(trainer->comm, status, error);
@@ -64,6 +68,7 @@ static enum status save(struct trainer *trainer, struct error *error)
     struct snapshot snapshot;
     struct progress *progress = &trainer->run.progress;
     double start = clock_seconds();
+    watch_step(trainer->comm, STAGE_CHECKPOINT, 0);
     progress->seconds = run_seconds(trainer);
     progress->epoch_seconds = progress->batch > 0 ? epoch_seconds(trainer) : 0;
     progress->finished = is_finished(trainer);
@@ -140,16 +145,33 @@ static enum status create_samples(struct trainer *trainer, struct error *error)
 
 static enum status show_samples(struct trainer *trainer, struct error *error)
 {
+    watch_step(trainer->comm, STAGE_SAMPLES, 0);
     enum status status = samples_show(&trainer->samples, trainer->observer, error);
     return agree_on_status(trainer->comm, status, error);
 }
 
-static enum status start(struct trainer *trainer, struct error *error)
+/* Once the settings are those of the checkpoint. */
+static enum status start_watch(struct trainer *trainer, const struct trainer_observer *observer,
+                               struct error *error)
+{
+    struct watch_spec spec = {
+        .timeout_seconds = trainer->settings->stall_timeout,
+        .stages = stage_names,
+        .stalled = observer->stalled,
+        .context = observer->context,
+    };
+    watch_step(trainer->comm, STAGE_SETUP, 0);
+    return watch_start(&trainer->watch, trainer->comm, &spec, error);
+}
+
+static enum status start(struct trainer *trainer, const struct trainer_observer *observer,
+                         struct error *error)
 {
     enum status status;
     struct checkpoint *origin = NULL;
     bool resume;
     TRY(find_origin(trainer, &origin, &resume, error));
+    TRY(start_watch(trainer, observer, error));
     TRY(run_state_create(&trainer->run, trainer->comm, trainer->settings, origin, resume, error));
     TRY(run_directory_make(&trainer->directory, trainer->comm, error));
     TRY(create_samples(trainer, error));
@@ -238,6 +260,7 @@ static enum status make_update(struct trainer *trainer, const struct batch *batc
 {
     struct run_state *run = &trainer->run;
     struct progress *progress = &run->progress;
+    watch_step(trainer->comm, STAGE_UPDATE, progress->update + 1);
     *totals = my_totals(trainer);
     enum status status = update_run(&run->update, batch, trainer->settings->lr, totals, error);
     if (status != STATUS_OK)
@@ -401,12 +424,13 @@ enum status trainer_run(const struct comm *comm, struct settings *settings,
         .started_at = clock_seconds(),
     };
     *result = (struct trainer_result){.perplexity = NAN};
-    TRY(start(&trainer, error));
+    TRY(start(&trainer, observer, error));
     TRY(train(&trainer, &result->end, error));
     TRY(finish(&trainer, result, error));
     if (times)
         *times = *model_phase_times(trainer.run.update.model);
 done:
+    watch_end(trainer.watch);
     samples_free(&trainer.samples);
     run_state_free(&trainer.run);
     run_directory_free(&trainer.directory);

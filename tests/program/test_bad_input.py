@@ -243,6 +243,7 @@ class UsageTest(BadInputTest):
             "checkpoint-every": ("-1",),
             "checkpoint-every-minutes": ("nan",),
             "keep": ("-1",),
+            "stall-timeout": ("-1", "inf", "10m"),
             "predict-length": ("x",),
             "progress": ("line",),
             "optimizer": ("lbfgs",),

@@ -341,6 +341,7 @@ class HelpTest(CommandLineTest):
             "checkpoint-every": "100",
             "checkpoint-every-minutes": "10",
             "keep": "2",
+            "stall-timeout": "600",
             "prefix": "你是, 我有一剑",
             "predict-length": "30",
             "progress": "auto",

@@ -324,6 +324,7 @@ class ContradictionTest(ResumeTest):
         "checkpoint-every": 2,
         "checkpoint-every-minutes": 0.5,
         "keep": 7,
+        "stall-timeout": 77,
         "lr": 0.5,
         "predict-length": 3,
         "prefix": "你",

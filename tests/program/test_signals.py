@@ -93,6 +93,21 @@ class AloneTest(SignalTest):
             running.send(signal.SIGTERM)
             self.assertStopped(running)
 
+    def test_before_the_command_is_known(self):
+        """While the configuration file is read: it waits for the first checkpoint, if it is train that runs."""
+        for words, expected in (((), STOPPED), (("generate", "--checkpoint", "none.h5"), -signal.SIGTERM)):
+            config = self.folder / f"config{len(words)}"
+            os.mkfifo(config)
+            self.run_dir = self.folder / "run"
+            with self.subTest(words), support.start(*words, "--config", config) as running:
+                with open(config, "w", encoding="utf-8") as writer:  # opens once it is read
+                    running.send(signal.SIGTERM)
+                    writer.write(f"[train]\ncorpus = {self.corpus}\nrun-dir = {self.run_dir}\nhidden-size = 16\n")
+                    writer.write("batch-size = 8\nnum-steps = 8\npredict-length = 0\nquiet = true\n")
+                result = running.wait()
+                self.assertEqual(expected, result.status, f"\n{result}")
+        self.assertGoesOn()
+
     def test_at_the_start(self):
         """Whenever it comes: 75 with a checkpoint, or an end before there was anything to keep."""
         for step in range(8):

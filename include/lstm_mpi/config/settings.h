@@ -68,6 +68,7 @@ struct settings {
     uint64_t checkpoint_every;       /* 0: off */
     double checkpoint_every_minutes; /* 0: off */
     uint64_t keep;
+    double stall_timeout; /* seconds; 0: off */
 
     /* train: what is shown */
     struct text_list prefix; /* generate too */

@@ -53,7 +53,7 @@ struct trainer_result {
     uint64_t update;
 };
 
-/* Told what happens, on rank 0 alone. */
+/* Told what happens, but for `stalled` on rank 0 alone. */
 struct trainer_observer {
     void *context;
     void (*begin)(void *context, const struct settings *settings, const struct trainer_facts *facts);
@@ -62,6 +62,8 @@ struct trainer_observer {
     void (*epoch)(void *context, const struct trainer_standing *standing);
     void (*checkpoint)(void *context, const char *path, double seconds);
     void (*end)(void *context, const struct trainer_result *result); /* samples may follow */
+    /* --stall-timeout: the process ends when it returns. On any one rank, and in a thread of its own. */
+    void (*stalled)(void *context, const struct error *error);
 };
 
 /* Trains as the settings say, which --resume and --init-from complete from a checkpoint. Between its

@@ -135,6 +135,7 @@ static void defaults(void **state)
     assert_string_equal(settings.run_dir, "runs/lstm");
     assert_int_equal(settings.checkpoint_every, 100);
     assert_true(settings.checkpoint_every_minutes == 10);
+    assert_true(settings.stall_timeout == 600);
     assert_int_equal(settings.keep, 2);
     assert_false(settings.resume || settings.overwrite || settings.quiet || settings.vocabulary);
     assert_null(settings.init_from);

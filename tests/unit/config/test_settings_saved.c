@@ -75,6 +75,7 @@ static void what_may_differ_wins(void **state)
                                         "checkpoint-every",
                                         "checkpoint-every-minutes",
                                         "keep",
+                                        "stall-timeout",
                                         "lr",
                                         "predict-length"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {

@@ -73,6 +73,26 @@ static bool slow_calls_go_on(void)
     return child > 0 && read(ends[0], &byte, 1) == 1 && byte == 'x' && stop_signal() == SIGUSR1;
 }
 
+/* Released, they end the process, whether they come later or have come before. */
+static bool released_signals_end_the_process(void)
+{
+    for (int before = 0; before < 2; before++) {
+        pid_t child = fork();
+        if (child == 0) {
+            if (starts() && before)
+                raise(SIGTERM);
+            stop_release_signals();
+            if (!before)
+                raise(SIGTERM);
+            _exit(0);
+        }
+        int how;
+        if (child < 0 || waitpid(child, &how, 0) != child || !WIFSIGNALED(how) || WTERMSIG(how) != SIGTERM)
+            return false;
+    }
+    return true;
+}
+
 static bool other_signals_keep_their_meaning(void)
 {
     pid_t child = fork();
@@ -91,6 +111,7 @@ static void signals_ask_for_a_stop(void **unused)
     assert_true(holds_in_a_child(nothing_is_asked_at_first));
     assert_true(holds_in_a_child(each_signal_asks));
     assert_true(holds_in_a_child(other_signals_keep_their_meaning));
+    assert_true(holds_in_a_child(released_signals_end_the_process));
 }
 
 static void a_request_stays_and_disturbs_nothing(void **unused)
