@@ -14,8 +14,8 @@ struct touched_rows {
     uint32_t *row_of_input; /* [inputs]: the place in `tokens` of each of this rank's inputs */
     size_t vocabulary;
     size_t inputs;
-    uint64_t *bitmap;         /* [V / 64] */
-    uint32_t *place_of_token; /* [V]: of the tokens of the last batch */
+    uint64_t *bitmap;        /* [V / 64]: the tokens of the last batch */
+    uint32_t *place_of_word; /* [V / 64]: in `tokens`, of the first one of a word of the bitmap */
 };
 
 /* For batches of `inputs` inputs of this rank, `all_inputs` of all ranks. */
@@ -26,5 +26,10 @@ void touched_rows_free(struct touched_rows *touched);
 /* Finds the tokens of the next update; the same on every rank. Collective. */
 MUST_CHECK enum status touched_rows_find(struct touched_rows *touched, const struct comm *comm,
                                          const uint32_t *inputs, struct error *error);
+
+/* Lets the processor fetch the row of the token at this place, if there is one, from the table of all rows.
+ * They lie anywhere in it, so nothing else can foresee which one comes next. */
+void touched_rows_prefetch(const struct touched_rows *touched, size_t place, const float *table,
+                           size_t row_size);
 
 #endif
