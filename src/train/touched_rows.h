@@ -15,7 +15,10 @@ struct touched_rows {
     size_t vocabulary;
     size_t inputs;
     uint64_t *bitmap;        /* [V / 64]: the tokens of the last batch */
-    uint32_t *place_of_word; /* [V / 64]: in `tokens`, of the first one of a word of the bitmap */
+    uint64_t *used_bitmap;   /* [V / 4096]: which words of the bitmap are not 0, and */
+    uint32_t *used;          /* [V / 64]: their places in it, and */
+    uint64_t *words;         /* [V / 64]: the words themselves */
+    uint32_t *place_of_word; /* [V / 64]: of a word that is not 0: the place in `tokens` of its first token */
 };
 
 /* For batches of `inputs` inputs of this rank, `all_inputs` of all ranks. */
