@@ -8,7 +8,9 @@
  *    all have opened it.
  * 2. Each rank reserves the pages of its part: they are taken near its CPU, and a shortage is an error now,
  *    not a signal later.
- * 3. Each maps the whole.
+ * 3. Each maps the whole, and asks for huge pages. By itself Linux gives shared memory none, and where rows
+ * all over a large table are read, each would cost a walk through the page tables. Linux before 6.1 has no
+ * way to ask.
  *
  * A node of one rank takes plain memory. */
 
@@ -31,10 +33,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* MADV_COLLAPSE of Linux 6.1, which the headers of older systems do not know. */
+enum { ADVICE_COLLAPSE = 25, HUGE_PAGE_BYTES = 1 << 21 };
+
 struct comm_shared {
     void *memory;
-    size_t bytes; /* mapped: whole pages */
-    bool alone;   /* a node of one rank has plain memory, in huge pages where the system has them */
+    size_t bytes;  /* of whole pages */
+    void *mapping; /* `memory` lies in it where huge pages begin */
+    size_t mapping_bytes;
+    bool alone; /* a node of one rank has plain memory, in huge pages where the system has them */
 };
 
 enum place { PLACE_ANONYMOUS, PLACE_DEV_SHM, PLACES };
@@ -156,10 +163,19 @@ static enum status map_file(struct comm_shared *shared, int descriptor, struct e
 {
     if (shared->alone)
         return memory_allocate(&shared->memory, 1, shared->bytes, error);
-    void *memory = mmap(NULL, shared->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+    size_t bytes = shared->bytes + HUGE_PAGE_BYTES;
+    char *mapping = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    char *memory = mapping;
+    if (mapping != MAP_FAILED) {
+        shared->mapping = mapping;
+        shared->mapping_bytes = bytes;
+        memory += (HUGE_PAGE_BYTES - (uintptr_t)mapping % HUGE_PAGE_BYTES) % HUGE_PAGE_BYTES;
+        memory = mmap(memory, shared->bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, descriptor, 0);
+    }
     if (memory == MAP_FAILED)
         return error_system(error, errno, "cannot map %zu bytes of shared memory", shared->bytes);
     shared->memory = memory;
+    (void)madvise(memory, shared->bytes, ADVICE_COLLAPSE);
     return STATUS_OK;
 }
 
@@ -194,7 +210,7 @@ void comm_shared_free(struct comm_shared *shared)
         return;
     if (shared->alone)
         memory_free(shared->memory);
-    else if (shared->memory)
-        (void)munmap(shared->memory, shared->bytes);
+    else if (shared->mapping)
+        (void)munmap(shared->mapping, shared->mapping_bytes);
     memory_free(shared);
 }

@@ -2,12 +2,15 @@
  *
  * 1. All ranks together take the digests of all blocks, from memory.
  * 2. Rank 0 alone lays the file out in memory with the serial driver: groups, attributes, every dataset with
- * its room, all data but that of the tensors, which stay holes. It reserves the size of the whole on the
- * disk, as PATH.part: a full disk is found here. Then it copies what is no hole.
+ *    its room, all data but that of the tensors, which stay holes. It reserves the size of the whole on the
+ *    disk, as PATH.part: a full disk is found here. Then it copies what is no hole.
  * 3. All ranks open the file together and write their parts of the tensors, each by itself. HDF5 has nothing
  *    to allocate any more.
- * 4. Each reads its part back and compares: some MPI libraries lose a failed write without a word.
- * 5. All close; rank 0 brings the file to the disk and gives it its name.
+ * 4. Behind each piece that it wrote a rank lets the system begin to bring it to the disk, and meanwhile
+ * reads it back and compares: some MPI libraries lose a failed write without a word.
+ * 5. All close. Every rank brings to the disk what its host has written, through a descriptor of its own that
+ *    was open before the first write, so that none that the disk refused goes unnoticed.
+ * 6. Rank 0 gives the file its name.
  *
  * After each step the ranks agree whether to go on. A collective HDF5 call is made by all ranks or by none.
  */
@@ -24,11 +27,7 @@
 #include "tensor_digests.h"
 #include "tensor_part.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 static enum status add_vocabulary(struct dataset_list *list, hid_t *text_type, struct h5 *h5,
                                   const struct vocabulary *vocabulary, struct error *error)
@@ -187,93 +186,80 @@ done:
 
 /* Does this rank see what rank 0 laid out? A run directory on a disk of one host is found here, while all
  * ranks can still say so. */
-static enum status see_file(const char *part, uint64_t bytes, struct error *error)
+static enum status see_file(struct durable_file *file, const char *path, uint64_t bytes, struct error *error)
 {
-    struct stat facts;
-    int failure = 0;
-    int descriptor = open(part, O_RDWR | O_CLOEXEC);
-    if (descriptor < 0 || fstat(descriptor, &facts) != 0)
-        failure = errno;
-    if (descriptor >= 0)
-        close(descriptor);
-    if (failure == 0 && (uint64_t)facts.st_size == bytes)
+    uint64_t seen = 0;
+    enum status status = durable_file_join(file, path, error);
+    if (status == STATUS_OK)
+        status = durable_file_size(file, &seen, error);
+    if (status == STATUS_OK && seen == bytes)
         return STATUS_OK;
     char host[COMM_HOST_BYTES];
+    struct error reason = *error;
     comm_host_name(host);
-    error_set(error, STATUS_FAILED, "cannot write %s on host %s", part, host);
-    if (failure != 0)
-        error_why(error, "%s", strerror(failure));
+    error_set(error, STATUS_FAILED, "cannot write %s on host %s", path, host);
+    if (status != STATUS_OK)
+        error_why(error, "%s", reason.why);
     else
         error_why(error, "another host made a file of %llu bytes, and here it has %llu",
-                  (unsigned long long)bytes, (unsigned long long)facts.st_size);
+                  (unsigned long long)bytes, (unsigned long long)seen);
     return error_remedy(error, "take a folder that all hosts see");
 }
 
-static enum status all_see_file(const struct comm *comm, const char *part, struct error *error)
+static enum status all_see_file(struct durable_file *file, const struct comm *comm, const char *path,
+                                struct error *error)
 {
-    enum status status = STATUS_OK;
     uint64_t bytes = 0;
-    struct stat facts;
-    if (comm->rank == 0 && stat(part, &facts) == 0)
-        bytes = (uint64_t)facts.st_size;
+    enum status status = STATUS_OK;
+    if (comm->rank == 0)
+        status = durable_file_size(file, &bytes, error);
+    TRY(agree_on_status(comm, status, error));
     TRY(comm_broadcast(comm, &bytes, sizeof bytes, 0, error));
-    TRY(agree_on_status(comm, see_file(part, bytes, error), error));
+    if (comm->rank > 0)
+        status = see_file(file, path, bytes, error);
+    TRY(agree_on_status(comm, status, error));
 done:
     return status;
 }
 
-static void write_tensors(struct h5 *h5, const struct comm *comm, const struct snapshot *snapshot)
+static void write_piece(struct h5 *h5, const struct h5_dataset *dataset, const struct tensor_piece *piece,
+                        const struct durable_file *file)
+{
+    size_t bytes = piece->elements * sizeof *piece->data;
+    uint64_t offset_bytes = dataset->offset_bytes + (uint64_t)piece->file_element * sizeof *piece->data;
+    h5_write_slab(h5, dataset, piece->first, piece->count, piece->data);
+    if (h5->status != STATUS_OK)
+        return;
+    durable_file_begin_sync(file, offset_bytes, bytes);
+    h5->status = durable_file_compare(file, piece->data, bytes, offset_bytes, h5->error);
+}
+
+static void write_tensors(struct h5 *h5, const struct comm *comm, const struct snapshot *snapshot,
+                          const struct durable_file *file)
 {
     for (size_t t = 0; t < snapshot->tensor_count && h5->status == STATUS_OK; t++) {
         struct tensor_part part = tensor_part_written(&snapshot->tensors[t], comm->rank, comm->size);
         struct tensor_piece piece = {0};
         struct h5_dataset dataset = h5_open_dataset(h5, snapshot->tensors[t].path);
         while (h5->status == STATUS_OK && tensor_part_next(&part, &piece))
-            h5_write_slab(h5, &dataset, piece.first, piece.count, piece.data);
+            write_piece(h5, &dataset, &piece, file);
         h5_close_dataset(h5, &dataset);
     }
 }
 
-static void compare_tensor(struct h5 *h5, const struct tensor_part *part)
-{
-    float *read = NULL;
-    struct tensor_piece piece = {0};
-    struct h5_dataset dataset = h5_open_dataset(h5, part->tensor->path);
-    if (h5->status == STATUS_OK)
-        h5->status = memory_new(&read, tensor_part_piece_elements(part), h5->error);
-    while (h5->status == STATUS_OK && tensor_part_next(part, &piece)) {
-        h5_read_slab(h5, &dataset, piece.first, piece.count, read);
-        if (h5->status == STATUS_OK && memcmp(read, piece.data, piece.elements * sizeof *read) != 0)
-            h5_fail(h5, "%s does not read back as it was written", dataset.path);
-    }
-    h5_close_dataset(h5, &dataset);
-    memory_free(read);
-}
-
-static void compare_tensors(struct h5 *h5, const struct comm *comm, const struct snapshot *snapshot)
-{
-    for (size_t t = 0; t < snapshot->tensor_count && h5->status == STATUS_OK; t++) {
-        struct tensor_part part = tensor_part_written(&snapshot->tensors[t], comm->rank, comm->size);
-        compare_tensor(h5, &part);
-    }
-}
-
-/* Steps 3 and 4. The agreement's verdict becomes that of `h5`, so that all ranks do the same next. */
-static enum status fill(const struct comm *comm, const char *part, const struct snapshot *snapshot,
-                        struct error *error)
+/* Steps 3 to 5. The agreement's verdict becomes that of `h5`, so that all ranks do the same next. */
+static enum status fill(const struct comm *comm, const struct durable_file *file,
+                        const struct snapshot *snapshot, struct error *error)
 {
     struct h5 h5;
-    h5_open_shared(&h5, part, comm_library_handle(comm), error);
+    h5_open_shared(&h5, file->part, comm_library_handle(comm), error);
     h5.status = agree_on_status(comm, h5.status, error);
-    write_tensors(&h5, comm, snapshot);
+    write_tensors(&h5, comm, snapshot, file);
     h5.status = agree_on_status(comm, h5.status, error);
-    if (h5.status == STATUS_OK) {
-        h5_flush(&h5);
-        h5.status = agree_on_status(comm, h5.status, error);
-    }
-    compare_tensors(&h5, comm, snapshot);
-    h5.status = agree_on_status(comm, h5.status, error);
-    return agree_on_status(comm, h5_close(&h5), error);
+    enum status status = h5_close(&h5);
+    if (status == STATUS_OK)
+        status = durable_file_sync(file, error);
+    return agree_on_status(comm, status, error);
 }
 
 enum status checkpoint_write(const struct comm *comm, const char *path, const struct snapshot *snapshot,
@@ -288,12 +274,10 @@ enum status checkpoint_write(const struct comm *comm, const char *path, const st
         status = durable_file_begin(&file, path, error);
         if (status == STATUS_OK)
             status = lay_out(&file, snapshot, &digests, error);
-    } else {
-        status = durable_file_name(&file, path, error);
     }
     TRY(agree_on_status(comm, status, error));
-    TRY(all_see_file(comm, file.part, error));
-    TRY(fill(comm, file.part, snapshot, error));
+    TRY(all_see_file(&file, comm, path, error));
+    TRY(fill(comm, &file, snapshot, error));
     if (comm->rank == 0)
         status = durable_file_commit(&file, error);
     TRY(agree_on_status(comm, status, error));

@@ -23,10 +23,10 @@ static enum status cannot_write(const struct durable_file *file, int error_numbe
     return error_system(error, error_number, "cannot write %s", file->path);
 }
 
-enum status durable_file_name(struct durable_file *file, const char *path, struct error *error)
+static enum status name_file(struct durable_file *file, const char *path, struct error *error)
 {
     enum status status = STATUS_OK;
-    *file = (struct durable_file){0};
+    *file = (struct durable_file){.descriptor = -1};
     size_t bytes = strlen(path) + sizeof DURABLE_FILE_SUFFIX;
     TRY(memory_copy_text(&file->path, path, error));
     TRY(memory_new(&file->part, bytes, error));
@@ -37,15 +37,22 @@ done:
 
 enum status durable_file_begin(struct durable_file *file, const char *path, struct error *error)
 {
-    enum status status = durable_file_name(file, path, error);
+    enum status status = name_file(file, path, error);
     if (status != STATUS_OK)
         return status;
     if (unlink(file->part) != 0 && errno != ENOENT)
         return cannot_write(file, errno, error);
-    int descriptor = open(file->part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (descriptor < 0 || close(descriptor) != 0)
-        return cannot_write(file, errno, error);
-    return STATUS_OK;
+    file->descriptor = open(file->part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    return file->descriptor >= 0 ? STATUS_OK : cannot_write(file, errno, error);
+}
+
+enum status durable_file_join(struct durable_file *file, const char *path, struct error *error)
+{
+    enum status status = name_file(file, path, error);
+    if (status != STATUS_OK)
+        return status;
+    file->descriptor = open(file->part, O_RDWR | O_CLOEXEC);
+    return file->descriptor >= 0 ? STATUS_OK : cannot_write(file, errno, error);
 }
 
 /* The functions below return 0 or an errno value. */
@@ -118,18 +125,58 @@ static int copy(int to, int from)
 
 enum status durable_file_fill(const struct durable_file *file, int source, struct error *error)
 {
-    int descriptor = open(file->part, O_WRONLY | O_CLOEXEC);
-    if (descriptor < 0)
-        return cannot_write(file, errno, error);
-    int failure = copy(descriptor, source);
-    if (close(descriptor) != 0 && failure == 0)
-        failure = errno;
+    int failure = copy(file->descriptor, source);
     return failure == 0 ? STATUS_OK : cannot_write(file, failure, error);
 }
 
-static int sync_path(const char *path, int flags)
+enum status durable_file_size(const struct durable_file *file, uint64_t *bytes, struct error *error)
 {
-    int descriptor = open(path, flags | O_CLOEXEC);
+    struct stat facts;
+    if (fstat(file->descriptor, &facts) != 0)
+        return cannot_write(file, errno, error);
+    *bytes = (uint64_t)facts.st_size;
+    return STATUS_OK;
+}
+
+void durable_file_begin_sync(const struct durable_file *file, uint64_t offset_bytes, size_t bytes)
+{
+    int result = sync_file_range(file->descriptor, (off_t)offset_bytes, (off_t)bytes, SYNC_FILE_RANGE_WRITE);
+    (void)result; /* it only saves time: the sync tells of failures */
+}
+
+enum status durable_file_compare(const struct durable_file *file, const void *data, size_t bytes,
+                                 uint64_t offset_bytes, struct error *error)
+{
+    enum { BUFFER_BYTES = 1 << 16 };
+    char buffer[BUFFER_BYTES];
+    const char *expected = data;
+    while (bytes > 0) {
+        ssize_t got =
+            pread(file->descriptor, buffer, bytes < BUFFER_BYTES ? bytes : BUFFER_BYTES, (off_t)offset_bytes);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return cannot_write(file, errno, error);
+        if (got == 0 || memcmp(buffer, expected, (size_t)got) != 0) {
+            error_set(error, STATUS_FAILED, "cannot write %s", file->path);
+            error_why(error, "it does not read back as it was written");
+            return error_remedy(error, "check the disk, or take another folder");
+        }
+        expected += got;
+        offset_bytes += (uint64_t)got;
+        bytes -= (size_t)got;
+    }
+    return STATUS_OK;
+}
+
+enum status durable_file_sync(const struct durable_file *file, struct error *error)
+{
+    return fsync(file->descriptor) == 0 ? STATUS_OK : cannot_write(file, errno, error);
+}
+
+static int sync_folder(const char *path)
+{
+    int descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (descriptor < 0)
         return errno;
     int failure = fsync(descriptor) == 0 ? 0 : errno;
@@ -142,23 +189,23 @@ static int sync_folder_of(char *path)
 {
     char *slash = strrchr(path, '/');
     if (!slash)
-        return sync_path(".", O_RDONLY | O_DIRECTORY);
+        return sync_folder(".");
     if (slash == path)
-        return sync_path("/", O_RDONLY | O_DIRECTORY);
+        return sync_folder("/");
     *slash = '\0';
-    int failure = sync_path(path, O_RDONLY | O_DIRECTORY);
+    int failure = sync_folder(path);
     *slash = '/';
     return failure;
 }
 
 enum status durable_file_commit(struct durable_file *file, struct error *error)
 {
-    int failure = sync_path(file->part, O_RDWR);
-    if (failure != 0)
-        return cannot_write(file, failure, error);
+    enum status status = durable_file_sync(file, error);
+    if (status != STATUS_OK)
+        return status;
     if (rename(file->part, file->path) != 0)
         return cannot_write(file, errno, error);
-    failure = sync_folder_of(file->path);
+    int failure = sync_folder_of(file->path);
     /* Some file systems have no sync for folders. */
     if (failure == EINVAL || failure == EOPNOTSUPP)
         failure = 0;
@@ -173,6 +220,8 @@ void durable_file_remove(const struct durable_file *file)
 
 void durable_file_free(struct durable_file *file)
 {
+    if (file->path && file->descriptor >= 0)
+        close(file->descriptor);
     memory_free(file->part);
     memory_free(file->path);
     *file = (struct durable_file){0};

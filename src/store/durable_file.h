@@ -1,38 +1,56 @@
 #ifndef LSTM_MPI_STORE_DURABLE_FILE_H
 #define LSTM_MPI_STORE_DURABLE_FILE_H
 
-/* A file that appears whole or not at all: written as PATH.part, then given its name. One process calls
- * these functions, not all ranks. Errors name PATH and say what the system said. */
+/* A file that appears whole or not at all: written as PATH.part, then given its name. One process begins,
+ * fills and commits it; others may join in the writing, before it is filled or after. Errors name PATH and
+ * say what the system said. */
 
 #include "lstm_mpi/base/error.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 #define DURABLE_FILE_SUFFIX ".part"
 
 struct durable_file {
     char *path;
-    char *part; /* where to write until the commit */
+    char *part;     /* where to write until the commit */
+    int descriptor; /* of `part`, from before the first byte on: the system tells it of every write that is
+                       lost */
 };
 
-/* Makes the names, for a process that takes part in the writing but does not begin it. */
-MUST_CHECK enum status durable_file_name(struct durable_file *file, const char *path, struct error *error);
-
-/* Makes the names, removes what a killed run left of PATH.part, and shows with an empty PATH.part that one
- * can be written. */
+/* Makes the names, removes what a killed run left of PATH.part, and opens an empty one. */
 MUST_CHECK enum status durable_file_begin(struct durable_file *file, const char *path, struct error *error);
+
+/* Makes the names, and opens the PATH.part that another process has begun. */
+MUST_CHECK enum status durable_file_join(struct durable_file *file, const char *path, struct error *error);
 
 /* Makes PATH.part a copy of the file that is open as `source`. Takes room on the disk for all of it first,
  * its holes too, so that writing into them later cannot fail for want of it. */
 MUST_CHECK enum status durable_file_fill(const struct durable_file *file, int source, struct error *error);
 
-/* Brings PATH.part, which all have closed, to the disk and gives it its name in place of the former file. */
+/* The file's bytes so far. */
+MUST_CHECK enum status durable_file_size(const struct durable_file *file, uint64_t *bytes,
+                                         struct error *error);
+
+/* Lets the system begin to bring these bytes to the disk, as far as it can do that by the way. */
+void durable_file_begin_sync(const struct durable_file *file, uint64_t offset_bytes, size_t bytes);
+
+/* Fails unless the file has these bytes at this place. */
+MUST_CHECK enum status durable_file_compare(const struct durable_file *file, const void *data, size_t bytes,
+                                            uint64_t offset_bytes, struct error *error);
+
+/* Brings to the disk what this host has written. */
+MUST_CHECK enum status durable_file_sync(const struct durable_file *file, struct error *error);
+
+/* Brings PATH.part, which all others have closed, to the disk and gives it its name in place of the former
+ * file. */
 MUST_CHECK enum status durable_file_commit(struct durable_file *file, struct error *error);
 
 /* Removes PATH.part where it is still there, as after a failure. */
 void durable_file_remove(const struct durable_file *file);
 
-/* Frees the names; an all-zero struct is fine. */
+/* Frees the names and closes; an all-zero struct is fine. */
 void durable_file_free(struct durable_file *file);
 
 #endif

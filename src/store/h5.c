@@ -198,13 +198,6 @@ void h5_open_shared(struct h5 *h5, const char *path, MPI_Comm comm, struct error
     h5_close_identifier(h5, access, object);
 }
 
-void h5_flush(struct h5 *h5)
-{
-    /* Collective: a rank with an error takes part. */
-    if (h5->file >= 0 && H5Fflush(h5->file, H5F_SCOPE_GLOBAL) < 0)
-        h5_fail_in(h5, "");
-}
-
 enum status h5_close(struct h5 *h5)
 {
     if (h5->file >= 0 && H5Fclose(h5->file) < 0)
@@ -247,6 +240,19 @@ uint64_t h5_size(struct h5 *h5)
     return bytes;
 }
 
+/* Where a contiguous dataset has its bytes. The driver of a shared file does not know its size. */
+static void find_offset(struct h5 *h5, struct h5_dataset *dataset, hsize_t file_bytes)
+{
+    const char *object = dataset->path;
+    haddr_t offset = H5Dget_offset(dataset->id);
+    if (offset == HADDR_UNDEF ||
+        (!h5->shared && (offset > file_bytes || dataset->bytes > file_bytes - offset)))
+        h5_fail(h5, "%s has %llu bytes by its shape, but they are not in the file", object,
+                (unsigned long long)dataset->bytes);
+    else
+        dataset->offset_bytes = offset;
+}
+
 /* The data must be in this very file. */
 static void find_bytes(struct h5 *h5, struct h5_dataset *dataset)
 {
@@ -257,22 +263,17 @@ static void find_bytes(struct h5 *h5, struct h5_dataset *dataset)
         h5_fail(h5, "%s has its data in another file", object);
     h5_close_identifier(h5, properties, object);
     hsize_t file_bytes = 0;
-    CALL(H5Fget_filesize(h5->file, &file_bytes));
+    if (!h5->shared)
+        CALL(H5Fget_filesize(h5->file, &file_bytes));
     if (h5->status != STATUS_OK)
         return;
 
     dataset->contiguous = layout == H5D_CONTIGUOUS;
-    if (dataset->contiguous && dataset->bytes > 0) {
-        haddr_t offset = H5Dget_offset(dataset->id);
-        if (offset == HADDR_UNDEF || offset > file_bytes || dataset->bytes > file_bytes - offset)
-            h5_fail(h5, "%s has %llu bytes by its shape, but they are not in the file", object,
-                    (unsigned long long)dataset->bytes);
-        else
-            dataset->offset_bytes = offset;
-    }
+    if (dataset->contiguous && dataset->bytes > 0)
+        find_offset(h5, dataset, file_bytes);
     /* Compression makes data smaller, by a factor of about 1,000 at the most. */
     enum { MOST_COMPRESSION = 1100 };
-    if (dataset->bytes / MOST_COMPRESSION > file_bytes)
+    if (!h5->shared && dataset->bytes / MOST_COMPRESSION > file_bytes)
         h5_fail(h5, "%s has %llu bytes by its shape, more than the file can hold", object,
                 (unsigned long long)dataset->bytes);
 }
@@ -307,8 +308,7 @@ struct h5_dataset h5_open_dataset(struct h5 *h5, const char *path)
         if (__builtin_mul_overflow(dataset.bytes, extent[d], &dataset.bytes))
             h5_fail(h5, "%s is larger than any file", path);
     }
-    /* The driver of a shared file does not know its size. */
-    if (h5->status == STATUS_OK && !h5->shared)
+    if (h5->status == STATUS_OK)
         find_bytes(h5, &dataset);
     return dataset;
 }

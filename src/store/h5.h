@@ -43,9 +43,6 @@ void h5_open(struct h5 *h5, const char *path, struct error *error);
 /* For writing into existing datasets, by all ranks of the communicator. Collective. */
 void h5_open_shared(struct h5 *h5, const char *path, MPI_Comm comm, struct error *error);
 
-/* Brings everything to the file. Collective where the file is shared. */
-void h5_flush(struct h5 *h5);
-
 /* Closes, and returns the first error of all calls. Collective where the file is shared. */
 MUST_CHECK enum status h5_close(struct h5 *h5);
 
@@ -90,8 +87,7 @@ struct h5_dataset {
     size_t element_bytes; /* in the file */
     uint64_t bytes;       /* all elements, in the file */
     bool contiguous;
-    uint64_t
-        offset_bytes; /* of a contiguous one, in the file; 0 where it has no bytes, or the file is shared */
+    uint64_t offset_bytes; /* of a contiguous one, in the file; 0 where it has no bytes */
 };
 struct h5_dataset h5_open_dataset(struct h5 *h5, const char *path);
 void h5_close_dataset(struct h5 *h5, struct h5_dataset *dataset);

@@ -1,8 +1,9 @@
 #include "tensor_part.h"
 #include "lstm_mpi/base/digest.h"
 
-/* Much below 2 GiB, which MPI counts in an int; large enough that the cost of a call does not matter. */
-enum { PIECE_BYTES = 16 << 20 };
+/* Small enough that a piece that was written is still in the cache when it is compared, and that the disk has
+ * work early; large enough that the cost of a call does not matter. */
+enum { PIECE_BYTES = 2 << 20 };
 
 _Static_assert((int)TENSOR_MAX_DIMS <= (int)H5_MAX_DIMS, "every tensor fits into a dataset");
 
@@ -51,12 +52,6 @@ static size_t piece_rows(const struct tensor_part *part)
     return row_bytes == 0 || row_bytes >= PIECE_BYTES ? 1 : PIECE_BYTES / row_bytes;
 }
 
-size_t tensor_part_piece_elements(const struct tensor_part *part)
-{
-    size_t rows = piece_rows(part);
-    return (rows < part->rows.count ? rows : part->rows.count) * part->inner;
-}
-
 bool tensor_part_next(const struct tensor_part *part, struct tensor_piece *piece)
 {
     const struct tensor *tensor = part->tensor;
@@ -80,6 +75,7 @@ bool tensor_part_next(const struct tensor_part *part, struct tensor_piece *piece
     }
     piece->data = tensor->data + (piece->outer * part->memory_rows + row - part->memory_first) * part->inner;
     piece->elements = rows * part->inner;
+    piece->file_element = (piece->outer * tensor->dims[part->row_dim] + row) * part->inner;
 
     piece->row += rows;
     if (piece->row == part->rows.count) {

@@ -35,10 +35,8 @@ struct tensor_piece {
     size_t count[H5_MAX_DIMS];
     float *data;
     size_t elements;
+    size_t file_element; /* where in the tensor its first element is */
 };
 bool tensor_part_next(const struct tensor_part *part, struct tensor_piece *piece);
-
-/* The most elements that a piece of this part has. */
-size_t tensor_part_piece_elements(const struct tensor_part *part);
 
 #endif

@@ -14,8 +14,11 @@ struct touched_rows {
     uint32_t *row_of_input; /* [inputs]: the place in `tokens` of each of this rank's inputs */
     size_t vocabulary;
     size_t inputs;
-    uint64_t *bitmap;         /* [V / 64] */
-    uint32_t *place_of_token; /* [V]: of the tokens of the last batch */
+    uint64_t *bitmap;        /* [V / 64]: the tokens of the last batch */
+    uint64_t *used_bitmap;   /* [V / 4096]: which words of the bitmap are not 0, and */
+    uint32_t *used;          /* [V / 64]: their places in it, and */
+    uint64_t *words;         /* [V / 64]: the words themselves */
+    uint32_t *place_of_word; /* [V / 64]: of a word that is not 0: the place in `tokens` of its first token */
 };
 
 /* For batches of `inputs` inputs of this rank, `all_inputs` of all ranks. */
@@ -26,5 +29,10 @@ void touched_rows_free(struct touched_rows *touched);
 /* Finds the tokens of the next update; the same on every rank. Collective. */
 MUST_CHECK enum status touched_rows_find(struct touched_rows *touched, const struct comm *comm,
                                          const uint32_t *inputs, struct error *error);
+
+/* Lets the processor fetch the row of the token at this place, if there is one, from the table of all rows.
+ * They lie anywhere in it, so nothing else can foresee which one comes next. */
+void touched_rows_prefetch(const struct touched_rows *touched, size_t place, const float *table,
+                           size_t row_size);
 
 #endif

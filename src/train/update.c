@@ -130,6 +130,7 @@ static void new_weights(struct update *update, struct range part, double rate)
         some = intersection(part, row, row + row_size);
         if (some.count == 0)
             break;
+        touched_rows_prefetch(&update->touched, i + 1, update->weights + dense, row_size);
         float *weights = update->weights + dense + update->touched.tokens[i] * row_size;
         optimizer->update(weights + (some.first - row), gradients + some.first, some.count, factor, rate);
     }

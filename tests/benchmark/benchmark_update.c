@@ -2,6 +2,7 @@
  * unevenly frequent as words are, and says where the time goes. Ranks are those of mpirun; batch-size is that
  * of all ranks together. */
 
+#include "benchmark_memory.h"
 #include "fma_peak.h"
 #include "lstm_mpi/base/clock.h"
 #include "lstm_mpi/base/memory.h"
@@ -93,6 +94,8 @@ struct result {
     double operations_per_second;
     double peak; /* of one core */
     double share_of_peak;
+    double memory_said; /* bytes of all ranks together, as the header of a run says it */
+    double memory_measured;
     double phase_seconds[PHASE_COUNT];
 };
 
@@ -103,7 +106,7 @@ static struct result result_of(const struct options *options, const struct updat
     double tokens = (double)(options->batch * options->steps);
     double operations = model_operations_per_token(&update->spec.model) * tokens;
     struct result result = {
-        seconds, tokens / seconds, operations / seconds, peak, operations / seconds / peak, {0}};
+        seconds, tokens / seconds, operations / seconds, peak, operations / seconds / peak, 0, 0, {0}};
     double total = 0;
     for (int phase = 0; phase < PHASE_COUNT; phase++)
         total += times->seconds[phase];
@@ -122,6 +125,8 @@ static void print_table(const struct options *options, const struct comm *comm, 
     printf("%10.2f ms an update\n%10.0f tokens/s\n%10.1f GFLOP/s, %.3f of the FMA peak of one core (%.1f)\n",
            1e3 * result->seconds, result->tokens_per_second, 1e-9 * result->operations_per_second,
            result->share_of_peak, 1e-9 * result->peak);
+    printf("%10.1f MB of memory, %.2f of what the header of a run says\n", 1e-6 * result->memory_measured,
+           result->memory_measured / result->memory_said);
     for (int phase = 0; phase < PHASE_COUNT; phase++)
         printf("%10.2f ms  %4.1f %%  %s\n", 1e3 * result->phase_seconds[phase],
                100 * result->phase_seconds[phase] / result->seconds, phase_names[phase]);
@@ -138,10 +143,26 @@ static void print_json(const struct options *options, const struct comm *comm, c
            update->touched.count);
     printf("\"seconds\": %.9g, \"tokens_per_second\": %.9g, \"flops\": %.9g, \"fma_peak\": %.9g, ",
            result->seconds, result->tokens_per_second, result->operations_per_second, result->peak);
+    printf("\"memory_said\": %.0f, ", result->memory_said);
+    if (isfinite(result->memory_measured))
+        printf("\"memory_measured\": %.0f, ", result->memory_measured);
     printf("\"share_of_peak\": %.6g, \"phases\": {", result->share_of_peak);
     for (int phase = 0; phase < PHASE_COUNT; phase++)
         printf("%s\"%s\": %.9g", phase > 0 ? ", " : "", phase_names[phase], result->phase_seconds[phase]);
     printf("}}\n");
+}
+
+/* Over all ranks. The weights count once a node. */
+static enum status measure_memory(struct result *result, const struct comm *comm, const struct update *update,
+                                  double share_before, struct error *error)
+{
+    double bytes[] = {(double)update_rank_bytes(update), benchmark_memory_share() - share_before};
+    if (comm->node_rank == 0)
+        bytes[0] += (double)update_node_bytes(update);
+    enum status status = comm_sum_f64(comm, bytes, 2, error);
+    result->memory_said = bytes[0];
+    result->memory_measured = bytes[1];
+    return status;
 }
 
 static enum status benchmark(const struct options *options, const struct comm *comm, struct error *error)
@@ -164,9 +185,10 @@ static enum status benchmark(const struct options *options, const struct comm *c
     if (comm->rank == 0)
         peak = fma_peak_measure();
     TRY(comm_barrier(comm, error));
-    TRY(update_create(&update, comm, &spec, error));
     TRY(make_text(&text, 9 * rows.count * (size_t)options->steps, options, 1000000000 * (size_t)comm->rank,
                   error));
+    double share_before = benchmark_memory_share();
+    TRY(update_create(&update, comm, &spec, error));
     initialize_normal(update.weights, &update.parameters, 1, (size_t)comm->node_rank,
                       (size_t)comm->node_size);
     TRY(update_load_weights(&update, error));
@@ -179,10 +201,10 @@ static enum status benchmark(const struct options *options, const struct comm *c
             phases_of_best = *model_phase_times(update.model);
         best = fmin(best, seconds);
     }
-    if (comm->rank == 0) {
-        struct result result = result_of(options, &update, &phases_of_best, best, peak);
+    struct result result = result_of(options, &update, &phases_of_best, best, peak);
+    TRY(measure_memory(&result, comm, &update, share_before, error));
+    if (comm->rank == 0)
         (options->json ? print_json : print_table)(options, comm, &update, &result);
-    }
 done:
     update_free(&update);
     memory_free(text);

@@ -43,6 +43,21 @@ static bool failing_files_spared(int file, size_t bytes, off_t offset)
     return memory || (offset == 0 && bytes == SUPERBLOCK_BYTES);
 }
 
+/* The pwrite that follows `calls` others says that all went well, and writes nothing; a negative number:
+ * none. */
+static long failing_files_losing = -1;
+
+static inline void failing_files_lose_after(long calls)
+{
+    failing_files_losing = calls;
+}
+
+static bool failing_files_lost(int file, size_t bytes, off_t offset)
+{
+    return !failing_files_spared(file, bytes, offset) && failing_files_losing >= 0 &&
+           failing_files_losing-- == 0;
+}
+
 /* A place for a breakpoint. */
 static bool failing_files_now(const char *name)
 {
@@ -54,19 +69,25 @@ static bool failing_files_now(const char *name)
 }
 
 #define FAILING_FILES_CALL(type, failure, name, parameters, arguments, spared) \
-    type name parameters;                                                      \
-    type name parameters                                                       \
-    {                                                                          \
-        type(*real) parameters;                                                \
-        void *symbol = dlsym(RTLD_NEXT, #name);                                \
-        memcpy(&real, &symbol, sizeof real);                                   \
-        if (!(spared) && failing_files_now(#name))                             \
-            return failure;                                                    \
-        return real arguments;                                                 \
+    FAILING_FILES_LOSING_CALL(type, failure, name, parameters, arguments, spared, false, 0)
+
+#define FAILING_FILES_LOSING_CALL(type, failure, name, parameters, arguments, spared, lost, success) \
+    type name parameters;                                                                            \
+    type name parameters                                                                             \
+    {                                                                                                \
+        type(*real) parameters;                                                                      \
+        void *symbol = dlsym(RTLD_NEXT, #name);                                                      \
+        memcpy(&real, &symbol, sizeof real);                                                         \
+        if (!(spared) && failing_files_now(#name))                                                   \
+            return failure;                                                                          \
+        if (lost)                                                                                    \
+            return success;                                                                          \
+        return real arguments;                                                                       \
     }
 
-FAILING_FILES_CALL(ssize_t, -1, pwrite, (int file, const void *data, size_t bytes, off_t offset),
-                   (file, data, bytes, offset), failing_files_spared(file, bytes, offset))
+FAILING_FILES_LOSING_CALL(ssize_t, -1, pwrite, (int file, const void *data, size_t bytes, off_t offset),
+                          (file, data, bytes, offset), failing_files_spared(file, bytes, offset),
+                          failing_files_lost(file, bytes, offset), (ssize_t)bytes)
 FAILING_FILES_CALL(int, -1, ftruncate, (int file, off_t bytes), (file, bytes),
                    failing_files_spared(file, 0, 1))
 FAILING_FILES_CALL(int, failing_files_number, posix_fallocate, (int file, off_t offset, off_t bytes),

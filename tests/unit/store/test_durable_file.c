@@ -142,6 +142,68 @@ static void test_every_call_fails_once(void **state)
     close(source);
 }
 
+/* Another process writes into the file that the first one has begun. */
+static void test_join(void **state)
+{
+    (void)state;
+    struct error error;
+    struct durable_file file, other;
+    uint64_t size = 1;
+    size_t bytes;
+    int source = source_with_holes();
+    assert_int_equal(durable_file_begin(&file, path, &error), STATUS_OK);
+    assert_int_equal(durable_file_fill(&file, source, &error), STATUS_OK);
+    assert_int_equal(durable_file_join(&other, path, &error), STATUS_OK);
+    assert_int_equal(durable_file_size(&other, &size, &error), STATUS_OK);
+    assert_int_equal(size, 3 << 20);
+    assert_int_equal(pwrite(other.descriptor, "hole", 4, 1000000), 4);
+    durable_file_begin_sync(&other, 1000000, 4);
+    assert_int_equal(durable_file_compare(&other, "hole", 4, 1000000, &error), STATUS_OK);
+    assert_int_equal(durable_file_sync(&other, &error), STATUS_OK);
+    durable_file_free(&other);
+    assert_int_equal(durable_file_commit(&file, &error), STATUS_OK);
+    durable_file_free(&file);
+
+    char *data = temporary_file_read(path, &bytes);
+    assert_non_null(data);
+    assert_memory_equal(data + 1000000, "hole", 4);
+    free(data);
+    close(source);
+}
+
+static void test_join_nothing(void **state)
+{
+    (void)state;
+    struct error error;
+    struct durable_file file;
+    assert_int_equal(durable_file_join(&file, path, &error), STATUS_FAILED);
+    assert_string_equal(error.why, "No such file or directory");
+    durable_file_free(&file);
+}
+
+/* Longer than what is read at a time. */
+static void test_compare(void **state)
+{
+    (void)state;
+    struct error error;
+    struct durable_file file;
+    static char block[70000];
+    memset(block, 'a', sizeof block);
+    int source = source_with_holes();
+    assert_int_equal(durable_file_begin(&file, path, &error), STATUS_OK);
+    assert_int_equal(durable_file_fill(&file, source, &error), STATUS_OK);
+    assert_int_equal(durable_file_compare(&file, block, sizeof block, 5, &error), STATUS_OK);
+    assert_int_equal(durable_file_compare(&file, block, 0, 5, &error), STATUS_OK);
+    assert_int_equal(durable_file_compare(&file, block, sizeof block, 6, &error), STATUS_FAILED);
+    assert_string_equal(error.why, "it does not read back as it was written");
+    assert_int_equal(durable_file_compare(&file, block, sizeof block, (3 << 20) - 1, &error), STATUS_FAILED);
+    memset(block, 0, sizeof block);
+    assert_int_equal(durable_file_compare(&file, block, 2, (3 << 20) - 1, &error), STATUS_FAILED);
+    durable_file_remove(&file);
+    durable_file_free(&file);
+    close(source);
+}
+
 static void test_no_room_on_full_device(void **state)
 {
     (void)state;
@@ -163,6 +225,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_empty, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_leftover, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_every_call_fails_once, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(test_join, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(test_join_nothing, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(test_compare, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_no_room_on_full_device, make_folder, remove_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

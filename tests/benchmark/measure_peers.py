@@ -1,0 +1,54 @@
+"""The same work done by others: PyTorch on one core and on two, oneDNN's LSTM layer."""
+
+import machine
+from measure_training import best
+from programs import Unavailable, words
+from table import Row
+
+
+class Peers:
+    def __init__(self, programs, effort):
+        self.programs = programs
+        self.effort = effort
+
+    def pytorch(self, shape, one, two):
+        """Against the speed of one rank and, where there is one, of two."""
+        timing = ["--rounds", self.effort.rounds, "--seconds", self.effort.seconds]
+        forms = ["lookup", "module"] if one["hidden_size"] <= 512 else ["lookup"]
+        figures = [self.programs.measure_script("pytorch_forms.py", "--form", form, *words(shape), *timing)
+                   for form in forms]
+        fastest = max(figures, key=lambda form: form["tokens_per_second"])
+        goal = {66: 2.1}.get(shape["vocabulary"], 1.7 if shape["hidden-size"] >= 1024 else 1.5)
+        rows = [Row("one rank / PyTorch's fastest form, one thread",
+                    one["tokens_per_second"] / fastest["tokens_per_second"],
+                    ", ".join(f"{form['form']} {form['tokens_per_second']:,.0f} tokens/s" for form in figures)
+                    + f"; {fastest['blas']}", at_least=goal)]
+        if two and machine.cores() > 1:
+            both = self.programs.measure_script("pytorch_forms.py", "--form", "lookup", "--ranks", 2,
+                                                *words(shape), *timing)
+            figures.append(both)
+            rows.append(Row("2 ranks / PyTorch DDP, 2 ranks", two["tokens_per_second"] / both["tokens_per_second"],
+                            f"lookup, gloo: {both['tokens_per_second']:,.0f} tokens/s", at_least=2.7))
+        return figures, rows
+
+    def onednn(self, training):
+        """The speed of the products of the time steps, which in its layer are those by the input too."""
+        rows, figures = [], []
+        self.programs.path("benchmark_onednn")
+        for batch in (4, 32):
+            ours, theirs = best(self.effort.turns, [
+                lambda: training.recurrent(batch),
+                lambda: self.programs.measure("benchmark_onednn", "--batch-size", batch, "--rounds",
+                                              self.effort.rounds)])
+            figures += [ours, theirs]
+            rows.append(Row(f"recurrent part at {batch} rows, our speed / oneDNN's", ours["flops"] / theirs["flops"],
+                            f"{1e-9 * ours['flops']:.0f} and {1e-9 * theirs['flops']:.0f} GFLOP/s, "
+                            f"oneDNN {theirs['version']}", at_least=1))
+        return figures, rows
+
+
+def check_pytorch(programs):
+    try:
+        return programs.measure_script("pytorch_forms.py", "--version")
+    except Unavailable as why:
+        raise Unavailable(f"PyTorch (Debian: python3-torch) is not to be had: {why}") from why
