@@ -100,8 +100,9 @@ static struct range part_of(const struct comm *comm, struct range range)
     struct range lines =
         partition_range(lines_of(range.count), (size_t)comm->smallest_node, (size_t)comm->node_rank);
     size_t first = lines.first * LINE_FLOATS;
-    size_t end = (lines.first + lines.count) * LINE_FLOATS;
-    return (struct range){range.first + first, (end < range.count ? end : range.count) - first};
+    size_t left = first < range.count ? range.count - first : 0;
+    size_t most = lines.count * LINE_FLOATS;
+    return (struct range){range.first + first, left < most ? left : most};
 }
 
 static void sum_node(const struct reduction *reduction, struct range part)
