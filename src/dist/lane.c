@@ -73,7 +73,7 @@ void lane_destroy(struct lane *lane)
 
 size_t lane_bytes(void)
 {
-    return sizeof(struct lane) + DIRECTIONS * BUFFER_WORDS * sizeof(uint64_t);
+    return sizeof(struct lane) + sizeof(uint64_t) * DIRECTIONS * BUFFER_WORDS;
 }
 
 static size_t divide_up(size_t a, size_t b)

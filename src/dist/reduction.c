@@ -49,7 +49,7 @@ enum status reduction_create(struct reduction **out, const struct comm *comm, si
     reduction->stride = lines_of(capacity) * LINE_FLOATS;
     reduction->most_ranges = most_ranges;
     TRY(memory_new(&reduction->parts, most_ranges, error));
-    TRY(memory_new(&reduction->arrivals, most_ranges, error));
+    TRY(memory_allocate(&reduction->arrivals, most_ranges, sizeof(MPI_Request), error));
     if (comm->nodes > 1)
         TRY(lane_create(&reduction->lane, comm, error));
 done:

@@ -4,11 +4,11 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { BLOCK = 64, WORD_BITS = 64 };
+enum { BLOCK = 64, WORD_BITS = 64, WORD_FLOATS = BLOCK * WORD_BITS };
 
 static size_t word_count(size_t count)
 {
-    return (count + BLOCK * WORD_BITS - 1) / (BLOCK * WORD_BITS);
+    return (count + WORD_FLOATS - 1) / WORD_FLOATS;
 }
 
 size_t zero_blocks_most_bytes(size_t count)

@@ -13,7 +13,7 @@
 
 #include <string.h>
 
-enum { LONG = 3 * (1 << 16) + 16 }; /* several blocks a lane */
+enum { LONG = 2 * (1 << 16) + 16 }; /* several blocks a lane */
 
 static struct error error;
 
@@ -41,9 +41,8 @@ static void stop_pretending(struct comm_handles *handles)
 /* Whole numbers, so that sums are exact in any order; long runs of zeros, other ones on every rank. */
 static float whole_number(int rank, size_t i)
 {
-    if (random_below(7, (uint64_t)rank, i / 80, 2) == 0)
-        return 0;
-    return (float)random_below(8, (uint64_t)rank, i, 1000) - 500;
+    uint64_t run = (i / 80 + 1) * ((uint64_t)rank + 3) * UINT64_C(0x9E3779B97F4A7C15);
+    return run >> 63 ? 0 : (float)((i * 7 + (size_t)rank * 13) % 1000) - 500;
 }
 
 static float exact_sum(const struct comm *comm, size_t i)
@@ -154,6 +153,8 @@ static void test(const struct comm *real)
 {
     static const int node_sizes[] = {1, 2, 3, 8};
     for (size_t i = 0; i < sizeof node_sizes / sizeof node_sizes[0]; i++) {
+        if (i > 0 && node_sizes[i - 1] >= real->size)
+            break;
         struct comm comm;
         struct comm_handles handles;
         pretend(&comm, &handles, real, node_sizes[i]);
