@@ -103,7 +103,8 @@ static void step_backward(struct layer *layer, const float *dh, float *dh_previo
 }
 
 void layer_backward(struct layer *layer, float *dh, const uint32_t *input_rows,
-                    const struct layer_gradients *gradients, struct phase_times *times)
+                    const struct layer_gradients *gradients, const struct gradients_listener *listener,
+                    struct phase_times *times)
 {
     size_t H = layer->hidden;
     size_t G = layer->gate_width;
@@ -111,8 +112,11 @@ void layer_backward(struct layer *layer, float *dh, const uint32_t *input_rows,
     size_t positions = layer->steps * layer->rows;
     phase_start(times);
     memset(layer->dc, 0, state * sizeof *layer->dc);
-    for (size_t step = layer->steps; step-- > 0;)
+    for (size_t step = layer->steps; step-- > 0;) {
         step_backward(layer, dh + step * state, step > 0 ? dh + (step - 1) * state : NULL, step);
+        if (listener)
+            listener->still_computing(listener->context);
+    }
     phase_end(times, PHASE_STEPS_BACKWARD);
 
     panels_pack(&layer->h_columns, (struct panels_source){layer->h, .lanes = H, .depth = positions, 1, H});

@@ -5,6 +5,7 @@
 
 #include "lstm_mpi/linalg/panels.h"
 #include "lstm_mpi/model/cell.h"
+#include "lstm_mpi/model/gradients_listener.h"
 #include "lstm_mpi/model/packed_weights.h"
 #include "lstm_mpi/model/phase.h"
 
@@ -49,9 +50,11 @@ size_t layer_floats(const struct layer *layer);
 void layer_forward(struct layer *layer, const uint32_t *inputs, size_t steps);
 
 /* Back-propagation through the time of the last layer_forward over all T steps. `dh`: [T, rows, H], the
- * gradient of H from above, is used up. Writes the gradients of W_h and b, and adds to the rows of W_x's. */
+ * gradient of H from above, is used up. Writes the gradients of W_h and b, and adds to the rows of W_x's.
+ * `listener` (NULL: none) hears after every step that this goes on. */
 void layer_backward(struct layer *layer, float *dh, const uint32_t *input_rows,
-                    const struct layer_gradients *gradients, struct phase_times *times);
+                    const struct layer_gradients *gradients, const struct gradients_listener *listener,
+                    struct phase_times *times);
 
 /* The state after `steps` steps becomes the carried one. */
 void layer_carry(struct layer *layer, size_t steps);

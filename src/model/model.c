@@ -67,7 +67,14 @@ struct model_state model_state(struct model *model)
     };
 }
 
-double model_gradients(struct model *model, const struct model_batch *batch, float scale, float *gradients)
+static void tell_final(const struct gradients_listener *listener, size_t first, size_t end)
+{
+    if (listener)
+        listener->final(listener->context, (struct range){first, end - first});
+}
+
+double model_gradients(struct model *model, const struct model_batch *batch, float scale, float *gradients,
+                       const struct gradients_listener *listener)
 {
     struct layer_gradients layer_gradients = {
         .W_x = gradients + offset_of(model, "layer0/W_x"),
@@ -85,7 +92,10 @@ double model_gradients(struct model *model, const struct model_batch *batch, flo
     phase_end(&model->times, PHASE_STEPS_FORWARD);
     double loss = output_loss(&model->output, model->layer.h + state, batch->targets,
                               model->rows * model->steps, scale, model->dh, &output_gradients, &model->times);
-    layer_backward(&model->layer, model->dh, batch->input_rows, &layer_gradients, &model->times);
+    size_t output_first = offset_of(model, "output/W");
+    tell_final(listener, output_first, model->parameters.dense_size);
+    layer_backward(&model->layer, model->dh, batch->input_rows, &layer_gradients, listener, &model->times);
+    tell_final(listener, 0, output_first);
     layer_carry(&model->layer, model->steps);
     return loss;
 }

@@ -26,7 +26,8 @@ static enum status create_shared(struct update *update, struct error *error)
     TRY(comm_shared_allocate(&update->shared_packed, &packed, comm,
                              packed_weights_floats(&spec->model) * sizeof(float), error));
     TRY(reduction_create(&update->gradients, comm,
-                         update->parameters.dense_size + most_rows * update->parameters.row_size, error));
+                         update->parameters.dense_size + most_rows * update->parameters.row_size,
+                         update->parameters.count, error));
     update->weights = weights;
     TRY(packed_weights_place(&update->packed, &spec->model, weights, packed, error));
 done:
@@ -75,7 +76,7 @@ size_t update_node_bytes(const struct update *update)
 
 size_t update_rank_bytes(const struct update *update)
 {
-    return reduction_capacity(update->gradients) * sizeof(float) + model_bytes(update->model);
+    return reduction_bytes(update->gradients) + model_bytes(update->model);
 }
 
 /* The ranks of a node pack its weights together, after all of them have written theirs. */
@@ -90,18 +91,31 @@ done:
     return status;
 }
 
-/* Leaves this rank's gradient of the mean loss over the global batch in its buffer; returns the sum of the
- * losses of its rows. */
+static void begin_sum(void *reduction, struct range range)
+{
+    reduction_begin(reduction, range);
+}
+
+static void continue_sum(void *reduction)
+{
+    reduction_continue(reduction);
+}
+
+/* Leaves this rank's gradient of the mean loss over the global batch in its buffer, all of it final and in
+ * the hands of the reduction; returns the sum of the losses of its rows. */
 static double my_gradients(struct update *update, const struct batch *batch)
 {
     float *gradients = reduction_buffer(update->gradients);
-    memset(gradients + update->parameters.dense_size, 0,
-           update->touched.count * update->parameters.row_size * sizeof *gradients);
+    struct range rows = {update->parameters.dense_size, update->touched.count * update->parameters.row_size};
+    struct gradients_listener listener = {begin_sum, continue_sum, update->gradients};
+    memset(gradients + rows.first, 0, rows.count * sizeof *gradients);
     if (batch->state_starts_at_zero)
         model_zero_state(update->model);
     float scale = 1.0F / (float)(update->spec.batch_size * update->spec.num_steps);
     struct model_batch model_batch = {batch->inputs, batch->targets, update->touched.row_of_input};
-    return model_gradients(update->model, &model_batch, scale, gradients);
+    double loss = model_gradients(update->model, &model_batch, scale, gradients, &listener);
+    reduction_begin(update->gradients, rows);
+    return loss;
 }
 
 static struct range intersection(struct range a, size_t first, size_t end)
@@ -112,9 +126,9 @@ static struct range intersection(struct range a, size_t first, size_t end)
     return (struct range){first, end > first ? end - first : 0};
 }
 
-/* New weights for this rank's part of the gradients: a range of the dense ones, then rows, the first and the
- * last of which another rank may share. */
-static void new_weights(struct update *update, struct range part, double rate)
+/* New weights for one of this rank's parts of the gradients: a range of the dense ones, or rows, the first
+ * and the last of which another rank may share. */
+static void new_weights_of_part(struct update *update, struct range part, double rate)
 {
     const struct parameters *parameters = &update->parameters;
     const struct optimizer_ops *optimizer = update->spec.optimizer;
@@ -136,17 +150,23 @@ static void new_weights(struct update *update, struct range part, double rate)
     }
 }
 
-/* The gradients become sums over all ranks, each rank's part of them, and the totals those of all. */
-static enum status exchange(struct update *update, struct totals *totals, struct range *part,
+static void new_weights(struct update *update, const struct reduction_parts *parts, double rate)
+{
+    for (size_t i = 0; i < parts->count; i++)
+        new_weights_of_part(update, parts->ranges[i], rate);
+}
+
+/* The gradients become sums over all ranks, each rank's parts of them, and the totals those of all. */
+static enum status exchange(struct update *update, struct totals *totals, struct reduction_parts *parts,
                             struct error *error)
 {
     enum status status;
     const struct comm *comm = update->comm;
-    size_t count = update->parameters.dense_size + update->touched.count * update->parameters.row_size;
-    TRY(reduction_sum(update->gradients, count, part, error));
-    if (comm->on_first_node)
-        totals->squared_norm =
-            vector_sum_of_squares(part->count, reduction_buffer(update->gradients) + part->first);
+    const float *gradients = reduction_buffer(update->gradients);
+    TRY(reduction_finish(update->gradients, parts, error));
+    for (size_t i = 0; comm->on_first_node && i < parts->count; i++)
+        totals->squared_norm +=
+            vector_sum_of_squares(parts->ranges[i].count, gradients + parts->ranges[i].first);
     if (comm->size > 1)
         TRY(comm_sum_f64(comm, (double *)totals, TOTALS_COUNT, error));
     update->grad_norm = sqrt(totals->squared_norm);
@@ -159,7 +179,7 @@ enum status update_run(struct update *update, const struct batch *batch, double 
 {
     enum status status;
     struct phase_times *times = model_phase_times(update->model);
-    struct range part;
+    struct reduction_parts parts;
     double start = clock_seconds();
     phase_start(times);
     TRY(touched_rows_find(&update->touched, update->comm, batch->inputs, error));
@@ -169,11 +189,11 @@ enum status update_run(struct update *update, const struct batch *batch, double 
     double computed = clock_seconds();
 
     phase_start(times);
-    TRY(exchange(update, totals, &part, error));
+    TRY(exchange(update, totals, &parts, error));
     phase_end(times, PHASE_EXCHANGE);
     double summed = clock_seconds();
     if (update_is_finite(update, totals))
-        new_weights(update, part, rate);
+        new_weights(update, &parts, rate);
     phase_end(times, PHASE_UPDATE);
     TRY(update_load_weights(update, error));
     phase_end(times, PHASE_PACK_WEIGHTS);

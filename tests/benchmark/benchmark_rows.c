@@ -70,7 +70,7 @@ static enum status table_create(struct table *table, const struct comm *comm, co
     *table = (struct table){.comm = comm, .row_size = 4 * (size_t)options->hidden};
     TRY(comm_shared_allocate(&table->shared, &memory, comm, V * table->row_size * sizeof(float), error));
     table->weights = memory;
-    TRY(reduction_create(&table->gradients, comm, rows * table->row_size, error));
+    TRY(reduction_create(&table->gradients, comm, rows * table->row_size, 1, error));
     status = touched_rows_create(&table->touched, V, rows, rows, error);
     if (status == STATUS_OK)
         status = memory_new(&table->inputs, rows, error);
@@ -122,11 +122,13 @@ static void prepare(struct table *table)
 static enum status update_rows(struct table *table, struct error *error)
 {
     enum status status;
-    struct range part;
+    struct reduction_parts parts;
     const struct comm *comm = table->comm;
     TRY(touched_rows_find(&table->touched, comm, table->inputs, error));
     size_t count = table->touched.count * table->row_size;
-    TRY(reduction_sum(table->gradients, count, &part, error));
+    reduction_begin(table->gradients, (struct range){0, count});
+    TRY(reduction_finish(table->gradients, &parts, error));
+    struct range part = parts.ranges[0];
     const float *sums = reduction_buffer(table->gradients);
     double squared_norm = vector_sum_of_squares(part.count, sums + part.first);
     if (comm->size > 1)

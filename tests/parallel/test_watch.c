@@ -23,7 +23,7 @@ static void test_starts_and_ends(const struct comm *comm)
         struct watch *watch;
         struct watch_spec spec = {turn % 2 ? 600 : 5, stages, unexpected, NULL};
         CHECK(watch_start(&watch, comm, &spec, &error) == STATUS_OK && watch);
-        usleep(turn * 1000U);
+        usleep((useconds_t)turn * 1000U);
         double start = clock_seconds();
         watch_end(watch);
         CHECK(clock_seconds() - start < 10);

@@ -109,7 +109,7 @@ static inline double network_gradients(struct network *network, float scale)
     struct model_batch batch = {network->inputs, network->targets, network->inputs};
     memset(network->gradients + network->parameters.dense_size, 0,
            (network->parameters.size - network->parameters.dense_size) * sizeof *network->gradients);
-    return model_gradients(network->model, &batch, scale, network->gradients);
+    return model_gradients(network->model, &batch, scale, network->gradients, NULL);
 }
 
 /* The loss of the reference, whose state goes on. */

@@ -1,37 +1,54 @@
 #ifndef LSTM_MPI_DIST_REDUCTION_H
 #define LSTM_MPI_DIST_REDUCTION_H
 
-/* Sums of long float32 buffers over all ranks, part by part and in place: every rank of a node sums one part
- * over the buffers of its node, which all of them see, and the same parts of all nodes are then summed
- * between the nodes. Nobody gets the whole: each rank goes on with its part.
+/* Sums of long float32 buffers over all ranks, range by range and in place: of each range every rank of a
+ * node sums one part over the buffers of its node, which all of them see, and the same parts of all nodes are
+ * then summed between the nodes. Nobody gets the whole: each rank goes on with its parts.
  *
  *     node 0   rank 0 | rank 1            node 1   rank 2 | rank 3
  *              part 0 | part 1                     part 0 | part 1
  *                 \________|_______ sum __________/        |
  *                          \__________ sum ______________/
  *
- * The sums are taken in the order of the ranks, so their bits are the same whenever the ranks are. */
+ * A range can be summed while this rank still computes the others: reduction_begin as soon as it is final,
+ * reduction_continue now and then, reduction_finish at the end. The sums are taken in an order that depends
+ * on nothing but the ranks, so their bits are the same whenever those are. */
 
 #include "lstm_mpi/base/partition.h"
 #include "lstm_mpi/dist/comm.h"
 
 struct reduction;
 
-/* For buffers of up to `capacity` floats. The caller owns: reduction_destroy. Collective. */
+/* For buffers of up to `capacity` floats, in up to `most_ranges` ranges. The caller owns:
+ * reduction_destroy. Collective. */
 MUST_CHECK enum status reduction_create(struct reduction **out, const struct comm *comm, size_t capacity,
-                                        struct error *error);
+                                        size_t most_ranges, struct error *error);
 void reduction_destroy(struct reduction *reduction);
 
-/* Floats of a buffer. */
-size_t reduction_capacity(const struct reduction *reduction);
+/* Bytes that a rank holds: its buffer, and what the messages lie in. */
+size_t reduction_bytes(const struct reduction *reduction);
 
-/* This rank's buffer, [capacity], aligned to MEMORY_ALIGNMENT; a view. Others read it in reduction_sum, and
- * after it until the next comm_node_barrier. */
+/* This rank's buffer, [capacity], aligned to MEMORY_ALIGNMENT; a view. Others read a range of it from
+ * reduction_begin on, until the first comm_node_barrier after reduction_finish. */
 float *reduction_buffer(struct reduction *reduction);
 
-/* Sums the first `count` floats of all buffers. `part` is what this rank has the sums of, empty on ranks
- * beyond the smallest node's: they are at the same place in its own buffer. Collective. */
-MUST_CHECK enum status reduction_sum(struct reduction *reduction, size_t count, struct range *part,
-                                     struct error *error);
+/* A range of this rank's buffer is final and will be summed. All ranks give the same ranges in the same
+ * order, disjoint, each beginning where a cache line does. */
+void reduction_begin(struct reduction *reduction, struct range range);
+
+/* Goes on with what was begun, as far as it comes without waiting. Not collective: as often as one likes. */
+void reduction_continue(struct reduction *reduction);
+
+/* The parts that this rank has the sums of, one of each range, empty on ranks beyond the smallest node's:
+ * they are at the same places in its own buffer. */
+struct reduction_parts {
+    const struct range *ranges;
+    size_t count;
+};
+
+/* Waits until all that was begun is summed. `parts` is a view, valid until the next reduction_begin. Fails
+ * where reduction_begin or reduction_continue did. Collective. */
+MUST_CHECK enum status reduction_finish(struct reduction *reduction, struct reduction_parts *parts,
+                                        struct error *error);
 
 #endif

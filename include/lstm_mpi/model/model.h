@@ -3,6 +3,7 @@
 
 /* The network over some rows of a batch: weights in, loss and gradients out. It knows nothing of ranks. */
 
+#include "lstm_mpi/model/gradients_listener.h"
 #include "lstm_mpi/model/packed_weights.h"
 #include "lstm_mpi/model/phase.h"
 
@@ -37,8 +38,10 @@ struct model_batch {
 
 /* Forward, loss and back-propagation through all steps, from the carried state, which goes on. Returns the
  * sum of the cross-entropies of all targets. `gradients` has parameters_layout's layout: the dense part
- * becomes the gradient of scale · sum; to the rows of the row table, that gradient is added. */
-double model_gradients(struct model *model, const struct model_batch *batch, float scale, float *gradients);
+ * becomes the gradient of scale · sum; to the rows of the row table, that gradient is added. `listener` is
+ * told what is final already; NULL: nobody is. */
+double model_gradients(struct model *model, const struct model_batch *batch, float scale, float *gradients,
+                       const struct gradients_listener *listener);
 
 /* One step for every row: its token in, the logits of the next out ([rows, V]). The carried state goes on. */
 void model_step(struct model *model, const uint32_t *tokens, float *logits);

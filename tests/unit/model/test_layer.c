@@ -121,7 +121,7 @@ static void dense_gradients_are_written_and_rows_added_to(void **unused)
     }
     network_set_state(&network);
     struct model_batch batch = {network.inputs, network.targets, network.inputs};
-    model_gradients(network.model, &batch, 1, network.gradients);
+    model_gradients(network.model, &batch, 1, network.gradients, NULL);
     assert_memory_equal(network.gradients, expected, dense * sizeof *expected);
     const float *dW_x = network.gradients + network_offset(&network, "layer0/W_x");
     for (size_t i = 0; i < (size_t)V * 4 * H; i++)

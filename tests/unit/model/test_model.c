@@ -146,7 +146,7 @@ static void loss_and_state_agree_with_the_reference(void **unused)
         create(&f, shapes[s]);
         set_state(&f);
         struct model_batch batch = batch_of(&f);
-        double loss = model_gradients(f.model, &batch, 1, f.gradients);
+        double loss = model_gradients(f.model, &batch, 1, f.gradients, NULL);
         assert_true(fabs(loss - reference_loss(&f)) < 2e-6 * loss);
         struct model_state state = model_state(f.model);
         for (size_t i = 0; i < f.shape.rows * f.shape.H; i++) {
@@ -167,7 +167,7 @@ static void gradients_agree_with_central_differences(void **unused)
         set_state(&f);
         float scale = 1 / (float)(f.shape.rows * f.shape.steps);
         struct model_batch batch = batch_of(&f);
-        model_gradients(f.model, &batch, scale, f.gradients);
+        model_gradients(f.model, &batch, scale, f.gradients, NULL);
         for (size_t i = 0; i < f.parameters.count; i++) {
             const struct parameter *parameter = &f.parameters.table[i];
             size_t size = parameters_tensor_size(parameter);
@@ -219,7 +219,7 @@ static void gradients_go_to_the_rows_that_the_batch_names(void **unused)
         rows[i] = i;
     set_state(&f);
     struct model_batch batch = {f.inputs, f.targets, rows};
-    model_gradients(f.model, &batch, 1, f.gradients);
+    model_gradients(f.model, &batch, 1, f.gradients, NULL);
     const struct parameter *W_x = parameters_find(&f.parameters, "layer0/W_x");
     float by_row[30][20] = {{0}};
     for (size_t i = 0; i < 8; i++) {
@@ -229,7 +229,7 @@ static void gradients_go_to_the_rows_that_the_batch_names(void **unused)
     memset(f.gradients, 0, f.parameters.size * sizeof *f.gradients);
     set_state(&f);
     batch.input_rows = f.inputs;
-    model_gradients(f.model, &batch, 1, f.gradients);
+    model_gradients(f.model, &batch, 1, f.gradients, NULL);
     for (size_t v = 0; v < 30; v++) {
         for (size_t j = 0; j < 20; j++)
             assert_true(fabsf(by_row[v][j] - f.gradients[W_x->offset + v * 20 + j]) < 1e-6F);
