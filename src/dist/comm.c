@@ -171,6 +171,11 @@ enum status comm_sum_lane(const struct comm *comm, float *values, size_t count, 
     return reduce_in(comm->handles->lane, values, count, MPI_FLOAT, MPI_SUM, COMM_PIECE, error);
 }
 
+enum status comm_sum_lane_f64(const struct comm *comm, double *values, size_t count, struct error *error)
+{
+    return reduce_in(comm->handles->lane, values, count, MPI_DOUBLE, MPI_SUM, COMM_PIECE, error);
+}
+
 enum status comm_sum_f64(const struct comm *comm, double *values, size_t count, struct error *error)
 {
     return comm_reduce_pieces(comm, values, count, MPI_DOUBLE, MPI_SUM, COMM_PIECE, error);

@@ -78,7 +78,8 @@ static void block_logits(struct output *output, const float *h, size_t rows, flo
 /* Loss and gradient of h of one block; the gradient of its logits becomes rows from `first_row` on of the
  * batch. */
 static double block_loss(struct output *output, const float *h, const uint32_t *targets, struct range block,
-                         float scale, float *dh, float *b_gradient, struct phase_times *times)
+                         float scale, float *dh, float *b_gradient, struct panels *logit_columns,
+                         struct phase_times *times)
 {
     size_t H = output->hidden;
     size_t V = output->vocabulary;
@@ -88,12 +89,27 @@ static double block_loss(struct output *output, const float *h, const uint32_t *
     phase_end(times, PHASE_LOGITS);
 
     struct softmax_block softmax = {logits, rows, V, output->weights->b_output, targets, scale};
-    double loss = softmax_loss(&softmax, output->factors, &output->logit_rows, &output->logit_columns,
-                               block.first, b_gradient);
+    double loss =
+        softmax_loss(&softmax, output->factors, &output->logit_rows, logit_columns, block.first, b_gradient);
     phase_end(times, PHASE_SOFTMAX);
 
     panels_multiply(dh, H, &output->logit_rows, &output->weights->W_backward, false);
     phase_end(times, PHASE_OUTPUT_DH);
+    return loss;
+}
+
+double output_rows_loss(struct output *output, const float *h, const uint32_t *targets, size_t rows,
+                        float scale, float *dh, float *b_gradient, struct panels *logit_columns,
+                        struct phase_times *times)
+{
+    size_t H = output->hidden;
+    double loss = 0;
+    panels_begin(logit_columns, output->vocabulary, rows);
+    for (size_t row = 0; row < rows; row += output->block_rows) {
+        struct range block = {row, smaller(rows - row, output->block_rows)};
+        loss += block_loss(output, h + row * H, targets + row, block, scale, dh + row * H, b_gradient,
+                           logit_columns, times);
+    }
     return loss;
 }
 
@@ -104,13 +120,8 @@ static double batch_loss(struct output *output, const float *h, const uint32_t *
 {
     size_t H = output->hidden;
     size_t V = output->vocabulary;
-    double loss = 0;
-    panels_begin(&output->logit_columns, V, rows);
-    for (size_t row = 0; row < rows; row += output->block_rows) {
-        struct range block = {row, smaller(rows - row, output->block_rows)};
-        loss +=
-            block_loss(output, h + row * H, targets + row, block, scale, dh + row * H, gradients->b, times);
-    }
+    double loss =
+        output_rows_loss(output, h, targets, rows, scale, dh, gradients->b, &output->logit_columns, times);
     panels_pack(&output->h_columns, (struct panels_source){h, .lanes = H, .depth = rows, 1, H});
     panels_multiply(gradients->W, V, &output->h_columns, &output->logit_columns, !first);
     phase_end(times, PHASE_OUTPUT_DW);

@@ -42,6 +42,12 @@ size_t output_floats(const struct output *output);
 double output_loss(struct output *output, const float *h, const uint32_t *targets, size_t rows, float scale,
                    float *dh, const struct output_gradients *gradients, struct phase_times *times);
 
+/* All of it but the gradient of W, for at most so many rows as a batch: returns the loss, writes the gradient
+ * of h, adds that of b, and packs that of the logits as the right operand [rows, V] into `logit_columns`. */
+double output_rows_loss(struct output *output, const float *h, const uint32_t *targets, size_t rows,
+                        float scale, float *dh, float *b_gradient, struct panels *logit_columns,
+                        struct phase_times *times);
+
 /* logits: [rows, V], with the bias. */
 void output_logits(struct output *output, const float *h, size_t rows, float *logits);
 

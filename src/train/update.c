@@ -8,8 +8,57 @@
 #include <math.h>
 #include <string.h>
 
-_Static_assert(sizeof(struct totals) % sizeof(double) == 0, "struct totals is summed as doubles");
-enum { TOTALS_COUNT = sizeof(struct totals) / sizeof(double) };
+float update_loss_scale(const struct update *update)
+{
+    return 1.0F / (float)(update->spec.batch_size * update->spec.num_steps);
+}
+
+static enum status plain_create(struct update *update, size_t capacity, struct error *error)
+{
+    return reduction_create(&update->gradients, update->comm, capacity, error);
+}
+
+static void plain_free(struct update *update)
+{
+    reduction_destroy(update->gradients);
+}
+
+static size_t plain_rank_bytes(const struct update *update)
+{
+    return reduction_capacity(update->gradients) * sizeof(float);
+}
+
+static void plain_gradients(struct update *update, const struct batch *batch, struct totals *totals)
+{
+    float *gradients = reduction_buffer(update->gradients);
+    memset(gradients + update->parameters.dense_size, 0,
+           update->touched.count * update->parameters.row_size * sizeof *gradients);
+    struct model_batch model_batch = {batch->inputs, batch->targets, update->touched.row_of_input};
+    totals->loss = model_gradients(update->model, &model_batch, update_loss_scale(update), gradients);
+}
+
+static enum status plain_exchange(struct update *update, size_t count, struct totals *totals,
+                                  struct range *part, const float **sums, struct error *error)
+{
+    enum status status;
+    const struct comm *comm = update->comm;
+    TRY(reduction_sum(update->gradients, count, part, error));
+    *sums = reduction_buffer(update->gradients) + part->first;
+    if (comm->on_first_node)
+        totals->squared_norm = vector_sum_of_squares(part->count, *sums);
+    if (comm->size > 1)
+        TRY(comm_sum_f64(comm, (double *)totals, TOTALS_COUNT, error));
+done:
+    return status;
+}
+
+static const struct update_way plain = {
+    .create = plain_create,
+    .free = plain_free,
+    .rank_bytes = plain_rank_bytes,
+    .gradients = plain_gradients,
+    .exchange = plain_exchange,
+};
 
 static enum status create_shared(struct update *update, struct error *error)
 {
@@ -25,8 +74,8 @@ static enum status create_shared(struct update *update, struct error *error)
                              error));
     TRY(comm_shared_allocate(&update->shared_packed, &packed, comm,
                              packed_weights_floats(&spec->model) * sizeof(float), error));
-    TRY(reduction_create(&update->gradients, comm,
-                         update->parameters.dense_size + most_rows * update->parameters.row_size, error));
+    TRY(update->way->create(update, update->parameters.dense_size + most_rows * update->parameters.row_size,
+                            error));
     update->weights = weights;
     TRY(packed_weights_place(&update->packed, &spec->model, weights, packed, error));
 done:
@@ -37,7 +86,8 @@ static enum status create_own(struct update *update, struct error *error)
 {
     enum status status;
     const struct update_spec *spec = &update->spec;
-    TRY(model_create(&update->model, &spec->model, &update->packed, spec->rows, spec->num_steps, error));
+    TRY((spec->rank_invariant ? model_create_exact : model_create)(
+        &update->model, &spec->model, &update->packed, spec->rows, spec->num_steps, error));
     TRY(touched_rows_create(&update->touched, spec->model.vocabulary_size, spec->rows * spec->num_steps,
                             spec->batch_size * spec->num_steps, error));
 done:
@@ -48,7 +98,8 @@ enum status update_create(struct update *update, const struct comm *comm, const 
                           struct error *error)
 {
     enum status status;
-    *update = (struct update){.spec = *spec, .comm = comm};
+    *update = (struct update){
+        .spec = *spec, .comm = comm, .way = spec->rank_invariant ? &update_invariant : &plain};
     TRY(parameters_layout(&update->parameters, &spec->model, error));
     TRY(create_shared(update, error));
     TRY(agree_on_status(comm, create_own(update, error), error));
@@ -62,7 +113,8 @@ void update_free(struct update *update)
 {
     model_destroy(update->model);
     touched_rows_free(&update->touched);
-    reduction_destroy(update->gradients);
+    if (update->way)
+        update->way->free(update);
     comm_shared_free(update->shared_packed);
     comm_shared_free(update->shared_weights);
     *update = (struct update){0};
@@ -75,7 +127,7 @@ size_t update_node_bytes(const struct update *update)
 
 size_t update_rank_bytes(const struct update *update)
 {
-    return reduction_capacity(update->gradients) * sizeof(float) + model_bytes(update->model);
+    return update->way->rank_bytes(update) + model_bytes(update->model);
 }
 
 /* The ranks of a node pack its weights together, after all of them have written theirs. */
@@ -90,20 +142,6 @@ done:
     return status;
 }
 
-/* Leaves this rank's gradient of the mean loss over the global batch in its buffer; returns the sum of the
- * losses of its rows. */
-static double my_gradients(struct update *update, const struct batch *batch)
-{
-    float *gradients = reduction_buffer(update->gradients);
-    memset(gradients + update->parameters.dense_size, 0,
-           update->touched.count * update->parameters.row_size * sizeof *gradients);
-    if (batch->state_starts_at_zero)
-        model_zero_state(update->model);
-    float scale = 1.0F / (float)(update->spec.batch_size * update->spec.num_steps);
-    struct model_batch model_batch = {batch->inputs, batch->targets, update->touched.row_of_input};
-    return model_gradients(update->model, &model_batch, scale, gradients);
-}
-
 static struct range intersection(struct range a, size_t first, size_t end)
 {
     size_t a_end = a.first + a.count;
@@ -114,16 +152,16 @@ static struct range intersection(struct range a, size_t first, size_t end)
 
 /* New weights for this rank's part of the gradients: a range of the dense ones, then rows, the first and the
  * last of which another rank may share. */
-static void new_weights(struct update *update, struct range part, double rate)
+static void new_weights(struct update *update, struct range part, const float *gradients, double rate)
 {
     const struct parameters *parameters = &update->parameters;
     const struct optimizer_ops *optimizer = update->spec.optimizer;
-    const float *gradients = reduction_buffer(update->gradients);
     double factor = clip_factor(update->grad_norm, update->spec.clip_norm);
     size_t dense = parameters->dense_size;
     size_t row_size = parameters->row_size;
     struct range some = intersection(part, 0, dense);
-    optimizer->update(update->weights + some.first, gradients + some.first, some.count, factor, rate);
+    optimizer->update(update->weights + some.first, gradients + (some.first - part.first), some.count, factor,
+                      rate);
     size_t first_row = part.first > dense ? (part.first - dense) / row_size : 0;
     for (size_t i = first_row; i < update->touched.count; i++) {
         size_t row = dense + i * row_size;
@@ -131,26 +169,9 @@ static void new_weights(struct update *update, struct range part, double rate)
         if (some.count == 0)
             break;
         float *weights = update->weights + dense + update->touched.tokens[i] * row_size;
-        optimizer->update(weights + (some.first - row), gradients + some.first, some.count, factor, rate);
+        optimizer->update(weights + (some.first - row), gradients + (some.first - part.first), some.count,
+                          factor, rate);
     }
-}
-
-/* The gradients become sums over all ranks, each rank's part of them, and the totals those of all. */
-static enum status exchange(struct update *update, struct totals *totals, struct range *part,
-                            struct error *error)
-{
-    enum status status;
-    const struct comm *comm = update->comm;
-    size_t count = update->parameters.dense_size + update->touched.count * update->parameters.row_size;
-    TRY(reduction_sum(update->gradients, count, part, error));
-    if (comm->on_first_node)
-        totals->squared_norm =
-            vector_sum_of_squares(part->count, reduction_buffer(update->gradients) + part->first);
-    if (comm->size > 1)
-        TRY(comm_sum_f64(comm, (double *)totals, TOTALS_COUNT, error));
-    update->grad_norm = sqrt(totals->squared_norm);
-done:
-    return status;
 }
 
 enum status update_run(struct update *update, const struct batch *batch, double rate, struct totals *totals,
@@ -159,20 +180,25 @@ enum status update_run(struct update *update, const struct batch *batch, double 
     enum status status;
     struct phase_times *times = model_phase_times(update->model);
     struct range part;
+    const float *sums;
     double start = clock_seconds();
     phase_start(times);
     TRY(touched_rows_find(&update->touched, update->comm, batch->inputs, error));
     phase_end(times, PHASE_EXCHANGE);
     double found = clock_seconds();
-    totals->loss = my_gradients(update, batch);
+    if (batch->state_starts_at_zero)
+        model_zero_state(update->model);
+    update->way->gradients(update, batch, totals);
     double computed = clock_seconds();
 
     phase_start(times);
-    TRY(exchange(update, totals, &part, error));
+    size_t count = update->parameters.dense_size + update->touched.count * update->parameters.row_size;
+    TRY(update->way->exchange(update, count, totals, &part, &sums, error));
+    update->grad_norm = sqrt(totals->squared_norm);
     phase_end(times, PHASE_EXCHANGE);
     double summed = clock_seconds();
     if (update_is_finite(update, totals))
-        new_weights(update, part, rate);
+        new_weights(update, part, sums, rate);
     phase_end(times, PHASE_UPDATE);
     TRY(update_load_weights(update, error));
     phase_end(times, PHASE_PACK_WEIGHTS);

@@ -216,7 +216,14 @@ static void test_times_are_kept(const struct comm *comm)
 static void test_without_memory(const struct comm *comm)
 {
     struct update update;
-    struct update_spec spec = {{V, H, cell_find("lstm")}, 1, (size_t)comm->size, STEPS, optimizers[0], 1};
+    struct update_spec spec = {
+        .model = {V, H, cell_find("lstm")},
+        .rows = 1,
+        .batch_size = (size_t)comm->size,
+        .num_steps = STEPS,
+        .optimizer = optimizers[0],
+        .clip_norm = 1,
+    };
     for (long allocations = 0;; allocations++) {
         failing_allocator_after(allocations);
         enum status status = update_create(&update, comm, &spec, &error);
