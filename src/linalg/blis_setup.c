@@ -191,11 +191,10 @@ static enum status choose_common(const struct blis_offer *common, struct error *
         return error_remedy(error, "unset the variable and the best that all can run are chosen");
     }
     vector_level_lower((enum vector_level)(63 - __builtin_clzll(common->levels)));
-    arch_t choice = best_of(common->preferred);
-    if (common->preferred != bit(choice) || !(common->configurations & bit(choice))) {
-        choice = best_of(common->configurations);
+    uint64_t preferred = common->preferred & common->configurations;
+    arch_t choice = best_of(preferred ? preferred : common->configurations);
+    if (common->preferred != bit(choice))
         snprintf(in_use.reason, sizeof in_use.reason, "all hosts can run them");
-    }
     char id[16];
     snprintf(id, sizeof id, "%d", (int)choice);
     if (setenv("BLIS_ARCH_TYPE", id, 1) != 0)
