@@ -21,8 +21,9 @@ double gradient_sums_rounder(const struct gradient_sums *sums, double largest_te
     return exact_sum_rounder((double)sums->exact->positions * largest_term);
 }
 
-enum status position_product_create(struct position_product *product, size_t left_width, size_t right_width,
-                                    size_t rows, size_t steps, bool exact, struct error *error)
+enum status gradient_sums_product_create(struct position_product *product, size_t left_width,
+                                         size_t right_width, size_t rows, size_t steps, bool exact,
+                                         struct error *error)
 {
     enum status status;
     size_t pieces = exact ? rows : 1;
@@ -37,11 +38,11 @@ enum status position_product_create(struct position_product *product, size_t lef
     }
 done:
     if (status != STATUS_OK)
-        position_product_free(product);
+        gradient_sums_product_free(product);
     return status;
 }
 
-void position_product_free(struct position_product *product)
+void gradient_sums_product_free(struct position_product *product)
 {
     for (size_t i = 0; i < product->pieces; i++) {
         panels_free(&product->left[i]);
@@ -52,7 +53,7 @@ void position_product_free(struct position_product *product)
     *product = (struct position_product){0};
 }
 
-size_t position_product_floats(const struct position_product *product)
+size_t gradient_sums_product_floats(const struct position_product *product)
 {
     size_t floats = 0;
     for (size_t i = 0; i < product->pieces; i++)

@@ -39,13 +39,13 @@ struct position_product {
     struct panels *right; /* [pieces], [right width lanes, positions of a piece] */
 };
 
-MUST_CHECK enum status position_product_create(struct position_product *product, size_t left_width,
-                                               size_t right_width, size_t rows, size_t steps, bool exact,
-                                               struct error *error);
-void position_product_free(struct position_product *product);
+MUST_CHECK enum status gradient_sums_product_create(struct position_product *product, size_t left_width,
+                                                    size_t right_width, size_t rows, size_t steps, bool exact,
+                                                    struct error *error);
+void gradient_sums_product_free(struct position_product *product);
 
 /* Floats that it holds. */
-size_t position_product_floats(const struct position_product *product);
+size_t gradient_sums_product_floats(const struct position_product *product);
 
 /* The matrix at `offset`, [left width, right width], becomes Σ left[position]ᵀ · right[position]. */
 void gradient_sums_product(const struct gradient_sums *sums, size_t offset, struct position_product *product,

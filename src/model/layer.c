@@ -23,7 +23,7 @@ enum status layer_create(struct layer *layer, const struct cell_ops *cell,
     };
     TRY(panels_create(&layer->h_rows, PANELS_NARROW, rows, hidden, error));
     TRY(panels_create(&layer->gate_rows, PANELS_NARROW, rows, width, error));
-    TRY(position_product_create(&layer->W_h, hidden, width, rows, steps, exact, error));
+    TRY(gradient_sums_product_create(&layer->W_h, hidden, width, rows, steps, exact, error));
     TRY(memory_new(&layer->gates, steps * rows * width, error));
     TRY(memory_new(&layer->h, (steps + 1) * rows * hidden, error));
     TRY(memory_new(&layer->c, (steps + 1) * rows * hidden, error));
@@ -39,7 +39,7 @@ void layer_free(struct layer *layer)
 {
     panels_free(&layer->h_rows);
     panels_free(&layer->gate_rows);
-    position_product_free(&layer->W_h);
+    gradient_sums_product_free(&layer->W_h);
     memory_free(layer->gates);
     memory_free(layer->h);
     memory_free(layer->c);
@@ -51,7 +51,8 @@ void layer_free(struct layer *layer)
 size_t layer_floats(const struct layer *layer)
 {
     size_t state = layer->rows * layer->hidden;
-    size_t packed = layer->h_rows.capacity + layer->gate_rows.capacity + position_product_floats(&layer->W_h);
+    size_t packed =
+        layer->h_rows.capacity + layer->gate_rows.capacity + gradient_sums_product_floats(&layer->W_h);
     size_t gates = layer->steps * layer->rows * layer->gate_width;
     size_t states_and_saved = (2 * (layer->steps + 1) + layer->steps + 1) * state;
     return packed + gates + states_and_saved;

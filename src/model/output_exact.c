@@ -21,7 +21,7 @@ enum status output_exact_create(struct output_exact *exact, struct output *outpu
     size_t fitting = BATCH_BYTES / (V * steps * sizeof(float));
     *exact = (struct output_exact){.output = output, .rows = rows, .steps = steps};
     exact->batch_rows = smaller(rows, fitting > 0 ? fitting : 1);
-    TRY(position_product_create(&exact->W, H, V, exact->batch_rows, steps, true, error));
+    TRY(gradient_sums_product_create(&exact->W, H, V, exact->batch_rows, steps, true, error));
     TRY(memory_new(&exact->h, steps * H, error));
     TRY(memory_new(&exact->dh, steps * H, error));
     TRY(memory_new(&exact->targets, steps, error));
@@ -34,7 +34,7 @@ done:
 
 void output_exact_free(struct output_exact *exact)
 {
-    position_product_free(&exact->W);
+    gradient_sums_product_free(&exact->W);
     memory_free(exact->h);
     memory_free(exact->dh);
     memory_free(exact->targets);
@@ -47,7 +47,7 @@ size_t output_exact_floats(const struct output_exact *exact)
     if (!exact->output)
         return 0;
     size_t row = exact->steps * (2 * exact->output->hidden + 1) + exact->output->vocabulary;
-    return position_product_floats(&exact->W) + row;
+    return gradient_sums_product_floats(&exact->W) + row;
 }
 
 /* Loss and gradient of h of one row; the operands of the product that makes W's gradient are packed. */
