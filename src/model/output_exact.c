@@ -20,7 +20,9 @@ enum status output_exact_create(struct output_exact *exact, struct output *outpu
     size_t V = output->vocabulary;
     size_t fitting = BATCH_BYTES / (V * steps * sizeof(float));
     *exact = (struct output_exact){.output = output, .rows = rows, .steps = steps};
-    exact->batch_rows = smaller(rows, fitting > 0 ? fitting : 1);
+    /* Where nothing is packed, the next row's logits take the place of those that the last one's gradients
+     * are. */
+    exact->batch_rows = panels_are_views() ? 1 : smaller(rows, fitting > 0 ? fitting : 1);
     TRY(gradient_sums_product_create(&exact->W, H, V, exact->batch_rows, steps, true, error));
     TRY(memory_new(&exact->h, steps * H, error));
     TRY(memory_new(&exact->dh, steps * H, error));
