@@ -213,6 +213,15 @@ const struct settings_row settings_table[] = {
         .stored = true,
     },
     {
+        FIELD(rank_invariant),
+        .name = "rank-invariant",
+        .group = optimization,
+        .help = "bit for bit the same numbers for every number of ranks, wherever they are",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_FIXED,
+        .stored = true,
+    },
+    {
         FIELD(epochs),
         .name = "epochs",
         .default_text = "1000",

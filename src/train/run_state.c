@@ -54,6 +54,7 @@ static struct update_spec update_spec_of(const struct run_state *run)
         .num_steps = run->inputs.spec.num_steps,
         .optimizer = settings_specs_optimizer(settings),
         .clip_norm = settings->clip_norm,
+        .rank_invariant = settings->rank_invariant,
     };
 }
 

@@ -8,8 +8,73 @@
 #include <math.h>
 #include <string.h>
 
-_Static_assert(sizeof(struct totals) % sizeof(double) == 0, "struct totals is summed as doubles");
-enum { TOTALS_COUNT = sizeof(struct totals) / sizeof(double) };
+float update_loss_scale(const struct update *update)
+{
+    return 1.0F / (float)(update->spec.batch_size * update->spec.num_steps);
+}
+
+static enum status plain_create(struct update *update, size_t capacity, struct error *error)
+{
+    return reduction_create(&update->gradients, update->comm, capacity, update->parameters.count, error);
+}
+
+static void plain_free(struct update *update)
+{
+    reduction_destroy(update->gradients);
+}
+
+static size_t plain_rank_bytes(const struct update *update)
+{
+    return reduction_bytes(update->gradients);
+}
+
+static void begin_sum(void *reduction, struct range range)
+{
+    reduction_begin(reduction, range);
+}
+
+static void continue_sum(void *reduction)
+{
+    reduction_continue(reduction);
+}
+
+/* All gradients are then final and in the hands of the reduction. */
+static void plain_gradients(struct update *update, const struct batch *batch, struct totals *totals)
+{
+    float *gradients = reduction_buffer(update->gradients);
+    struct range rows = {update->parameters.dense_size, update->touched.count * update->parameters.row_size};
+    struct gradients_listener listener = {begin_sum, continue_sum, update->gradients};
+    memset(gradients + rows.first, 0, rows.count * sizeof *gradients);
+    struct model_batch model_batch = {batch->inputs, batch->targets, update->touched.row_of_input};
+    totals->loss =
+        model_gradients(update->model, &model_batch, update_loss_scale(update), gradients, &listener);
+    reduction_begin(update->gradients, rows);
+}
+
+static enum status plain_exchange(struct update *update, size_t count, struct totals *totals,
+                                  struct gradient_parts *sums, struct error *error)
+{
+    enum status status;
+    const struct comm *comm = update->comm;
+    (void)count;
+    *sums = (struct gradient_parts){.data = reduction_buffer(update->gradients)};
+    TRY(reduction_finish(update->gradients, &sums->parts, error));
+    for (size_t i = 0; comm->on_first_node && i < sums->parts.count; i++)
+        totals->squared_norm +=
+            vector_sum_of_squares(sums->parts.ranges[i].count, sums->data + sums->parts.ranges[i].first);
+    if (comm->size > 1)
+        TRY(comm_sum_f64(comm, (double *)totals, TOTALS_COUNT, error));
+done:
+    return status;
+}
+
+static const struct update_way plain = {
+    .create = plain_create,
+    .free = plain_free,
+    .rank_bytes = plain_rank_bytes,
+    .gradients = plain_gradients,
+    .exchange = plain_exchange,
+};
 
 static enum status create_shared(struct update *update, struct error *error)
 {
@@ -25,10 +90,9 @@ static enum status create_shared(struct update *update, struct error *error)
                              error));
     TRY(comm_shared_allocate(&update->shared_packed, &packed, comm,
                              packed_weights_floats(&spec->model) * sizeof(float), error));
-    TRY(reduction_create(&update->gradients, comm,
-                         update->parameters.dense_size + most_rows * update->parameters.row_size,
-                         update->parameters.count, error));
     update->weights = weights;
+    TRY(update->way->create(update, update->parameters.dense_size + most_rows * update->parameters.row_size,
+                            error));
     TRY(packed_weights_place(&update->packed, &spec->model, weights, packed, error));
 done:
     return status;
@@ -38,7 +102,8 @@ static enum status create_own(struct update *update, struct error *error)
 {
     enum status status;
     const struct update_spec *spec = &update->spec;
-    TRY(model_create(&update->model, &spec->model, &update->packed, spec->rows, spec->num_steps, error));
+    TRY((spec->rank_invariant ? model_create_exact : model_create)(
+        &update->model, &spec->model, &update->packed, spec->rows, spec->num_steps, error));
     TRY(touched_rows_create(&update->touched, spec->model.vocabulary_size, spec->rows * spec->num_steps,
                             spec->batch_size * spec->num_steps, error));
 done:
@@ -49,7 +114,8 @@ enum status update_create(struct update *update, const struct comm *comm, const 
                           struct error *error)
 {
     enum status status;
-    *update = (struct update){.spec = *spec, .comm = comm};
+    *update = (struct update){
+        .spec = *spec, .comm = comm, .way = spec->rank_invariant ? &update_invariant : &plain};
     TRY(parameters_layout(&update->parameters, &spec->model, error));
     TRY(create_shared(update, error));
     TRY(agree_on_status(comm, create_own(update, error), error));
@@ -63,7 +129,8 @@ void update_free(struct update *update)
 {
     model_destroy(update->model);
     touched_rows_free(&update->touched);
-    reduction_destroy(update->gradients);
+    if (update->way)
+        update->way->free(update);
     comm_shared_free(update->shared_packed);
     comm_shared_free(update->shared_weights);
     *update = (struct update){0};
@@ -76,7 +143,7 @@ size_t update_node_bytes(const struct update *update)
 
 size_t update_rank_bytes(const struct update *update)
 {
-    return reduction_bytes(update->gradients) + model_bytes(update->model);
+    return update->way->rank_bytes(update) + model_bytes(update->model);
 }
 
 /* The ranks of a node pack its weights together, after all of them have written theirs. */
@@ -91,33 +158,6 @@ done:
     return status;
 }
 
-static void begin_sum(void *reduction, struct range range)
-{
-    reduction_begin(reduction, range);
-}
-
-static void continue_sum(void *reduction)
-{
-    reduction_continue(reduction);
-}
-
-/* Leaves this rank's gradient of the mean loss over the global batch in its buffer, all of it final and in
- * the hands of the reduction; returns the sum of the losses of its rows. */
-static double my_gradients(struct update *update, const struct batch *batch)
-{
-    float *gradients = reduction_buffer(update->gradients);
-    struct range rows = {update->parameters.dense_size, update->touched.count * update->parameters.row_size};
-    struct gradients_listener listener = {begin_sum, continue_sum, update->gradients};
-    memset(gradients + rows.first, 0, rows.count * sizeof *gradients);
-    if (batch->state_starts_at_zero)
-        model_zero_state(update->model);
-    float scale = 1.0F / (float)(update->spec.batch_size * update->spec.num_steps);
-    struct model_batch model_batch = {batch->inputs, batch->targets, update->touched.row_of_input};
-    double loss = model_gradients(update->model, &model_batch, scale, gradients, &listener);
-    reduction_begin(update->gradients, rows);
-    return loss;
-}
-
 static struct range intersection(struct range a, size_t first, size_t end)
 {
     size_t a_end = a.first + a.count;
@@ -128,16 +168,16 @@ static struct range intersection(struct range a, size_t first, size_t end)
 
 /* New weights for one of this rank's parts of the gradients: a range of the dense ones, or rows, the first
  * and the last of which another rank may share. */
-static void new_weights_of_part(struct update *update, struct range part, double rate)
+static void new_weights_of_part(struct update *update, struct range part, const float *gradients, double rate)
 {
     const struct parameters *parameters = &update->parameters;
     const struct optimizer_ops *optimizer = update->spec.optimizer;
-    const float *gradients = reduction_buffer(update->gradients);
     double factor = clip_factor(update->grad_norm, update->spec.clip_norm);
     size_t dense = parameters->dense_size;
     size_t row_size = parameters->row_size;
     struct range some = intersection(part, 0, dense);
-    optimizer->update(update->weights + some.first, gradients + some.first, some.count, factor, rate);
+    optimizer->update(update->weights + some.first, gradients + (some.first - part.first), some.count, factor,
+                      rate);
     size_t first_row = part.first > dense ? (part.first - dense) / row_size : 0;
     for (size_t i = first_row; i < update->touched.count; i++) {
         size_t row = dense + i * row_size;
@@ -146,32 +186,17 @@ static void new_weights_of_part(struct update *update, struct range part, double
             break;
         touched_rows_prefetch(&update->touched, i + 1, update->weights + dense, row_size);
         float *weights = update->weights + dense + update->touched.tokens[i] * row_size;
-        optimizer->update(weights + (some.first - row), gradients + some.first, some.count, factor, rate);
+        optimizer->update(weights + (some.first - row), gradients + (some.first - part.first), some.count,
+                          factor, rate);
     }
 }
 
-static void new_weights(struct update *update, const struct reduction_parts *parts, double rate)
+static void new_weights(struct update *update, const struct gradient_parts *sums, double rate)
 {
-    for (size_t i = 0; i < parts->count; i++)
-        new_weights_of_part(update, parts->ranges[i], rate);
-}
-
-/* The gradients become sums over all ranks, each rank's parts of them, and the totals those of all. */
-static enum status exchange(struct update *update, struct totals *totals, struct reduction_parts *parts,
-                            struct error *error)
-{
-    enum status status;
-    const struct comm *comm = update->comm;
-    const float *gradients = reduction_buffer(update->gradients);
-    TRY(reduction_finish(update->gradients, parts, error));
-    for (size_t i = 0; comm->on_first_node && i < parts->count; i++)
-        totals->squared_norm +=
-            vector_sum_of_squares(parts->ranges[i].count, gradients + parts->ranges[i].first);
-    if (comm->size > 1)
-        TRY(comm_sum_f64(comm, (double *)totals, TOTALS_COUNT, error));
-    update->grad_norm = sqrt(totals->squared_norm);
-done:
-    return status;
+    for (size_t i = 0; i < sums->parts.count; i++) {
+        struct range part = sums->parts.ranges[i];
+        new_weights_of_part(update, part, sums->data + (part.first - sums->first), rate);
+    }
 }
 
 enum status update_run(struct update *update, const struct batch *batch, double rate, struct totals *totals,
@@ -179,21 +204,25 @@ enum status update_run(struct update *update, const struct batch *batch, double 
 {
     enum status status;
     struct phase_times *times = model_phase_times(update->model);
-    struct reduction_parts parts;
+    struct gradient_parts sums;
     double start = clock_seconds();
     phase_start(times);
     TRY(touched_rows_find(&update->touched, update->comm, batch->inputs, error));
     phase_end(times, PHASE_EXCHANGE);
     double found = clock_seconds();
-    totals->loss = my_gradients(update, batch);
+    if (batch->state_starts_at_zero)
+        model_zero_state(update->model);
+    update->way->gradients(update, batch, totals);
     double computed = clock_seconds();
 
     phase_start(times);
-    TRY(exchange(update, totals, &parts, error));
+    size_t count = update->parameters.dense_size + update->touched.count * update->parameters.row_size;
+    TRY(update->way->exchange(update, count, totals, &sums, error));
+    update->grad_norm = sqrt(totals->squared_norm);
     phase_end(times, PHASE_EXCHANGE);
     double summed = clock_seconds();
     if (update_is_finite(update, totals))
-        new_weights(update, &parts, rate);
+        new_weights(update, &sums, rate);
     phase_end(times, PHASE_UPDATE);
     TRY(update_load_weights(update, error));
     phase_end(times, PHASE_PACK_WEIGHTS);

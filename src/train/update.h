@@ -21,6 +21,9 @@ struct totals {
     double checkpoint_due; /* rank 0's clock says so */
 };
 
+_Static_assert(sizeof(struct totals) % sizeof(double) == 0, "struct totals is summed as doubles");
+enum { TOTALS_COUNT = sizeof(struct totals) / sizeof(double) };
+
 struct update_spec {
     struct model_spec model;
     size_t rows;       /* of this rank */
@@ -28,7 +31,35 @@ struct update_spec {
     size_t num_steps;
     const struct optimizer_ops *optimizer;
     double clip_norm; /* 0: off */
+    bool rank_invariant;
 };
+
+struct update;
+
+/* Sums of gradients over all ranks: those of some ranges, the number at place p is data[p - first]. */
+struct gradient_parts {
+    struct reduction_parts parts;
+    const float *data;
+    size_t first;
+};
+
+/* How gradients are made and summed over all ranks: plainly, or so that the numbers of a run do not depend on
+ * the ranks (update_invariant.c). */
+struct update_way {
+    enum status (*create)(struct update *update, size_t capacity, struct error *error); /* collective */
+    void (*free)(struct update *update);
+    size_t (*rank_bytes)(const struct update *update);
+
+    /* This rank's gradient of the mean loss over the global batch, and in `totals` the losses of its rows. */
+    void (*gradients)(struct update *update, const struct batch *batch, struct totals *totals);
+
+    /* The first `count` gradients become sums over all ranks. This rank gets some, views until the next
+     * update; the totals become those of all ranks. Collective. */
+    enum status (*exchange)(struct update *update, size_t count, struct totals *totals,
+                            struct gradient_parts *sums, struct error *error);
+};
+
+extern const struct update_way update_invariant;
 
 struct update {
     struct update_spec spec;
@@ -40,7 +71,9 @@ struct update {
     struct packed_weights packed; /* one copy a node */
     struct model *model;
     struct touched_rows touched;
-    struct reduction *gradients; /* of dense_size + touched rows · row_size floats */
+    const struct update_way *way;
+    struct reduction *gradients; /* of dense_size + touched rows · row_size floats; NULL in the other way */
+    struct invariant *invariant; /* NULL in the plain way */
     double grad_norm;            /* of the last update, before clipping */
     double compute_seconds;      /* of this rank, in all updates so far */
     double wait_seconds;         /* spent in the exchange, waiting included */
@@ -65,6 +98,9 @@ MUST_CHECK enum status update_load_weights(struct update *update, struct error *
  * communication does. Collective. */
 MUST_CHECK enum status update_run(struct update *update, const struct batch *batch, double rate,
                                   struct totals *totals, struct error *error);
+
+/* What makes the mean over the global batch of a sum of cross-entropies. */
+float update_loss_scale(const struct update *update);
 
 bool update_is_finite(const struct update *update, const struct totals *totals);
 

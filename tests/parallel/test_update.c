@@ -46,7 +46,8 @@ static void make_rows(struct rows *rows, const struct comm *comm, uint64_t updat
     rows->batch = (struct batch){rows->inputs, rows->targets, range.count, STEPS, range.first, from_zero};
 }
 
-static void create(struct update *update, const struct comm *comm, double clip_norm)
+static void create_in_a_way(struct update *update, const struct comm *comm, double clip_norm,
+                            bool rank_invariant)
 {
     struct update_spec spec = {
         .model = {V, H, cell_find("lstm")},
@@ -55,6 +56,7 @@ static void create(struct update *update, const struct comm *comm, double clip_n
         .num_steps = STEPS,
         .optimizer = optimizers[0],
         .clip_norm = clip_norm,
+        .rank_invariant = rank_invariant,
     };
     CHECK(update_create(update, comm, &spec, &error) == STATUS_OK);
     if (comm->node_rank == 0) {
@@ -63,6 +65,11 @@ static void create(struct update *update, const struct comm *comm, double clip_n
             update->weights[i] *= 30;
     }
     CHECK(update_load_weights(update, &error) == STATUS_OK);
+}
+
+static void create(struct update *update, const struct comm *comm, double clip_norm)
+{
+    create_in_a_way(update, comm, clip_norm, false);
 }
 
 static void run(struct update *update, const struct comm *comm, uint64_t number, bool from_zero, double rate,
@@ -116,6 +123,36 @@ static void test_same_as_one_rank(const struct comm *comm, double clip_norm, boo
     }
     update_free(&together);
     update_free(&single);
+}
+
+/* Bit for bit, and within rounding what plain sums give. */
+static void test_rank_invariant(const struct comm *comm, double clip_norm, bool from_zero)
+{
+    struct update together;
+    struct update single;
+    struct update plain;
+    create_in_a_way(&together, comm, clip_norm, true);
+    create_in_a_way(&single, &alone, clip_norm, true);
+    create_in_a_way(&plain, &alone, clip_norm, false);
+    for (uint64_t number = 0; number < UPDATES; number++) {
+        struct totals totals;
+        struct totals expected;
+        struct totals plain_totals;
+        run(&together, comm, number, from_zero, 0.5, &totals);
+        run(&single, &alone, number, from_zero, 0.5, &expected);
+        run(&plain, &alone, number, from_zero, 0.5, &plain_totals);
+        CHECK(memcmp(&totals.loss, &expected.loss, sizeof totals.loss) == 0);
+        CHECK(memcmp(&together.grad_norm, &single.grad_norm, sizeof single.grad_norm) == 0);
+        CHECK(totals.signals == comm->size && totals.checkpoint_due == 1 && totals.time_is_up == 0);
+        CHECK(weights_digest(&together) == weights_digest(&single));
+        CHECK(fabs(totals.loss - plain_totals.loss) < 1e-6 * plain_totals.loss);
+        CHECK(fabs(together.grad_norm - plain.grad_norm) < 1e-5 * plain.grad_norm);
+        check_weights_agree(&together, &plain);
+    }
+    CHECK(update_rank_bytes(&together) > 0);
+    update_free(&together);
+    update_free(&single);
+    update_free(&plain);
 }
 
 /* The norm over all parameters before the clip, and the step that the weights make: rate · gradient, or
@@ -179,12 +216,12 @@ static void test_untouched_rows_stay(const struct comm *comm)
 }
 
 /* One rank's rows go wrong (its carried state is no number): every rank sees it and keeps its weights. */
-static void test_not_finite(const struct comm *comm)
+static void test_not_finite(const struct comm *comm, bool rank_invariant)
 {
     for (int bad = 0; bad < comm->size; bad++) {
         struct update update;
         struct totals totals;
-        create(&update, comm, 1);
+        create_in_a_way(&update, comm, 1, rank_invariant);
         uint64_t before = weights_digest(&update);
         if (comm->rank == bad)
             model_state(update.model).h[0] = NAN;
@@ -213,10 +250,18 @@ static void test_times_are_kept(const struct comm *comm)
     update_free(&update);
 }
 
-static void test_without_memory(const struct comm *comm)
+static void test_without_memory(const struct comm *comm, bool rank_invariant)
 {
     struct update update;
-    struct update_spec spec = {{V, H, cell_find("lstm")}, 1, (size_t)comm->size, STEPS, optimizers[0], 1};
+    struct update_spec spec = {
+        .model = {V, H, cell_find("lstm")},
+        .rows = 1,
+        .batch_size = (size_t)comm->size,
+        .num_steps = STEPS,
+        .optimizer = optimizers[0],
+        .clip_norm = 1,
+        .rank_invariant = rank_invariant,
+    };
     for (long allocations = 0;; allocations++) {
         failing_allocator_after(allocations);
         enum status status = update_create(&update, comm, &spec, &error);
@@ -227,7 +272,7 @@ static void test_without_memory(const struct comm *comm)
         CHECK(status == (failed ? STATUS_FAILED : STATUS_OK));
         if (!failed)
             break;
-        CHECK(!update.model && !update.weights && !update.gradients);
+        CHECK(!update.model && !update.weights && !update.gradients && !update.invariant);
     }
     update_free(&update);
 }
@@ -241,9 +286,13 @@ static void test(const struct comm *comm)
     test_clip(comm, 0.25);
     test_clip(comm, 2);
     test_untouched_rows_stay(comm);
-    test_not_finite(comm);
+    test_rank_invariant(comm, 0, true);
+    test_rank_invariant(comm, 0.1, false);
+    test_not_finite(comm, false);
+    test_not_finite(comm, true);
     test_times_are_kept(comm);
-    test_without_memory(comm);
+    test_without_memory(comm, false);
+    test_without_memory(comm, true);
 }
 
 int main(void)

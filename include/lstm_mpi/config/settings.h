@@ -55,6 +55,7 @@ struct settings {
     double lr;
     double clip_norm; /* 0: off */
     uint64_t seed;    /* generate too */
+    bool rank_invariant;
 
     /* train: how long */
     uint64_t epochs;

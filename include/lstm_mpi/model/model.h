@@ -3,6 +3,7 @@
 
 /* The network over some rows of a batch: weights in, loss and gradients out. It knows nothing of ranks. */
 
+#include "lstm_mpi/model/exact_gradients.h"
 #include "lstm_mpi/model/gradients_listener.h"
 #include "lstm_mpi/model/packed_weights.h"
 #include "lstm_mpi/model/phase.h"
@@ -17,6 +18,10 @@ struct model;
 MUST_CHECK enum status model_create(struct model **out, const struct model_spec *spec,
                                     const struct packed_weights *weights, size_t rows, size_t steps,
                                     struct error *error);
+/* The same for model_gradients_exact instead of model_gradients. */
+MUST_CHECK enum status model_create_exact(struct model **out, const struct model_spec *spec,
+                                          const struct packed_weights *weights, size_t rows, size_t steps,
+                                          struct error *error);
 void model_destroy(struct model *model);
 
 /* The carried state becomes zero. */
@@ -42,6 +47,10 @@ struct model_batch {
  * told what is final already; NULL: nobody is. */
 double model_gradients(struct model *model, const struct model_batch *batch, float scale, float *gradients,
                        const struct gradients_listener *listener);
+
+/* The same with exact sums, into `exact`. */
+void model_gradients_exact(struct model *model, const struct model_batch *batch, float scale,
+                           const struct exact_gradients *exact);
 
 /* One step for every row: its token in, the logits of the next out ([rows, V]). The carried state goes on. */
 void model_step(struct model *model, const uint32_t *tokens, float *logits);
