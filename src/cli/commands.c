@@ -1,6 +1,8 @@
 #include "commands.h"
 
+#include "command_export.h"
 #include "command_generate.h"
+#include "command_import.h"
 #include "command_inspect.h"
 #include "command_train.h"
 
@@ -35,6 +37,26 @@ const struct command commands[] = {
                        "directory: format, settings, parameters, progress, metrics.",
         .example = "lstm_mpi inspect runs/novel/checkpoint.h5",
         .run = command_inspect,
+    },
+    {
+        .settings = SETTINGS_EXPORT,
+        .synopsis = "--checkpoint FILE FILE.safetensors",
+        .summary = "write a model for PyTorch, as safetensors",
+        .description =
+            "Writes the model of a checkpoint as a safetensors file whose tensors are those of a PyTorch "
+            "state_dict; the vocabulary and the settings go along in its metadata.",
+        .example = "lstm_mpi export --checkpoint runs/novel/checkpoint.h5 novel.safetensors",
+        .run = command_export,
+    },
+    {
+        .settings = SETTINGS_IMPORT,
+        .synopsis = "FILE.safetensors --checkpoint FILE [OPTIONS]",
+        .summary = "make a checkpoint of a model from PyTorch",
+        .description =
+            "Makes a checkpoint of a safetensors file that export wrote, or that was saved from PyTorch: "
+            "its modules are then named rnn, linear and embedding.",
+        .example = "lstm_mpi import novel.safetensors --checkpoint novel.h5",
+        .run = command_import,
     },
     {0},
 };

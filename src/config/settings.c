@@ -277,8 +277,10 @@ const struct settings_row settings_table[] = {
         FIELD(overwrite),
         .name = "overwrite",
         .group = run,
-        .help = "allow a run directory that already holds a run, and begin it anew",
-        .commands = SETTINGS_TRAIN,
+        .help =
+            "allow a run directory that already holds a run, and begin it anew; import: allow a file that is "
+            "there already",
+        .commands = SETTINGS_TRAIN | SETTINGS_IMPORT,
         .on_resume = SETTINGS_OF_THIS_START,
         .stored = true,
     },
@@ -403,8 +405,8 @@ const struct settings_row settings_table[] = {
         .name = "checkpoint",
         .group = other,
         .argument = "FILE",
-        .help = "the model to generate from",
-        .commands = SETTINGS_GENERATE,
+        .help = "the file of the model; import makes it",
+        .commands = SETTINGS_GENERATE | SETTINGS_EXPORT | SETTINGS_IMPORT,
         .on_resume = SETTINGS_OF_THIS_START,
     },
     {
@@ -440,6 +442,25 @@ const struct settings_row settings_table[] = {
         .argument = "N",
         .help = "choose among the N likeliest characters only; 0: off",
         .commands = SETTINGS_GENERATE,
+        .on_resume = SETTINGS_OF_THIS_START,
+    },
+    {
+        FIELD(safetensors),
+        .name = "safetensors",
+        .group = other,
+        .argument = "FILE.safetensors",
+        .help = "the same model as a PyTorch state_dict",
+        .commands = SETTINGS_EXPORT | SETTINGS_IMPORT,
+        .positional = true,
+        .on_resume = SETTINGS_OF_THIS_START,
+    },
+    {
+        FIELD(vocabulary_from),
+        .name = "vocabulary-from",
+        .group = other,
+        .argument = "FILE",
+        .help = "a checkpoint whose vocabulary the model has, for a file without one",
+        .commands = SETTINGS_IMPORT,
         .on_resume = SETTINGS_OF_THIS_START,
     },
     {
@@ -493,6 +514,10 @@ const char *settings_command_name(enum settings_command command)
         return "generate";
     case SETTINGS_INSPECT:
         return "inspect";
+    case SETTINGS_EXPORT:
+        return "export";
+    case SETTINGS_IMPORT:
+        return "import";
     case SETTINGS_EVERY_COMMAND:
         break;
     }
@@ -626,6 +651,25 @@ static enum status check_inspect(const struct settings *settings, struct error *
     return error_remedy(error, "name one checkpoint, metrics.h5 or run directory");
 }
 
+static enum status check_exchange(const struct settings *settings, enum settings_command command,
+                                  struct error *error)
+{
+    const char *name = settings_command_name(command);
+    if (!settings->checkpoint) {
+        error_set(error, STATUS_USAGE, "option --checkpoint");
+        error_why(error, command == SETTINGS_EXPORT ? "export needs a model" : "import makes one");
+        return error_remedy(error, "give the name of a checkpoint");
+    }
+    if (settings->safetensors.count == 1)
+        return STATUS_OK;
+    error_set(error, STATUS_USAGE, "command %s", name);
+    if (settings->safetensors.count == 0)
+        error_why(error, "the name of the safetensors file is missing");
+    else
+        error_why(error, "'%s' is one file too many", settings->safetensors.items[1]);
+    return error_remedy(error, "name one file beside --checkpoint");
+}
+
 enum status settings_check(const struct settings *settings, enum settings_command command,
                            struct error *error)
 {
@@ -636,6 +680,9 @@ enum status settings_check(const struct settings *settings, enum settings_comman
         return check_generate(settings, error);
     case SETTINGS_INSPECT:
         return check_inspect(settings, error);
+    case SETTINGS_EXPORT:
+    case SETTINGS_IMPORT:
+        return check_exchange(settings, command, error);
     case SETTINGS_EVERY_COMMAND:
         break;
     }

@@ -84,6 +84,10 @@ struct settings {
     double temperature; /* 0: greedy */
     uint64_t top_k;     /* 0: off */
 
+    /* export and import */
+    struct text_list safetensors;
+    char *vocabulary_from;
+
     /* inspect */
     struct text_list files;
     int format;
@@ -101,7 +105,10 @@ enum settings_command {
     SETTINGS_TRAIN = 1 << 0,
     SETTINGS_GENERATE = 1 << 1,
     SETTINGS_INSPECT = 1 << 2,
-    SETTINGS_EVERY_COMMAND = SETTINGS_TRAIN | SETTINGS_GENERATE | SETTINGS_INSPECT,
+    SETTINGS_EXPORT = 1 << 3,
+    SETTINGS_IMPORT = 1 << 4,
+    SETTINGS_EVERY_COMMAND =
+        SETTINGS_TRAIN | SETTINGS_GENERATE | SETTINGS_INSPECT | SETTINGS_EXPORT | SETTINGS_IMPORT,
 };
 
 enum settings_kind {
