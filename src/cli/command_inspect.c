@@ -4,9 +4,9 @@
 #include "inspect_json.h"
 #include "inspect_text.h"
 #include "lstm_mpi/dist/agree.h"
+#include "standard_output.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -17,17 +17,6 @@ static enum status (*const prints[])(FILE *out, const struct inspection *inspect
     [SETTINGS_FORMAT_JSON] = inspect_json,
     [SETTINGS_FORMAT_CSV] = inspect_csv,
 };
-
-/* A reader that has seen enough, such as head, is no error. */
-static enum status write_out(const char *text, size_t bytes, struct error *error)
-{
-    signal(SIGPIPE, SIG_IGN);
-    if (fwrite(text, 1, bytes, stdout) == bytes && fflush(stdout) == 0)
-        return STATUS_OK;
-    int failure = errno;
-    clearerr(stdout);
-    return failure == EPIPE ? STATUS_OK : error_system(error, failure, "cannot write to standard output");
-}
 
 /* The whole is made in memory first, so that it comes out whole or not at all. */
 static enum status show(const struct inspection *inspection, const struct settings *settings,
@@ -42,7 +31,7 @@ static enum status show(const struct inspection *inspection, const struct settin
     if (fclose(out) != 0 && status == STATUS_OK)
         status = error_system(error, errno, "cannot show %s", inspection->path);
     if (status == STATUS_OK)
-        status = write_out(text, bytes, error);
+        status = standard_output_write(text, bytes, error);
     free(text);
     return status;
 }

@@ -4,6 +4,7 @@
 #include "command_generate.h"
 #include "command_import.h"
 #include "command_inspect.h"
+#include "command_report.h"
 #include "command_train.h"
 
 const struct command commands[] = {
@@ -37,6 +38,16 @@ const struct command commands[] = {
                        "directory: format, settings, parameters, progress, metrics.",
         .example = "lstm_mpi inspect runs/novel/checkpoint.h5",
         .run = command_inspect,
+    },
+    {
+        .settings = SETTINGS_REPORT,
+        .synopsis = "[OPTIONS] RUN_DIR [RUN_DIR ...]",
+        .summary = "show runs as a page for a web browser",
+        .description =
+            "Writes one HTML page with the curves, the ranks' times, the samples and the settings of one "
+            "run or several. The page needs no network.",
+        .example = "lstm_mpi report runs/novel runs/other --output novel.html",
+        .run = command_report,
     },
     {
         .settings = SETTINGS_EXPORT,

@@ -445,6 +445,26 @@ const struct settings_row settings_table[] = {
         .on_resume = SETTINGS_OF_THIS_START,
     },
     {
+        FIELD(runs),
+        .name = "runs",
+        .group = other,
+        .argument = "RUN_DIR",
+        .help = "a run directory; several are shown side by side",
+        .commands = SETTINGS_REPORT,
+        .positional = true,
+        .on_resume = SETTINGS_OF_THIS_START,
+    },
+    {
+        FIELD(output),
+        .name = "output",
+        .default_shown = "standard output; report.html where that is a terminal",
+        .group = other,
+        .argument = "FILE",
+        .help = "where the page goes",
+        .commands = SETTINGS_REPORT,
+        .on_resume = SETTINGS_OF_THIS_START,
+    },
+    {
         FIELD(safetensors),
         .name = "safetensors",
         .group = other,
@@ -518,6 +538,8 @@ const char *settings_command_name(enum settings_command command)
         return "export";
     case SETTINGS_IMPORT:
         return "import";
+    case SETTINGS_REPORT:
+        return "report";
     case SETTINGS_EVERY_COMMAND:
         break;
     }
@@ -670,6 +692,15 @@ static enum status check_exchange(const struct settings *settings, enum settings
     return error_remedy(error, "name one file beside --checkpoint");
 }
 
+static enum status check_report(const struct settings *settings, struct error *error)
+{
+    if (settings->runs.count > 0)
+        return STATUS_OK;
+    error_set(error, STATUS_USAGE, "command report");
+    error_why(error, "there is nothing to tell of");
+    return error_remedy(error, "name a run directory, or several");
+}
+
 enum status settings_check(const struct settings *settings, enum settings_command command,
                            struct error *error)
 {
@@ -683,6 +714,8 @@ enum status settings_check(const struct settings *settings, enum settings_comman
     case SETTINGS_EXPORT:
     case SETTINGS_IMPORT:
         return check_exchange(settings, command, error);
+    case SETTINGS_REPORT:
+        return check_report(settings, error);
     case SETTINGS_EVERY_COMMAND:
         break;
     }

@@ -7,7 +7,7 @@
  * 5. After a failure there is no PATH.part. After a kill there may be one: it is never read, and the next
  *    writer of PATH, or the next claim of the folder, removes it.
  */
-#include "durable_file.h"
+#include "lstm_mpi/store/durable_file.h"
 #include "lstm_mpi/base/memory.h"
 
 #include <errno.h>

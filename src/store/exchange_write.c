@@ -1,4 +1,4 @@
-#include "durable_file.h"
+#include "lstm_mpi/store/durable_file.h"
 #include "exchange_metadata.h"
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/store/exchange.h"

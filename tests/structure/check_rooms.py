@@ -31,8 +31,9 @@ ROOMS = {
     "generate": ("base text model", ""),
     "store": ("base text dist model config", "hdf5.h mpi.h jansson.h"),
     "train": (BELOW_TRAIN, ""),
-    "cli": (BELOW_TRAIN + " train", "popt.h jansson.h"),
-    "main": (BELOW_TRAIN + " train cli", ""),  # src/main.c
+    "report": ("base text config store", ""),
+    "cli": (BELOW_TRAIN + " train report", "popt.h jansson.h"),
+    "main": (BELOW_TRAIN + " train report cli", ""),  # src/main.c
 }
 
 SYSTEM_HEADERS = """

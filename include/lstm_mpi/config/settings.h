@@ -84,6 +84,10 @@ struct settings {
     double temperature; /* 0: greedy */
     uint64_t top_k;     /* 0: off */
 
+    /* report */
+    struct text_list runs;
+    char *output;
+
     /* export and import */
     struct text_list safetensors;
     char *vocabulary_from;
@@ -107,8 +111,9 @@ enum settings_command {
     SETTINGS_INSPECT = 1 << 2,
     SETTINGS_EXPORT = 1 << 3,
     SETTINGS_IMPORT = 1 << 4,
-    SETTINGS_EVERY_COMMAND =
-        SETTINGS_TRAIN | SETTINGS_GENERATE | SETTINGS_INSPECT | SETTINGS_EXPORT | SETTINGS_IMPORT,
+    SETTINGS_REPORT = 1 << 5,
+    SETTINGS_EVERY_COMMAND = SETTINGS_TRAIN | SETTINGS_GENERATE | SETTINGS_INSPECT | SETTINGS_EXPORT |
+                             SETTINGS_IMPORT | SETTINGS_REPORT,
 };
 
 enum settings_kind {
