@@ -23,13 +23,19 @@ struct told_run {
     size_t sample_count;
 };
 
-/* A list in one line each, and flags as people say it. */
+/* As settings_text_get, and in words where that is empty. */
 static enum status show_setting(char **out, const struct inspection *inspection,
                                 const struct inspected_setting *setting, struct error *error)
 {
-    if (setting->row)
-        return settings_text_get(out, &inspection->values, setting->row, error);
-    return memory_copy_text(out, setting->text, error);
+    const struct settings_row *row = setting->row;
+    if (!row)
+        return memory_copy_text(out, setting->text, error);
+    enum status status = settings_text_get(out, &inspection->values, row, error);
+    if (status != STATUS_OK || (*out)[0])
+        return status;
+    memory_free(*out);
+    return memory_copy_text(out, row->default_shown && !row->default_text ? row->default_shown : "none",
+                            error);
 }
 
 static enum status make_settings(struct told_run *run, const struct settings *defaults, struct error *error)

@@ -8,7 +8,7 @@
 enum {
     WIDTH = 560,
     HEIGHT = 300,
-    LEFT = 64,
+    LEFT = 74,
     RIGHT = 548,
     TOP = 10,
     BOTTOM = 252,
@@ -41,7 +41,8 @@ static struct plot lay_out(const struct chart *chart)
         size_t count = curve_points(points, &chart->lines[l].curve, false);
         for (size_t p = 0; p < count; p++) {
             widen(x, points[p].x);
-            widen(y, points[p].y);
+            widen(y, points[p].low);
+            widen(y, points[p].high);
         }
     }
     return (struct plot){
@@ -69,7 +70,7 @@ static void write_axes(FILE *out, const struct chart *chart, const struct plot *
     fprintf(out, "<path class=\"axis\" d=\"M%d,%dV%dH%d\"/>", LEFT, TOP, BOTTOM, RIGHT);
     fprintf(out, "<text class=\"x\" x=\"%d\" y=\"%d\">", (LEFT + RIGHT) / 2, HEIGHT - 6);
     html_text(out, chart->x_label);
-    fprintf(out, "</text><text class=\"x\" transform=\"translate(14,%d) rotate(-90)\">", (TOP + BOTTOM) / 2);
+    fprintf(out, "</text><text class=\"x\" transform=\"translate(12,%d) rotate(-90)\">", (TOP + BOTTOM) / 2);
     html_text(out, chart->y_label);
     fprintf(out, "%s</text></g>\n", plot->y.logarithmic ? ", logarithmic" : "");
 }
@@ -80,31 +81,66 @@ static void write_classes(FILE *out, const struct chart_line *line)
             line->colour >= CHART_COLOURS ? " dotted" : "", line->dashed ? " dashed" : "");
 }
 
+/* From the least to the most of each stretch, without a gap. */
+static void write_band(FILE *out, const struct chart_line *line, const struct plot *plot,
+                       const struct curve_point *points, size_t count)
+{
+    fprintf(out, "<path class=\"band c%zu\" d=\"", line->colour % CHART_COLOURS);
+    for (size_t p = 0; p < count; p++)
+        fprintf(out, "%c%.1f,%.1f", p == 0 ? 'M' : 'L', axis_place(&plot->x, points[p].x),
+                axis_place(&plot->y, points[p].high));
+    for (size_t p = count; p-- > 0;)
+        fprintf(out, "L%.1f,%.1f", axis_place(&plot->x, points[p].x), axis_place(&plot->y, points[p].low));
+    fputs("Z\"/>\n", out);
+}
+
+static void write_bands(FILE *out, const struct chart_line *line, const struct plot *plot,
+                        const struct curve_point *points, size_t count)
+{
+    for (size_t first = 0, end; first < count; first = end) {
+        for (end = first + 1; end < count && !points[end].begins; end++)
+            ;
+        write_band(out, line, plot, points + first, end - first);
+    }
+}
+
+static void write_path(FILE *out, const struct chart_line *line, const struct plot *plot,
+                       const struct curve_point *points, size_t count)
+{
+    fputs("<path ", out);
+    write_classes(out, line);
+    fputs(" d=\"", out);
+    for (size_t p = 0; p < count; p++) {
+        bool alone = points[p].begins && (p + 1 == count || points[p + 1].begins);
+        fprintf(out, "%c%.1f,%.1f", points[p].begins ? 'M' : 'L', axis_place(&plot->x, points[p].x),
+                axis_place(&plot->y, points[p].y));
+        if (alone)
+            fputs("h0", out); /* a round cap makes it a dot */
+    }
+    fputs("\"/>\n", out);
+}
+
+static void write_dots(FILE *out, const struct chart_line *line, const struct plot *plot,
+                       const struct curve_point *points, size_t count)
+{
+    fprintf(out, "<g class=\"c%zu\">", line->colour % CHART_COLOURS);
+    for (size_t p = 0; p < count; p++)
+        fprintf(out, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"2.5\"/>", axis_place(&plot->x, points[p].x),
+                axis_place(&plot->y, points[p].y));
+    fputs("</g>\n", out);
+}
+
 static void write_line(FILE *out, const struct chart_line *line, const struct plot *plot)
 {
     struct curve_point points[CURVE_MAX_POINTS];
     size_t count = curve_points(points, &line->curve, plot->y.logarithmic);
     if (count == 0)
         return;
-    fputs("<path ", out);
-    write_classes(out, line);
-    fputs(" d=\"", out);
-    for (size_t p = 0; p < count; p++) {
-        bool alone = points[p].begins && (p + 1 == count || points[p + 1].begins);
-        double x = axis_place(&plot->x, points[p].x);
-        double y = axis_place(&plot->y, points[p].y);
-        fprintf(out, "%c%.1f,%.1f", points[p].begins ? 'M' : 'L', x, y);
-        if (alone)
-            fputs("h0", out); /* a round cap makes it a dot */
-    }
-    fputs("\"/>\n", out);
-    if (count > FEW_POINTS)
-        return;
-    fprintf(out, "<g class=\"c%zu\">", line->colour % CHART_COLOURS);
-    for (size_t p = 0; p < count; p++)
-        fprintf(out, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"2.5\"/>", axis_place(&plot->x, points[p].x),
-                axis_place(&plot->y, points[p].y));
-    fputs("</g>\n", out);
+    if (line->curve.count > CURVE_MAX_POINTS)
+        write_bands(out, line, plot, points, count);
+    write_path(out, line, plot, points, count);
+    if (count <= FEW_POINTS)
+        write_dots(out, line, plot, points, count);
 }
 
 /* The numbers at a place between two x, for the reader who points at it. */

@@ -25,10 +25,11 @@ struct chart {
     size_t line_count;
 };
 
-/* Writes a <figure>. Lines without a number are left out. */
+/* Writes a <figure>. Lines without a number are left out. A line of many numbers shows the means of
+ * stretches, with a band from the least to the most of each. */
 void chart_write(FILE *out, const struct chart *chart);
 
-/* Classes of the style sheet that give this colour. */
+/* Colours in the style sheet. */
 enum { CHART_COLOURS = 8 };
 
 #endif

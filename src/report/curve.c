@@ -26,40 +26,39 @@ static bool can_be_drawn(const struct curve *curve, size_t i, bool positive)
     return axis_shows(y) && axis_shows(curve_x(curve, i)) && (!positive || y > 0);
 }
 
-/* The lowest and the highest of a stretch, in their order; returns how many there are. */
-static size_t extremes(size_t found[2], const struct curve *curve, size_t first, size_t end, bool positive)
+/* The numbers from `first` to before `end` as one point; false where none can be drawn. */
+static bool gather(struct curve_point *point, const struct curve *curve, size_t first, size_t end,
+                   bool positive)
 {
     size_t count = 0;
-    size_t low = first, high = first;
     for (size_t i = first; i < end; i++) {
         if (!can_be_drawn(curve, i, positive))
             continue;
-        if (count == 0 || curve_y(curve, i) < curve_y(curve, low))
-            low = i;
-        if (count == 0 || curve_y(curve, i) > curve_y(curve, high))
-            high = i;
+        double y = curve_y(curve, i);
+        if (count == 0)
+            *point = (struct curve_point){curve_x(curve, i), y, y, y, false};
         count++;
+        point->y += (y - point->y) / (double)count;
+        point->low = y < point->low ? y : point->low;
+        point->high = y > point->high ? y : point->high;
     }
-    found[0] = low < high ? low : high;
-    found[1] = low < high ? high : low;
-    return count == 0 ? 0 : low == high ? 1 : 2;
+    return count > 0;
 }
 
 size_t curve_points(struct curve_point points[CURVE_MAX_POINTS], const struct curve *curve, bool positive)
 {
     size_t used = 0;
     bool gap = true;
-    bool all = curve->count <= CURVE_MAX_POINTS;
-    size_t stretches = all ? curve->count : CURVE_STRETCHES;
+    size_t stretches = curve->count < CURVE_MAX_POINTS ? curve->count : CURVE_MAX_POINTS;
     for (size_t s = 0; s < stretches; s++) {
-        size_t found[2];
         size_t first = s * curve->count / stretches;
-        size_t count = extremes(found, curve, first, (s + 1) * curve->count / stretches, positive);
-        for (size_t f = 0; f < count; f++) {
-            points[used++] = (struct curve_point){curve_x(curve, found[f]), curve_y(curve, found[f]), gap};
+        size_t end = (s + 1) * curve->count / stretches;
+        if (gather(&points[used], curve, first, end, positive)) {
+            points[used++].begins = gap;
             gap = false;
+        } else {
+            gap |= !curve->bridges;
         }
-        gap |= count == 0 && !curve->bridges;
     }
     return used;
 }

@@ -23,15 +23,16 @@ struct curve {
 double curve_x(const struct curve *curve, size_t i);
 double curve_y(const struct curve *curve, size_t i);
 
+/* A number, or of a stretch of numbers the mean, the least and the most. */
 struct curve_point {
-    double x, y;
+    double x, y, low, high;
     bool begins; /* there is a gap before it */
 };
 
-enum { CURVE_STRETCHES = 300, CURVE_MAX_POINTS = 2 * CURVE_STRETCHES };
+enum { CURVE_MAX_POINTS = 400 };
 
-/* The points to draw, and returns how many: all, or of each of so many stretches the lowest and the highest.
- * Numbers that cannot be drawn are left out, and where `positive`, those that are not. */
+/* The points to draw, and returns how many: all numbers, or, where they are more, as many stretches. Numbers
+ * that cannot be drawn are left out, and where `positive`, those that are not. */
 size_t curve_points(struct curve_point points[CURVE_MAX_POINTS], const struct curve *curve, bool positive);
 
 /* The place of the last point with x at or below this one; the first where there is none. */

@@ -133,7 +133,7 @@ static struct mean mean_of(const struct history *history, size_t rank)
     return mean;
 }
 
-enum { LEFT = 64, RIGHT = 548, TOP = 6, AXIS_HEIGHT = 46, WIDTH = 560 };
+enum { LEFT = 84, RIGHT = 548, TOP = 6, AXIS_HEIGHT = 46, WIDTH = 560 };
 
 static void write_bar(FILE *out, const struct mean *mean, const struct axis *axis, size_t rank, double y,
                       double height, bool labelled)

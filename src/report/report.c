@@ -7,7 +7,6 @@
 #include "rank_charts.h"
 #include "report_style.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -175,11 +174,14 @@ static size_t ranks_now(const struct history *history)
 
 static void write_state(FILE *out, const struct report_run *run)
 {
+    char text[AXIS_TEXT_BYTES];
     const struct epoch_record *last = last_record(run);
-    int64_t epoch = last ? last->epoch : 0;
-    fprintf(out, "<td class=\"number\">%" PRId64, epoch);
-    if (run->has_checkpoint)
-        fprintf(out, " of %" PRIu64, run->epochs);
+    axis_format_whole(text, last ? (double)last->epoch : 0);
+    fprintf(out, "<td class=\"number\">%s", text);
+    if (run->has_checkpoint) {
+        axis_format_whole(text, (double)run->epochs);
+        fprintf(out, " of %s", text);
+    }
     fprintf(out, "</td><td>%s</td>",
             !run->has_checkpoint ? "no checkpoint"
             : run->finished      ? "finished"
@@ -194,10 +196,11 @@ static void write_run(const struct page *page, size_t r)
     char time[CLOCK_TEXT_BYTES] = "–";
     if (last && last->seconds >= 0 && last->seconds < 1e12)
         clock_format(time, last->seconds);
-    fprintf(out,
-            "<tr><td><svg viewBox=\"0 0 24 8\" aria-hidden=\"true\"><path class=\"line c%zu%s\" "
-            "d=\"M1,4H23\"/></svg> ",
-            r % CHART_COLOURS, r >= CHART_COLOURS ? " dotted" : "");
+    fprintf(
+        out,
+        "<tr><td class=\"name\"><svg viewBox=\"0 0 24 8\" aria-hidden=\"true\"><path class=\"line c%zu%s\" "
+        "d=\"M1,4H23\"/></svg> ",
+        r % CHART_COLOURS, r >= CHART_COLOURS ? " dotted" : "");
     html_text(out, run->name);
     fputs("</td>", out);
     write_state(out, run);

@@ -55,23 +55,26 @@ static void test_gaps(void **state)
     assert_false(points[2].begins || points[3].begins);
 }
 
-static void test_many_points_keep_their_extremes(void **state)
+static void test_many_points_become_stretches(void **state)
 {
     (void)state;
     struct curve curve = curve_of(MANY);
     records[12345].y = -1e6;
     records[12346].y = 1e9;
     records[77777].y = (double)NAN;
-    size_t count = curve_points(points, &curve, false);
-    assert_in_range(count, CURVE_STRETCHES, CURVE_MAX_POINTS);
-    size_t extremes = 0;
-    for (size_t p = 0; p < count; p++) {
+    assert_int_equal(curve_points(points, &curve, false), CURVE_MAX_POINTS);
+    size_t lowest = 0, highest = 0;
+    for (size_t p = 0; p < CURVE_MAX_POINTS; p++) {
         assert_true(p == 0 || points[p].x > points[p - 1].x);
-        extremes += points[p].y <= -1e6 || points[p].y >= 1e9;
+        assert_true(points[p].low <= points[p].y && points[p].y <= points[p].high);
+        lowest += points[p].low <= -1e6;
+        highest += points[p].high >= 1e9;
     }
-    assert_int_equal(extremes, 2);
+    assert_int_equal(lowest, 1);
+    assert_int_equal(highest, 1);
     assert_float_equal(points[0].x, 1, 0);
-    assert_float_equal(points[count - 1].x, MANY, 0);
+    assert_float_equal(points[0].y, (MANY / CURVE_MAX_POINTS - 1) / 2.0, 1e-9);
+    assert_float_equal(points[CURVE_MAX_POINTS - 1].high, MANY - 1, 0);
 }
 
 static void test_find(void **state)
@@ -91,7 +94,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_few_points_are_all_there),
         cmocka_unit_test(test_gaps),
-        cmocka_unit_test(test_many_points_keep_their_extremes),
+        cmocka_unit_test(test_many_points_become_stretches),
         cmocka_unit_test(test_find),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

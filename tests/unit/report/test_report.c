@@ -92,7 +92,7 @@ static void test_a_run(void **state)
     check_page(text);
     assert_non_null(strstr(text, "runs/&lt;script&gt;"));
     assert_non_null(strstr(text, "&lt;i&gt;</b>&lt;/i&gt;\n&lt;unk&gt;"));
-    assert_non_null(strstr(text, "30 of 1000"));
+    assert_non_null(strstr(text, "30 of 1,000"));
     assert_non_null(strstr(text, "2,462,645"));
     assert_non_null(strstr(text, "perplexity, logarithmic"));
     assert_non_null(strstr(text, "runs/&lt;script&gt;, validation"));
@@ -136,7 +136,7 @@ static void test_no_epoch(void **state)
     char *text = page_of(&run, 1, &bytes);
     check_page(text);
     assert_non_null(strstr(text, "No epoch is complete yet."));
-    assert_non_null(strstr(text, "0 of 1000"));
+    assert_non_null(strstr(text, "0 of 1,000"));
     free(text);
 }
 
