@@ -38,17 +38,14 @@ static void linear_ticks(struct axis *axis)
 static void logarithmic_ticks(struct axis *axis)
 {
     static const double marks[] = {1, 2, 5};
-    double decades = log10(axis->most) - log10(axis->least);
-    double every = ceil(decades / (AXIS_MAX_TICKS - 1));
-    size_t mark_count = decades <= 3.5 ? 3 : 1;
-    double power = floor(log10(axis->least));
-    power = ceil(power / every) * every;
-    if (power > log10(axis->least) && mark_count == 3)
-        power -= every;
-    for (; power <= log10(axis->most) && axis->tick_count < AXIS_MAX_TICKS; power += every) {
+    double first = log10(axis->least);
+    double last = log10(axis->most);
+    size_t mark_count = last - first <= 3.5 ? 3 : 1;
+    int every = (int)ceil((last - first) / (AXIS_MAX_TICKS - 1));
+    for (int power = (int)floor(first); power <= (int)floor(last); power += every) {
         for (size_t m = 0; m < mark_count && axis->tick_count < AXIS_MAX_TICKS; m++) {
             double tick = marks[m] * pow(10, power);
-            if (tick >= axis->least * (1 - 1e-9) && tick <= axis->most * (1 + 1e-9))
+            if (tick >= axis->least && tick <= axis->most)
                 axis->ticks[axis->tick_count++] = tick;
         }
     }
