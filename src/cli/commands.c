@@ -32,10 +32,11 @@ const struct command commands[] = {
     },
     {
         .settings = SETTINGS_INSPECT,
-        .synopsis = "[OPTIONS] FILE",
+        .synopsis = "[OPTIONS] FILE [FILE]",
         .summary = "show what is in a checkpoint, a metrics.h5 or a run directory",
         .description = "Prints a summary of a checkpoint, of a metrics.h5, or of the newest ones in a run "
-                       "directory: format, settings, parameters, progress, metrics.",
+                       "directory: format, settings, parameters, progress, metrics. Of two checkpoints, in "
+                       "what they differ.",
         .example = "lstm_mpi inspect runs/novel/checkpoint.h5",
         .run = command_inspect,
     },

@@ -321,3 +321,147 @@ done:
     settings_free(&defaults);
     return status;
 }
+
+/* Two checkpoints */
+
+static void print_verdicts(FILE *out, const struct comparison *comparison)
+{
+    fprintf(out, "%s\nand %s\n", comparison->left->checkpoint_file.path,
+            comparison->right->checkpoint_file.path);
+    begin_line(out, "model");
+    fputs(comparison->same_model ? "the same, bit for bit\n" : "differs\n", out);
+    begin_line(out, "vocabulary");
+    fputs(!comparison->same_vocabulary ? "differs\n"
+          : comparison->same_counts    ? "the same\n"
+                                       : "the same, with other counts\n",
+          out);
+    begin_line(out, "settings");
+    if (comparison->setting_count > 0)
+        fprintf(out, "%zu differ\n", comparison->setting_count);
+    else
+        fputs("the same\n", out);
+}
+
+static void print_numbers_of_both(FILE *out, const char *name, uint64_t left, uint64_t right)
+{
+    char numbers[2][SHOWN_NUMBER_BYTES];
+    begin_line(out, name);
+    fprintf(out, "%14s  %14s\n", shown_grouped(numbers[0], left), shown_grouped(numbers[1], right));
+}
+
+static void print_both_progresses(FILE *out, const struct comparison *comparison)
+{
+    const struct progress *left = &comparison->left->checkpoint->progress;
+    const struct progress *right = &comparison->right->checkpoint->progress;
+    fputs("\nProgress\n", out);
+    print_numbers_of_both(out, "epochs", left->epoch, right->epoch);
+    print_numbers_of_both(out, "updates", left->update, right->update);
+    print_numbers_of_both(out, "trained on", left->tokens_seen, right->tokens_seen);
+}
+
+/* A list in one line; flags and what is empty in words. */
+static void print_saved(FILE *out, const struct settings_row *row, const char *text)
+{
+    if (!text)
+        text = "not there";
+    else if (row && row->kind == SETTINGS_FLAG)
+        text = strcmp(text, "1") == 0 || strcmp(text, "true") == 0 ? "on" : "off";
+    else if (!text[0])
+        text = row && row->default_shown && !row->default_text ? row->default_shown : "none";
+    for (; *text; text++) {
+        if (*text == '\n')
+            fputs(", ", out);
+        else
+            fputc(*text, out);
+    }
+}
+
+static void print_differing_settings(FILE *out, const struct comparison *comparison)
+{
+    if (comparison->setting_count > 0)
+        fputs("\nSettings that differ\n", out);
+    for (size_t i = 0; i < comparison->setting_count; i++) {
+        const struct compared_setting *setting = &comparison->settings[i];
+        const struct settings_row *row = settings_find(setting->name);
+        fprintf(out, "  %-26s", row ? row->name : setting->name);
+        print_saved(out, row, setting->left);
+        fputs("  |  ", out);
+        print_saved(out, row, setting->right);
+        fputc('\n', out);
+    }
+}
+
+static void print_some_tokens(FILE *out, const char *where, const struct vocabulary *vocabulary,
+                              const uint32_t *ids, size_t count, bool all)
+{
+    char number[SHOWN_NUMBER_BYTES];
+    if (count == 0)
+        return;
+    fprintf(out, "  %s in the %s alone:", shown_grouped(number, count), where);
+    size_t shown = all || count < FIRST_TOKENS ? count : FIRST_TOKENS;
+    for (size_t i = 0; i < shown; i++) {
+        fputc(' ', out);
+        shown_token(out, vocabulary_shown(vocabulary, ids[i]));
+    }
+    fputs(shown < count ? " …\n" : "\n", out);
+}
+
+static void print_differing_tokens(FILE *out, const struct comparison *comparison, bool all)
+{
+    char number[SHOWN_NUMBER_BYTES];
+    if (comparison->same_vocabulary)
+        return;
+    fputs("\nVocabulary\n", out);
+    print_some_tokens(out, "first", comparison->left->vocabulary, comparison->left_only,
+                      comparison->left_only_count, all);
+    print_some_tokens(out, "second", comparison->right->vocabulary, comparison->right_only,
+                      comparison->right_only_count, all);
+    if (comparison->moved > 0)
+        fprintf(out, "  %s in both, with other ids\n", shown_grouped(number, comparison->moved));
+}
+
+static void print_compared_tensor(FILE *out, const struct compared_tensor *tensor, int width)
+{
+    char shapes[2][SHOWN_SHAPE_BYTES];
+    char number[SHOWN_NUMBER_BYTES];
+    fprintf(out, "  %-*s  ", width, tensor->path + 1);
+    if (!tensor->left || !tensor->right)
+        fprintf(out, "in the %s alone, %s\n", tensor->left ? "first" : "second",
+                shown_shape(shapes[0], tensor->left ? tensor->left : tensor->right));
+    else if (!tensor->compared)
+        fprintf(out, "%s, and %s\n", shown_shape(shapes[0], tensor->left),
+                shown_shape(shapes[1], tensor->right));
+    else if (tensor->differing == 0)
+        fprintf(out, "%14s  %10s  %10s  %10.4g  %10.4g  %10s\n", "none", "", "", tensor->left_norm,
+                tensor->right_norm, "");
+    else
+        fprintf(out, "%14s  %10.3g  %10.3g  %10.4g  %10.4g  %10.3g\n",
+                shown_grouped(number, tensor->differing), tensor->most, tensor->most_relative,
+                tensor->left_norm, tensor->right_norm, tensor->difference_norm);
+}
+
+static void print_compared_tensors(FILE *out, const struct comparison *comparison)
+{
+    int width = (int)strlen("tensor");
+    for (size_t t = 0; t < comparison->tensor_count; t++) {
+        int length = (int)strlen(comparison->tensors[t].path) - 1;
+        width = length > width ? length : width;
+    }
+    fprintf(out,
+            "\nTensors, with the numbers that differ, by how much at most, and relative to their size\n");
+    fprintf(out, "  %-*s  %14s  %10s  %10s  %10s  %10s  %10s\n", width, "tensor", "differing", "most",
+            "relative", "norm 1", "norm 2", "of change");
+    for (size_t t = 0; t < comparison->tensor_count; t++)
+        print_compared_tensor(out, &comparison->tensors[t], width);
+}
+
+enum status inspect_text_two(FILE *out, const struct comparison *comparison, bool with_vocabulary,
+                             struct error *error)
+{
+    print_verdicts(out, comparison);
+    print_both_progresses(out, comparison);
+    print_differing_settings(out, comparison);
+    print_differing_tokens(out, comparison, with_vocabulary);
+    print_compared_tensors(out, comparison);
+    return ferror(out) ? error_set(error, STATUS_FAILED, "cannot show the comparison") : STATUS_OK;
+}

@@ -488,7 +488,7 @@ const struct settings_row settings_table[] = {
         .name = "files",
         .group = other,
         .argument = "FILE",
-        .help = "a checkpoint, a metrics.h5, or a run directory",
+        .help = "a checkpoint, a metrics.h5, or a run directory; two checkpoints are compared",
         .commands = SETTINGS_INSPECT,
         .positional = true,
         .on_resume = SETTINGS_OF_THIS_START,
@@ -661,16 +661,15 @@ static enum status check_generate(const struct settings *settings, struct error 
 
 static enum status check_inspect(const struct settings *settings, struct error *error)
 {
-    if (settings->files.count == 1)
+    size_t count = settings->files.count;
+    if (count == 1 || count == 2)
         return STATUS_OK;
-    if (settings->files.count == 0) {
-        error_set(error, STATUS_USAGE, "command inspect");
-        error_why(error, "there is nothing to look at");
-        return error_remedy(error, "name a checkpoint, a metrics.h5 or a run directory");
-    }
     error_set(error, STATUS_USAGE, "command inspect");
-    error_why(error, "'%s' is one file too many", settings->files.items[1]);
-    return error_remedy(error, "name one checkpoint, metrics.h5 or run directory");
+    if (count == 0)
+        error_why(error, "there is nothing to look at");
+    else
+        error_why(error, "'%s' is one file too many", settings->files.items[2]);
+    return error_remedy(error, "name a checkpoint, a metrics.h5 or a run directory, or two checkpoints");
 }
 
 static enum status check_exchange(const struct settings *settings, enum settings_command command,
