@@ -73,7 +73,7 @@ done:
 
 enum status command_inspect(const struct comm *comm, struct settings *settings, struct error *error)
 {
-    enum status status;
+    enum status status = STATUS_OK;
     struct inspection inspections[2] = {0};
     size_t count = settings->files.count;
     for (size_t i = 0; i < count; i++)

@@ -42,6 +42,14 @@ static bool same_shape(const struct tensor *left, const struct tensor *right)
            memcmp(left->dims, right->dims, left->dim_count * sizeof *left->dims) == 0;
 }
 
+static bool same_bits(const float *left, const float *right)
+{
+    uint32_t a, b;
+    memcpy(&a, left, sizeof a);
+    memcpy(&b, right, sizeof b);
+    return a == b;
+}
+
 /* One pair of numbers. */
 static void take_pair(struct compared_tensor *compared, double squares[3], const float *left,
                       const float *right)
@@ -50,7 +58,7 @@ static void take_pair(struct compared_tensor *compared, double squares[3], const
     double b = (double)*right;
     squares[0] += a * a;
     squares[1] += b * b;
-    if (memcmp(left, right, sizeof *left) == 0)
+    if (same_bits(left, right))
         return;
     compared->differing++;
     double difference = fabs(a - b);
