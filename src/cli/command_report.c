@@ -174,15 +174,7 @@ static enum status write_file(const char *path, const char *text, size_t bytes, 
     enum status status;
     struct durable_file file = {0};
     TRY(durable_file_begin(&file, path, error));
-    FILE *out = fopen(file.part, "wbe");
-    bool written = out && fwrite(text, 1, bytes, out) == bytes;
-    int failure = errno;
-    if (out && fclose(out) != 0 && written) {
-        written = false;
-        failure = errno;
-    }
-    if (!written)
-        TRY(error_system(error, failure, "cannot write %s", path));
+    TRY(durable_file_write(&file, text, bytes, 0, error));
     TRY(durable_file_commit(&file, error));
     printf("wrote %s\n", path);
 done:

@@ -84,6 +84,13 @@ static int write_all(int descriptor, const char *data, size_t bytes, off_t offse
     return 0;
 }
 
+enum status durable_file_write(const struct durable_file *file, const void *data, size_t bytes,
+                               uint64_t offset_bytes, struct error *error)
+{
+    int failure = write_all(file->descriptor, data, bytes, (off_t)offset_bytes);
+    return failure == 0 ? STATUS_OK : cannot_write(file, failure, error);
+}
+
 static int copy_stretch(int to, int from, off_t offset, off_t end)
 {
     enum { BUFFER_BYTES = 1 << 16 };

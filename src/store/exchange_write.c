@@ -1,14 +1,11 @@
-#include "lstm_mpi/store/durable_file.h"
 #include "exchange_metadata.h"
 #include "lstm_mpi/base/memory.h"
+#include "lstm_mpi/store/durable_file.h"
 #include "lstm_mpi/store/exchange.h"
 #include "torch_layout.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 /* Bytes at a time, and, for the sake of the cache, rows at least. */
 enum { BLOCK_BYTES = 4 << 20, LEAST_ROWS = 16 };
@@ -94,25 +91,18 @@ static enum status check_layout(const struct torch_layout *layout, const struct 
 
 /* Where the file is written: one piece behind the other. */
 struct output {
-    int descriptor;
-    const char *path; /* for errors */
-    off_t bytes;      /* so far */
+    struct durable_file file;
+    uint64_t bytes; /* so far */
 };
 
 static enum status put(struct output *output, const void *data, size_t bytes, struct error *error)
 {
-    const char *next = data;
-    while (bytes > 0) {
-        ssize_t written = pwrite(output->descriptor, next, bytes, output->bytes);
-        if (written < 0 && errno != EINTR)
-            return error_system(error, errno, "cannot write %s", output->path);
-        if (written > 0) {
-            next += written;
-            output->bytes += written;
-            bytes -= (size_t)written;
-        }
+    enum status status = durable_file_write(&output->file, data, bytes, output->bytes, error);
+    if (status == STATUS_OK) {
+        durable_file_begin_sync(&output->file, output->bytes, bytes);
+        output->bytes += bytes;
     }
-    return STATUS_OK;
+    return status;
 }
 
 static enum status put_tensor(struct output *output, const struct torch_tensor *tensor,
@@ -167,39 +157,24 @@ done:
     return status;
 }
 
-static enum status put_all(const struct durable_file *file, const struct torch_layout *layout,
-                           const struct checkpoint *checkpoint, const struct vocabulary *vocabulary,
-                           struct error *error)
-{
-    enum status status;
-    struct output output = {open(file->part, O_WRONLY | O_CLOEXEC), file->path, 0};
-    if (output.descriptor < 0)
-        return error_system(error, errno, "cannot write %s", file->path);
-    TRY(put_header(&output, layout, checkpoint, vocabulary, error));
-    for (size_t t = 0; t < layout->count; t++)
-        TRY(put_tensor(&output, &layout->tensors[t], checkpoint, error));
-done:
-    if (close(output.descriptor) != 0 && status == STATUS_OK)
-        status = error_system(error, errno, "cannot write %s", file->path);
-    return status;
-}
-
 enum status exchange_write(const char *path, const struct checkpoint *checkpoint,
                            const struct vocabulary *vocabulary, struct error *error)
 {
     enum status status;
     struct torch_shape shape;
     struct torch_layout layout = {0};
-    struct durable_file file = {0};
+    struct output output = {0};
     TRY(find_shape(&shape, checkpoint, error));
     TRY(torch_layout_make(&layout, &shape, error));
     TRY(check_layout(&layout, checkpoint, error));
-    TRY(durable_file_begin(&file, path, error));
-    TRY(put_all(&file, &layout, checkpoint, vocabulary, error));
-    TRY(durable_file_commit(&file, error));
+    TRY(durable_file_begin(&output.file, path, error));
+    TRY(put_header(&output, &layout, checkpoint, vocabulary, error));
+    for (size_t t = 0; t < layout.count; t++)
+        TRY(put_tensor(&output, &layout.tensors[t], checkpoint, error));
+    TRY(durable_file_commit(&output.file, error));
 done:
-    durable_file_remove(&file);
-    durable_file_free(&file);
+    durable_file_remove(&output.file);
+    durable_file_free(&output.file);
     torch_layout_free(&layout);
     return status;
 }
