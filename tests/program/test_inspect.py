@@ -277,7 +277,7 @@ class TestInspect(support.ProgramTest):
         self.assertFails(1, [self.corpus, "HDF5"], self.corpus)
         self.assertFails(1, ["vocabulary", "metrics.h5"], self.trained / "metrics.h5", "--vocabulary", ranks=2)
         self.assertFails(2, ["inspect"])
-        self.assertFails(2, [self.corpus], self.trained, self.corpus)
+        self.assertFails(2, [self.corpus], self.trained, self.trained, self.corpus)
 
     def test_a_reader_may_leave(self):
         """As head does, while much is still to come."""
