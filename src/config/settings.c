@@ -286,8 +286,10 @@ const struct settings_row settings_table[] = {
         FIELD(overwrite),
         .name = "overwrite",
         .group = run,
-        .help = "allow a run directory that already holds a run, and begin it anew",
-        .commands = SETTINGS_TRAIN,
+        .help =
+            "allow a run directory that already holds a run, and begin it anew; import: allow a file that is "
+            "there already",
+        .commands = SETTINGS_TRAIN | SETTINGS_IMPORT,
         .on_resume = SETTINGS_OF_THIS_START,
         .stored = true,
     },
@@ -412,8 +414,8 @@ const struct settings_row settings_table[] = {
         .name = "checkpoint",
         .group = other,
         .argument = "FILE",
-        .help = "the model to generate from",
-        .commands = SETTINGS_GENERATE,
+        .help = "the file of the model; import makes it",
+        .commands = SETTINGS_GENERATE | SETTINGS_EXPORT | SETTINGS_IMPORT,
         .on_resume = SETTINGS_OF_THIS_START,
     },
     {
@@ -452,11 +454,50 @@ const struct settings_row settings_table[] = {
         .on_resume = SETTINGS_OF_THIS_START,
     },
     {
+        FIELD(runs),
+        .name = "runs",
+        .group = other,
+        .argument = "RUN_DIR",
+        .help = "a run directory; several are shown side by side",
+        .commands = SETTINGS_REPORT,
+        .positional = true,
+        .on_resume = SETTINGS_OF_THIS_START,
+    },
+    {
+        FIELD(output),
+        .name = "output",
+        .default_shown = "standard output; report.html where that is a terminal",
+        .group = other,
+        .argument = "FILE",
+        .help = "where the page goes",
+        .commands = SETTINGS_REPORT,
+        .on_resume = SETTINGS_OF_THIS_START,
+    },
+    {
+        FIELD(safetensors),
+        .name = "safetensors",
+        .group = other,
+        .argument = "FILE.safetensors",
+        .help = "the same model as a PyTorch state_dict",
+        .commands = SETTINGS_EXPORT | SETTINGS_IMPORT,
+        .positional = true,
+        .on_resume = SETTINGS_OF_THIS_START,
+    },
+    {
+        FIELD(vocabulary_from),
+        .name = "vocabulary-from",
+        .group = other,
+        .argument = "FILE",
+        .help = "a checkpoint whose vocabulary the model has, for a file without one",
+        .commands = SETTINGS_IMPORT,
+        .on_resume = SETTINGS_OF_THIS_START,
+    },
+    {
         FIELD(files),
         .name = "files",
         .group = other,
         .argument = "FILE",
-        .help = "a checkpoint, a metrics.h5, or a run directory",
+        .help = "a checkpoint, a metrics.h5, or a run directory; two checkpoints are compared",
         .commands = SETTINGS_INSPECT,
         .positional = true,
         .on_resume = SETTINGS_OF_THIS_START,
@@ -502,6 +543,12 @@ const char *settings_command_name(enum settings_command command)
         return "generate";
     case SETTINGS_INSPECT:
         return "inspect";
+    case SETTINGS_EXPORT:
+        return "export";
+    case SETTINGS_IMPORT:
+        return "import";
+    case SETTINGS_REPORT:
+        return "report";
     case SETTINGS_EVERY_COMMAND:
         break;
     }
@@ -623,16 +670,43 @@ static enum status check_generate(const struct settings *settings, struct error 
 
 static enum status check_inspect(const struct settings *settings, struct error *error)
 {
-    if (settings->files.count == 1)
+    size_t count = settings->files.count;
+    if (count == 1 || count == 2)
         return STATUS_OK;
-    if (settings->files.count == 0) {
-        error_set(error, STATUS_USAGE, "command inspect");
-        error_why(error, "there is nothing to look at");
-        return error_remedy(error, "name a checkpoint, a metrics.h5 or a run directory");
-    }
     error_set(error, STATUS_USAGE, "command inspect");
-    error_why(error, "'%s' is one file too many", settings->files.items[1]);
-    return error_remedy(error, "name one checkpoint, metrics.h5 or run directory");
+    if (count == 0)
+        error_why(error, "there is nothing to look at");
+    else
+        error_why(error, "'%s' is one file too many", settings->files.items[2]);
+    return error_remedy(error, "name a checkpoint, a metrics.h5 or a run directory, or two checkpoints");
+}
+
+static enum status check_exchange(const struct settings *settings, enum settings_command command,
+                                  struct error *error)
+{
+    const char *name = settings_command_name(command);
+    if (!settings->checkpoint) {
+        error_set(error, STATUS_USAGE, "option --checkpoint");
+        error_why(error, command == SETTINGS_EXPORT ? "export needs a model" : "import makes one");
+        return error_remedy(error, "give the name of a checkpoint");
+    }
+    if (settings->safetensors.count == 1)
+        return STATUS_OK;
+    error_set(error, STATUS_USAGE, "command %s", name);
+    if (settings->safetensors.count == 0)
+        error_why(error, "the name of the safetensors file is missing");
+    else
+        error_why(error, "'%s' is one file too many", settings->safetensors.items[1]);
+    return error_remedy(error, "name one file beside --checkpoint");
+}
+
+static enum status check_report(const struct settings *settings, struct error *error)
+{
+    if (settings->runs.count > 0)
+        return STATUS_OK;
+    error_set(error, STATUS_USAGE, "command report");
+    error_why(error, "there is nothing to tell of");
+    return error_remedy(error, "name a run directory, or several");
 }
 
 enum status settings_check(const struct settings *settings, enum settings_command command,
@@ -645,6 +719,11 @@ enum status settings_check(const struct settings *settings, enum settings_comman
         return check_generate(settings, error);
     case SETTINGS_INSPECT:
         return check_inspect(settings, error);
+    case SETTINGS_EXPORT:
+    case SETTINGS_IMPORT:
+        return check_exchange(settings, command, error);
+    case SETTINGS_REPORT:
+        return check_report(settings, error);
     case SETTINGS_EVERY_COMMAND:
         break;
     }

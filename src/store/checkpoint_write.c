@@ -16,7 +16,7 @@
  */
 #include "checksum.h"
 #include "dataset_list.h"
-#include "durable_file.h"
+#include "lstm_mpi/store/durable_file.h"
 #include "file_format.h"
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/config/settings_text.h"

@@ -1,5 +1,5 @@
 #include "lstm_mpi/store/metrics_file.h"
-#include "durable_file.h"
+#include "lstm_mpi/store/durable_file.h"
 #include "file_format.h"
 #include "metrics_table.h"
 

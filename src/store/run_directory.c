@@ -1,5 +1,5 @@
 #include "lstm_mpi/store/run_directory.h"
-#include "durable_file.h"
+#include "lstm_mpi/store/durable_file.h"
 #include "lstm_mpi/base/log.h"
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/dist/agree.h"

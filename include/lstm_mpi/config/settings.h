@@ -85,6 +85,14 @@ struct settings {
     double temperature; /* 0: greedy */
     uint64_t top_k;     /* 0: off */
 
+    /* report */
+    struct text_list runs;
+    char *output;
+
+    /* export and import */
+    struct text_list safetensors;
+    char *vocabulary_from;
+
     /* inspect */
     struct text_list files;
     int format;
@@ -102,7 +110,11 @@ enum settings_command {
     SETTINGS_TRAIN = 1 << 0,
     SETTINGS_GENERATE = 1 << 1,
     SETTINGS_INSPECT = 1 << 2,
-    SETTINGS_EVERY_COMMAND = SETTINGS_TRAIN | SETTINGS_GENERATE | SETTINGS_INSPECT,
+    SETTINGS_EXPORT = 1 << 3,
+    SETTINGS_IMPORT = 1 << 4,
+    SETTINGS_REPORT = 1 << 5,
+    SETTINGS_EVERY_COMMAND = SETTINGS_TRAIN | SETTINGS_GENERATE | SETTINGS_INSPECT | SETTINGS_EXPORT |
+                             SETTINGS_IMPORT | SETTINGS_REPORT,
 };
 
 enum settings_kind {

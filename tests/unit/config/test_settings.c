@@ -227,8 +227,23 @@ static void settings_that_do_not_go_together(void **state)
     give(&settings, "files", "a.h5");
     assert_int_equal(settings_check(&settings, SETTINGS_INSPECT, &error), STATUS_OK);
     give(&settings, "files", "b.h5");
+    assert_int_equal(settings_check(&settings, SETTINGS_INSPECT, &error), STATUS_OK);
+    give(&settings, "files", "c.h5");
     assert_int_equal(settings_check(&settings, SETTINGS_INSPECT, &error), STATUS_USAGE);
-    assert_non_null(strstr(error.why, "b.h5"));
+    assert_non_null(strstr(error.why, "c.h5"));
+
+    assert_int_equal(settings_check(&settings, SETTINGS_REPORT, &error), STATUS_USAGE);
+    give(&settings, "runs", "runs/novel");
+    assert_int_equal(settings_check(&settings, SETTINGS_REPORT, &error), STATUS_OK);
+
+    assert_int_equal(settings_check(&settings, SETTINGS_EXPORT, &error), STATUS_USAGE);
+    assert_string_equal(error.what, "command export");
+    give(&settings, "safetensors", "a.safetensors");
+    assert_int_equal(settings_check(&settings, SETTINGS_EXPORT, &error), STATUS_OK);
+    assert_int_equal(settings_check(&settings, SETTINGS_IMPORT, &error), STATUS_OK);
+    give(&settings, "safetensors", "b.safetensors");
+    assert_int_equal(settings_check(&settings, SETTINGS_IMPORT, &error), STATUS_USAGE);
+    assert_non_null(strstr(error.why, "b.safetensors"));
     settings_free(&settings);
 }
 
