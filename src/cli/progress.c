@@ -28,6 +28,34 @@ static void show_corpus(FILE *out, const struct settings *settings, const struct
     fprintf(out, "; vocabulary %" PRIu64 "\n", facts->vocabulary_size);
 }
 
+static double mebibytes(uint64_t bytes)
+{
+    return (double)bytes / (1024 * 1024);
+}
+
+static void show_memory(FILE *out, const struct trainer_facts *facts)
+{
+    fprintf(out, "memory     weights %.1f MiB", mebibytes(facts->node_bytes));
+    if (facts->state_bytes > 0)
+        fprintf(out, " and optimizer's state %.1f MiB", mebibytes(facts->state_bytes));
+    fprintf(out, " a host; gradients and activations %.1f MiB a rank\n", mebibytes(facts->rank_bytes));
+}
+
+static void show_update(FILE *out, const struct settings *settings)
+{
+    fprintf(out, "update     %" PRIu64 " rows of %" PRIu64 " steps, %s", settings->batch_size,
+            settings->num_steps, settings->optimizer == SETTINGS_OPTIMIZER_ADAM ? "adam, " : "");
+    if (settings->momentum > 0)
+        fprintf(out, "momentum %g, ", settings->momentum);
+    if (settings->weight_decay > 0)
+        fprintf(out, "weight decay %g, ", settings->weight_decay);
+    fprintf(out, "learning rate %g, ", settings->lr);
+    if (settings->clip_norm > 0)
+        fprintf(out, "gradients clipped to norm %g\n", settings->clip_norm);
+    else
+        fprintf(out, "gradients not clipped\n");
+}
+
 static void begin(void *context, const struct settings *settings, const struct trainer_facts *facts)
 {
     struct progress_view *view = context;
@@ -43,14 +71,8 @@ static void begin(void *context, const struct settings *settings, const struct t
     show_corpus(out, settings, facts);
     fprintf(out, "model      lstm, hidden size %" PRIu64 ": %" PRIu64 " parameters\n", settings->hidden_size,
             facts->learned_parameters);
-    fprintf(out, "memory     weights %.1f MiB a host; gradients and activations %.1f MiB a rank\n",
-            (double)facts->node_bytes / (1024 * 1024), (double)facts->rank_bytes / (1024 * 1024));
-    fprintf(out, "update     %" PRIu64 " rows of %" PRIu64 " steps, learning rate %g, ", settings->batch_size,
-            settings->num_steps, settings->lr);
-    if (settings->clip_norm > 0)
-        fprintf(out, "gradients clipped to norm %g\n", settings->clip_norm);
-    else
-        fprintf(out, "gradients not clipped\n");
+    show_memory(out, facts);
+    show_update(out, settings);
     fprintf(out, "run        %s", settings->run_dir);
     if (facts->resumed_from)
         fprintf(out, ", going on from %s (epoch %" PRIu64 ", update %" PRIu64 ")", facts->resumed_from,

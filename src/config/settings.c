@@ -31,7 +31,8 @@ enum { LARGEST_ROWS = INT32_MAX, LARGEST_HIDDEN = 1 << 24 };
 
 static const char *const init_choices[] = {[SETTINGS_INIT_NORMAL] = "normal", NULL};
 static const char *const bias_choices[] = {[SETTINGS_BIAS_SINGLE] = "single", NULL};
-static const char *const optimizer_choices[] = {[SETTINGS_OPTIMIZER_SGD] = "sgd", NULL};
+static const char *const optimizer_choices[] = {
+    [SETTINGS_OPTIMIZER_SGD] = "sgd", [SETTINGS_OPTIMIZER_ADAM] = "adam", NULL};
 static const char *const progress_choices[] = {[SETTINGS_PROGRESS_AUTO] = "auto",
                                                [SETTINGS_PROGRESS_BAR] = "bar",
                                                [SETTINGS_PROGRESS_PLAIN] = "plain",
@@ -170,7 +171,29 @@ const struct settings_row settings_table[] = {
         .name = "optimizer",
         .choices = optimizer_choices,
         .group = optimization,
-        .help = "sgd: stochastic gradient descent",
+        .help = "sgd: stochastic gradient descent; adam: steps that adapt to each weight (try --lr 0.001)",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_FIXED,
+        .stored = true,
+    },
+    {
+        FIELD(momentum),
+        .name = "momentum",
+        .default_text = "0",
+        .group = optimization,
+        .argument = "X",
+        .help = "sgd: what each step keeps of the one before",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_FIXED,
+        .stored = true,
+    },
+    {
+        FIELD(weight_decay),
+        .name = "weight-decay",
+        .default_text = "0",
+        .group = optimization,
+        .argument = "X",
+        .help = "so many times each weight is added to its gradient, after the clip",
         .commands = SETTINGS_TRAIN,
         .on_resume = SETTINGS_FIXED,
         .stored = true,
@@ -184,6 +207,43 @@ const struct settings_row settings_table[] = {
         .group = optimization,
         .argument = "X",
         .help = "learning rate",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_MAY_DIFFER,
+        .stored = true,
+    },
+    {
+        FIELD(lr_decay),
+        .name = "lr-decay",
+        .default_text = "1",
+        .default_shown = "1 (off)",
+        .lowest_excluded = true,
+        .group = optimization,
+        .argument = "X",
+        .help = "the learning rate is multiplied by it at the end of every epoch",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_MAY_DIFFER,
+        .stored = true,
+    },
+    {
+        FIELD(lr_decay_after),
+        .name = "lr-decay-after",
+        .default_text = "0",
+        .most = LARGEST,
+        .group = optimization,
+        .argument = "N",
+        .help = "the end of epoch N is the first at which --lr-decay is multiplied in",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_MAY_DIFFER,
+        .stored = true,
+    },
+    {
+        FIELD(lr_warmup),
+        .name = "lr-warmup",
+        .default_text = "0",
+        .most = LARGEST,
+        .group = optimization,
+        .argument = "N",
+        .help = "updates over which the learning rate grows to its full size: update K of them has K/N of it",
         .commands = SETTINGS_TRAIN,
         .on_resume = SETTINGS_MAY_DIFFER,
         .stored = true,
@@ -591,6 +651,11 @@ bool settings_equal(const struct settings *a, const struct settings *b, const st
 
 static enum status check_train(const struct settings *settings, struct error *error)
 {
+    if (settings->momentum != 0 && settings->optimizer != SETTINGS_OPTIMIZER_SGD) {
+        error_set(error, STATUS_USAGE, "options --momentum and --optimizer");
+        error_why(error, "%s has a momentum of its own", optimizer_choices[settings->optimizer]);
+        return error_remedy(error, "leave --momentum out");
+    }
     if (!settings->resume || !settings->overwrite)
         return STATUS_OK;
     error_set(error, STATUS_USAGE, "options --resume and --overwrite");

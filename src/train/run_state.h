@@ -10,7 +10,7 @@
 #include "lstm_mpi/store/snapshot.h"
 #include "update.h"
 
-enum { RUN_MAX_TENSORS = PARAMETER_MAX_COUNT + 2 };
+enum { RUN_MAX_TENSORS = PARAMETER_MAX_COUNT * (1 + OPTIMIZER_MAX_STATES) + 2 };
 
 struct run_state {
     const struct comm *comm;
@@ -25,7 +25,7 @@ struct run_state {
     struct rank_times earlier_times; /* this rank's, of the epoch under way, in earlier starts */
     double compute_at_epoch;         /* the update's compute_seconds and wait_seconds when the epoch began */
     double wait_at_epoch;
-    struct tensor tensors[RUN_MAX_TENSORS]; /* views of weights and state */
+    struct tensor tensors[RUN_MAX_TENSORS]; /* views of weights, optimizer's states, carried state */
     size_t tensor_count;
 };
 

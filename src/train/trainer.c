@@ -3,6 +3,7 @@
 #include "lstm_mpi/base/clock.h"
 #include "lstm_mpi/base/digest.h"
 #include "lstm_mpi/base/memory.h"
+#include "lstm_mpi/config/settings_specs.h"
 #include "lstm_mpi/dist/agree.h"
 #include "lstm_mpi/dist/watch.h"
 #include "lstm_mpi/store/checkpoint.h"
@@ -126,6 +127,7 @@ static struct trainer_facts facts_of(const struct trainer *trainer, const struct
         .vocabulary_size = vocabulary_size(run->inputs.vocabulary),
         .learned_parameters = parameters_learned(&run->update.parameters),
         .node_bytes = update_node_bytes(&run->update),
+        .state_bytes = update_state_bytes(&run->update),
         .rank_bytes = update_rank_bytes(&run->update),
         .resumed_update = run->progress.update,
         .resumed_epoch = run->progress.epoch,
@@ -260,9 +262,11 @@ static enum status make_update(struct trainer *trainer, const struct batch *batc
 {
     struct run_state *run = &trainer->run;
     struct progress *progress = &run->progress;
+    struct schedule schedule = settings_specs_schedule(trainer->settings);
+    double rate = schedule_rate(&schedule, progress->epoch + 1, progress->update + 1);
     watch_step(trainer->comm, STAGE_UPDATE, progress->update + 1);
     *totals = my_totals(trainer);
-    enum status status = update_run(&run->update, batch, trainer->settings->lr, totals, error);
+    enum status status = update_run(&run->update, batch, rate, totals, error);
     if (status != STATUS_OK)
         return status;
     if (!update_is_finite(&run->update, totals))
@@ -274,6 +278,8 @@ static enum status make_update(struct trainer *trainer, const struct batch *batc
     progress->epoch_tokens += targets;
     progress->loss_sum += totals->loss;
     progress->grad_norm_sum += run->update.grad_norm;
+    progress->rate = rate;
+    progress->optimizer_updates = run->update.optimizer_updates;
     if (trainer->observer->update) {
         struct trainer_standing standing = standing_of(trainer, progress->epoch + 1);
         trainer->observer->update(trainer->observer->context, &standing);

@@ -53,7 +53,7 @@ static void create(struct update *update, const struct comm *comm, double clip_n
         .rows = partition_range(BATCH, (size_t)comm->size, (size_t)comm->rank).count,
         .batch_size = BATCH,
         .num_steps = STEPS,
-        .optimizer = optimizers[0],
+        .optimizer = {.ops = &optimizers[0]},
         .clip_norm = clip_norm,
     };
     CHECK(update_create(update, comm, &spec, &error) == STATUS_OK);
@@ -216,7 +216,8 @@ static void test_times_are_kept(const struct comm *comm)
 static void test_without_memory(const struct comm *comm)
 {
     struct update update;
-    struct update_spec spec = {{V, H, cell_find("lstm")}, 1, (size_t)comm->size, STEPS, optimizers[0], 1};
+    struct update_spec spec = {{V, H, cell_find("lstm")}, 1, (size_t)comm->size, STEPS,
+                               {.ops = &optimizers[0]},   1};
     for (long allocations = 0;; allocations++) {
         failing_allocator_after(allocations);
         enum status status = update_create(&update, comm, &spec, &error);

@@ -23,7 +23,7 @@ struct text_list {
  * table or an enum for them, in its order. */
 enum { SETTINGS_INIT_NORMAL };
 enum { SETTINGS_BIAS_SINGLE };
-enum { SETTINGS_OPTIMIZER_SGD };
+enum { SETTINGS_OPTIMIZER_SGD, SETTINGS_OPTIMIZER_ADAM };
 enum { SETTINGS_PROGRESS_AUTO, SETTINGS_PROGRESS_BAR, SETTINGS_PROGRESS_PLAIN };
 enum { SETTINGS_FORMAT_TEXT, SETTINGS_FORMAT_JSON, SETTINGS_FORMAT_CSV };
 
@@ -52,7 +52,12 @@ struct settings {
 
     /* train: optimization */
     int optimizer;
+    double momentum;
+    double weight_decay;
     double lr;
+    double lr_decay;
+    uint64_t lr_decay_after;
+    uint64_t lr_warmup;
     double clip_norm; /* 0: off */
     uint64_t seed;    /* generate too */
 

@@ -18,6 +18,7 @@ struct trainer_facts {
     uint64_t vocabulary_size;
     uint64_t learned_parameters;
     uint64_t node_bytes;     /* weights, plain and packed: the ranks of a node hold them once */
+    uint64_t state_bytes;    /* of the optimizer, once a node */
     uint64_t rank_bytes;     /* gradients and activations, of this rank */
     uint64_t resumed_update; /* 0: a fresh start */
     uint64_t resumed_epoch;

@@ -97,7 +97,7 @@ static void choices_are_those_of_the_tables(void **state)
     const struct settings_row *row = settings_find("optimizer");
     for (size_t i = 0; row->choices[i]; i++) {
         assert_true(i < optimizer_count);
-        assert_string_equal(row->choices[i], optimizers[i]->name);
+        assert_string_equal(row->choices[i], optimizers[i].name);
     }
 }
 
