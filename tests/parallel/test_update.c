@@ -46,14 +46,15 @@ static void make_rows(struct rows *rows, const struct comm *comm, uint64_t updat
     rows->batch = (struct batch){rows->inputs, rows->targets, range.count, STEPS, range.first, from_zero};
 }
 
-static void create(struct update *update, const struct comm *comm, double clip_norm)
+static void create_with(struct update *update, const struct comm *comm, double clip_norm,
+                        struct optimizer optimizer)
 {
     struct update_spec spec = {
         .model = {V, H, cell_find("lstm")},
         .rows = partition_range(BATCH, (size_t)comm->size, (size_t)comm->rank).count,
         .batch_size = BATCH,
         .num_steps = STEPS,
-        .optimizer = {.ops = &optimizers[0]},
+        .optimizer = optimizer,
         .clip_norm = clip_norm,
     };
     CHECK(update_create(update, comm, &spec, &error) == STATUS_OK);
@@ -63,6 +64,11 @@ static void create(struct update *update, const struct comm *comm, double clip_n
             update->weights[i] *= 30;
     }
     CHECK(update_load_weights(update, &error) == STATUS_OK);
+}
+
+static void create(struct update *update, const struct comm *comm, double clip_norm)
+{
+    create_with(update, comm, clip_norm, (struct optimizer){.ops = &optimizers[0]});
 }
 
 static void run(struct update *update, const struct comm *comm, uint64_t number, bool from_zero, double rate,
@@ -79,20 +85,25 @@ static uint64_t weights_digest(const struct update *update)
     return digest_of(update->weights, update->parameters.size * sizeof *update->weights);
 }
 
-/* |a - b| relative to the largest weight of its tensor, since a weight itself may be near zero. */
-static void check_weights_agree(const struct update *a, const struct update *b)
+/* |a - b| relative to the largest number of its tensor, since a number itself may be near zero. */
+static void check_agree(const struct parameters *parameters, const float *a, const float *b, double tolerance)
 {
-    for (size_t i = 0; i < a->parameters.count; i++) {
-        const struct parameter *parameter = &a->parameters.table[i];
+    for (size_t i = 0; i < parameters->count; i++) {
+        const struct parameter *parameter = &parameters->table[i];
         double largest = 0;
         double difference = 0;
         for (size_t k = 0; k < parameters_tensor_size(parameter); k++) {
-            double weight = (double)a->weights[parameter->offset + k];
-            largest = fmax(largest, fabs(weight));
-            difference = fmax(difference, fabs(weight - (double)b->weights[parameter->offset + k]));
+            double number = (double)a[parameter->offset + k];
+            largest = fmax(largest, fabs(number));
+            difference = fmax(difference, fabs(number - (double)b[parameter->offset + k]));
         }
-        CHECK(difference <= 1e-6 * largest);
+        CHECK(difference <= tolerance * largest);
     }
+}
+
+static void check_weights_agree(const struct update *a, const struct update *b)
+{
+    check_agree(&a->parameters, a->weights, b->weights, 1e-6);
 }
 
 /* With and without the state carried from update to update. */
@@ -114,6 +125,60 @@ static void test_same_as_one_rank(const struct comm *comm, double clip_norm, boo
         check_weights_agree(&together, &single);
         CHECK(agree_same(comm, weights_digest(&together), "weights", &error) == STATUS_OK);
     }
+    update_free(&together);
+    update_free(&single);
+}
+
+/* The gradients of a single rank's update, of all rows. */
+static void spread_gradients(const struct update *single, float *gradients)
+{
+    const struct parameters *parameters = &single->parameters;
+    size_t dense = parameters->dense_size;
+    size_t row_size = parameters->row_size;
+    const float *sums = reduction_buffer(single->gradients);
+    memset(gradients, 0, parameters->size * sizeof *gradients);
+    memcpy(gradients, sums, dense * sizeof *gradients);
+    for (size_t i = 0; i < single->touched.count; i++)
+        memcpy(gradients + dense + single->touched.tokens[i] * row_size, sums + dense + i * row_size,
+               row_size * sizeof *gradients);
+}
+
+/* Touched and untouched rows, and the parts of the ranks, make what the optimizer makes of whole buffers. */
+static void test_optimizer(const struct comm *comm, struct optimizer optimizer)
+{
+    static const double rate = 0.002;
+    struct update together;
+    struct update single;
+    float *expected;
+    float *gradients;
+    create_with(&together, comm, 0, optimizer);
+    create_with(&single, &alone, 0, optimizer);
+    size_t size = single.parameters.size;
+    size_t states = optimizer_state_count(&optimizer);
+    CHECK(update_state_bytes(&together) == states * size * sizeof(float));
+    CHECK(memory_new(&expected, (1 + OPTIMIZER_MAX_STATES) * size, &error) == STATUS_OK);
+    CHECK(memory_new(&gradients, size, &error) == STATUS_OK);
+    memcpy(expected, single.weights, size * sizeof *expected);
+    for (uint64_t number = 0; number < UPDATES; number++) {
+        struct totals totals;
+        run(&single, &alone, number, true, rate, &totals);
+        CHECK(single.touched.count < V);
+        spread_gradients(&single, gradients);
+        struct optimizer_step step = {rate, 1, number + 1};
+        struct optimizer_piece whole = {size, expected, gradients, {expected + size, expected + 2 * size}};
+        optimizer_update(&optimizer, &step, &whole);
+        CHECK(memcmp(single.weights, expected, size * sizeof *expected) == 0);
+        run(&together, comm, number, true, rate, &totals);
+        check_agree(&single.parameters, together.weights, single.weights, 1e-5);
+        for (size_t s = 0; s < states; s++) {
+            CHECK(memcmp(single.states[s], expected + (s + 1) * size, size * sizeof *expected) == 0);
+            check_agree(&single.parameters, together.states[s], single.states[s], 1e-5);
+        }
+        CHECK(agree_same(comm, weights_digest(&together), "weights", &error) == STATUS_OK);
+    }
+    CHECK(together.optimizer_updates == UPDATES);
+    memory_free(expected);
+    memory_free(gradients);
     update_free(&together);
     update_free(&single);
 }
@@ -238,6 +303,10 @@ static void test(const struct comm *comm)
     CHECK(blis_setup_start(&error) == STATUS_OK);
     test_same_as_one_rank(comm, 0, true);
     test_same_as_one_rank(comm, 0.5, false);
+    test_optimizer(comm, (struct optimizer){&optimizers[0], 0, 0});
+    test_optimizer(comm, (struct optimizer){&optimizers[0], 0, 0.1});
+    test_optimizer(comm, (struct optimizer){&optimizers[0], 0.9, 0.1});
+    test_optimizer(comm, (struct optimizer){&optimizers[1], 0, 0});
     test_clip(comm, 0);
     test_clip(comm, 0.25);
     test_clip(comm, 2);

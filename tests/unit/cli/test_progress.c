@@ -140,6 +140,26 @@ static void the_header_of_a_resumed_run_says_from_where(void **unused)
     close_screen(&screen);
 }
 
+static void the_header_names_the_optimizer(void **unused)
+{
+    (void)unused;
+    struct screen screen;
+    open_screen(&screen, SETTINGS_PROGRESS_PLAIN, 10, 0);
+    struct trainer_facts facts = some_facts();
+    facts.state_bytes = 2 << 20;
+    screen.settings.optimizer = SETTINGS_OPTIMIZER_ADAM;
+    screen.settings.weight_decay = 0.25;
+    screen.observer.begin(screen.observer.context, &screen.settings, &facts);
+    const char *header = take(&screen);
+    assert_non_null(strstr(header, "weights 30.0 MiB and optimizer's state 2.0 MiB a host; gradients"));
+    assert_non_null(strstr(header, "35 steps, adam, weight decay 0.25, learning rate 1, gradients"));
+    screen.settings.optimizer = SETTINGS_OPTIMIZER_SGD;
+    screen.settings.momentum = 0.5;
+    screen.observer.begin(screen.observer.context, &screen.settings, &facts);
+    assert_non_null(strstr(take(&screen), "35 steps, momentum 0.5, weight decay 0.25, learning rate 1,"));
+    close_screen(&screen);
+}
+
 static void a_plain_line_comes_every_so_many_epochs(void **unused)
 {
     (void)unused;
@@ -381,6 +401,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_header_tells_what_is_trained_on_what),
         cmocka_unit_test(the_header_of_a_resumed_run_says_from_where),
+        cmocka_unit_test(the_header_names_the_optimizer),
         cmocka_unit_test(a_plain_line_comes_every_so_many_epochs),
         cmocka_unit_test(the_last_epoch_has_its_line_in_any_case),
         cmocka_unit_test(lines_within_an_epoch_come_every_so_many_updates),
