@@ -73,6 +73,19 @@ const struct settings_row settings_table[] = {
         .stored = true,
     },
     {
+        FIELD(valid_fraction),
+        .name = "valid-fraction",
+        .default_text = "0",
+        .below = 1,
+        .group = data,
+        .argument = "F",
+        .help = "the last part of these is held out; its perplexity is shown, and the best weights by it are "
+                "kept in best.h5",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_FIXED,
+        .stored = true,
+    },
+    {
         FIELD(batch_size),
         .name = "batch-size",
         .default_text = "32",
@@ -237,6 +250,20 @@ const struct settings_row settings_table[] = {
         .stored = true,
     },
     {
+        FIELD(lr_plateau),
+        .name = "lr-plateau",
+        .default_text = "1",
+        .default_shown = "1 (off)",
+        .lowest_excluded = true,
+        .group = optimization,
+        .argument = "X",
+        .help = "the learning rate is multiplied by it after a log interval without a better validation "
+                "perplexity, and training goes on from the best weights",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_MAY_DIFFER,
+        .stored = true,
+    },
+    {
         FIELD(lr_warmup),
         .name = "lr-warmup",
         .default_text = "0",
@@ -310,6 +337,19 @@ const struct settings_row settings_table[] = {
             "a job; 0: off",
         .commands = SETTINGS_TRAIN,
         .on_resume = SETTINGS_MAY_DIFFER,
+        .stored = true,
+    },
+    {
+        FIELD(patience),
+        .name = "patience",
+        .default_text = "0",
+        .default_shown = "off",
+        .most = LARGEST,
+        .group = duration,
+        .argument = "N",
+        .help = "stop after N log intervals without a better validation perplexity; 0: off",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_FIXED,
         .stored = true,
     },
     {
@@ -649,6 +689,18 @@ bool settings_equal(const struct settings *a, const struct settings *b, const st
     return left_text && right_text ? strcmp(left_text, right_text) == 0 : left_text == right_text;
 }
 
+enum status settings_check_validation(const struct settings *settings, struct error *error)
+{
+    const char *needing = settings->patience > 0      ? "patience"
+                          : settings->lr_plateau != 1 ? "lr-plateau"
+                                                      : NULL;
+    if (!needing || settings->valid_fraction > 0)
+        return STATUS_OK;
+    error_set(error, STATUS_USAGE, "option --%s", needing);
+    error_why(error, "it needs --valid-fraction, a part of the text that is not trained on");
+    return error_remedy(error, "give both of them, or none");
+}
+
 static enum status check_train(const struct settings *settings, struct error *error)
 {
     if (settings->momentum != 0 && settings->optimizer != SETTINGS_OPTIMIZER_SGD) {
@@ -656,7 +708,9 @@ static enum status check_train(const struct settings *settings, struct error *er
         error_why(error, "%s has a momentum of its own", optimizer_choices[settings->optimizer]);
         return error_remedy(error, "leave --momentum out");
     }
-    if (!settings->resume || !settings->overwrite)
+    if (!settings->resume)
+        return settings_check_validation(settings, error);
+    if (!settings->overwrite)
         return STATUS_OK;
     error_set(error, STATUS_USAGE, "options --resume and --overwrite");
     error_why(error, "one goes on with the run that is there, the other begins it anew");

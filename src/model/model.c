@@ -64,6 +64,7 @@ struct model_state model_state(struct model *model)
     return (struct model_state){
         .h = model->layer.h,
         .c = model->layer.cell->has_cell_state ? model->layer.c : NULL,
+        .floats = model->rows * model->layer.hidden,
     };
 }
 
@@ -105,6 +106,15 @@ void model_step(struct model *model, const uint32_t *tokens, float *logits)
     layer_forward(&model->layer, tokens, 1);
     layer_carry(&model->layer, 1);
     output_logits(&model->output, model->layer.h, model->rows, logits);
+}
+
+void model_losses(struct model *model, const uint32_t *inputs, const uint32_t *targets, size_t steps,
+                  double *losses)
+{
+    size_t state = model->rows * model->layer.hidden;
+    layer_forward(&model->layer, inputs, steps);
+    output_row_losses(&model->output, model->layer.h + state, targets, model->rows * steps, losses);
+    layer_carry(&model->layer, steps);
 }
 
 size_t model_bytes(const struct model *model)

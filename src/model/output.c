@@ -159,7 +159,7 @@ static struct block block_of(const struct output *output, const struct batch_of_
         .logits = panels_slice(&output->logit_columns, (struct range){0, output->vocabulary}, rows),
         .h = batch->h + row * output->hidden,
         .rows = rows.count,
-        .dh = batch->dh + row * output->hidden,
+        .dh = batch->dh ? batch->dh + row * output->hidden : NULL,
         .targets = batch->targets + row,
         .factors = output->factors + row,
         .scale = batch->scale,
@@ -289,4 +289,45 @@ void output_logits(struct output *output, const float *h, size_t rows, float *lo
     }
     for (size_t row = 0; row < rows; row++)
         vector_add(V, output->weights->b_output, logits + row * V);
+}
+
+static void plain_row_losses(struct output *output, const struct batch_of_rows *batch, double *losses)
+{
+    size_t V = output->vocabulary;
+    struct softmax_block block = {output->logits, batch->rows, V, output->weights->b_output,
+                                  batch->targets, batch->scale};
+    pack_h_rows(output, batch->h, batch->rows);
+    panels_multiply(output->logits, V, &output->h_rows, &output->weights->W_forward, false);
+    softmax_row_losses(&block, losses);
+}
+
+static void packed_row_losses(struct output *output, const struct batch_of_rows *batch, double *losses)
+{
+    size_t V = output->vocabulary;
+    size_t width = output->logit_piece.width;
+    size_t most_columns = piece_columns();
+    panels_begin(&output->logit_columns, V, batch->rows);
+    for (size_t first = 0; first < batch->rows; first += output->block_rows) {
+        struct block block = block_of(output, batch, first);
+        block_logits(output, &block);
+        for (size_t column = 0; column < V; column += most_columns) {
+            struct range columns = {column, smaller(V - column, most_columns)};
+            for (size_t row = 0; row < block.rows; row += width) {
+                struct range rows = {row, smaller(block.rows - row, width)};
+                softmax_exponentials(&output->softmax, rows, columns, &output->logit_piece);
+            }
+        }
+        softmax_row_losses_of_panels(&output->softmax, losses + first);
+    }
+}
+
+void output_row_losses(struct output *output, const float *h, const uint32_t *targets, size_t rows,
+                       double *losses)
+{
+    for (size_t row = 0; row < rows; row += output->batch_rows) {
+        struct batch_of_rows batch = {.h = h + row * output->hidden,
+                                      .targets = targets + row,
+                                      .rows = smaller(rows - row, output->batch_rows)};
+        (panels_are_views() ? plain_row_losses : packed_row_losses)(output, &batch, losses + row);
+    }
 }

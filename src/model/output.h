@@ -47,4 +47,8 @@ double output_loss(struct output *output, const float *h, const uint32_t *target
 /* logits: [rows, V], with the bias. */
 void output_logits(struct output *output, const float *h, size_t rows, float *logits);
 
+/* The cross-entropy of each of `rows` rows of h against its target: losses [rows]. */
+void output_row_losses(struct output *output, const float *h, const uint32_t *targets, size_t rows,
+                       double *losses);
+
 #endif

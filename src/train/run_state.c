@@ -75,6 +75,8 @@ static enum status create_parts(struct run_state *run, struct error *error)
     TRY(memory_new(&run->epoch_times, (size_t)run->comm->size, error));
     view_parameters(run, "/model", run->update.weights);
     view_optimizer(run);
+    if (run->validation.best)
+        view_parameters(run, "/best", run->validation.best);
     struct model_state state = model_state(run->update.model);
     view_state(run, "/state/h", state.h);
     view_state(run, "/state/c", state.c);
@@ -85,6 +87,12 @@ done:
 static bool is_weight(const struct tensor *tensor)
 {
     return strncmp(tensor->path, "/model/", strlen("/model/")) == 0;
+}
+
+/* They are in the checkpoint only where that run would have put them back. */
+static bool is_best(const struct tensor *tensor)
+{
+    return strncmp(tensor->path, "/best/", strlen("/best/")) == 0;
 }
 
 /* The ranks of a node read what it holds once together, each its share of the first dimension. */
@@ -109,6 +117,8 @@ static enum status read_tensors(struct run_state *run, const struct checkpoint *
     for (size_t i = 0; i < run->tensor_count; i++) {
         struct tensor tensor = run->tensors[i];
         if (weights_only && !is_weight(&tensor))
+            continue;
+        if (is_best(&tensor) && !checkpoint_find(origin, tensor.path))
             continue;
         if (tensor.split_dim < 0)
             tensor = share_of_node(&tensor, run->comm);
@@ -156,6 +166,16 @@ done:
     return status;
 }
 
+/* Best weights that are not there cannot be put back: the next ones found are the best. */
+static bool lacks_best(const struct run_state *run, const struct checkpoint *origin)
+{
+    for (size_t i = 0; i < run->tensor_count; i++) {
+        if (is_best(&run->tensors[i]) && !checkpoint_find(origin, run->tensors[i].path))
+            return true;
+    }
+    return false;
+}
+
 static enum status take_over(struct run_state *run, const struct checkpoint *origin, struct error *error)
 {
     enum status status;
@@ -164,6 +184,8 @@ static enum status take_over(struct run_state *run, const struct checkpoint *ori
     TRY(read_tensors(run, origin, false, error));
     TRY(copy_history(run, origin, error));
     run->progress = origin->progress;
+    if (lacks_best(run, origin))
+        run->progress.best_valid_perplexity = 0;
     run->update.optimizer_updates = origin->progress.optimizer_updates;
     if (origin->epoch_times && origin->epoch_ranks > (size_t)run->comm->rank)
         run->earlier_times = origin->epoch_times[run->comm->rank];
@@ -188,13 +210,15 @@ enum status run_state_create(struct run_state *run, const struct comm *comm, str
 {
     enum status status = STATUS_OK;
     struct vocabulary *vocabulary = NULL;
-    *run = (struct run_state){.comm = comm, .settings = settings};
+    *run = (struct run_state){.comm = comm, .settings = settings, .progress = {.rate_factor = 1}};
     if (origin)
         status = checkpoint_read_vocabulary(&vocabulary, origin, tokenizers[0], error);
     TRY(agree_on_status(comm, status, error));
     TRY(inputs_read(&run->inputs, comm, settings, vocabulary, error));
     struct update_spec spec = update_spec_of(run);
     TRY(update_create(&run->update, comm, &spec, error));
+    TRY(validation_create(&run->validation, &run->inputs.held_out, run->inputs.held_out_ids, &run->update,
+                          settings->lr_plateau != 1, error));
     TRY(agree_on_status(comm, create_parts(run, error), error));
     TRY(agree_on_status(comm, fill_parts(run, origin, resume, error), error));
     TRY(update_load_weights(&run->update, error));
@@ -209,6 +233,7 @@ done:
 void run_state_free(struct run_state *run)
 {
     batches_destroy(run->batches);
+    validation_free(&run->validation);
     update_free(&run->update);
     inputs_free(&run->inputs);
     history_free(&run->history);

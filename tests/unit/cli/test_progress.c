@@ -356,7 +356,7 @@ static void absurd_numbers_do_no_harm(void **unused)
                 struct screen screen;
                 struct trainer_standing standing = {counts[c],  counts[c],  counts[c],  counts[c],
                                                     counts[c],  numbers[i], numbers[i], numbers[i],
-                                                    numbers[i], numbers[i]};
+                                                    numbers[i], numbers[i], numbers[i]};
                 open_screen(&screen, progress, 1, 1);
                 screen.observer.update(screen.observer.context, &standing);
                 screen.observer.epoch(screen.observer.context, &standing);
