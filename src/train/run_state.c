@@ -35,6 +35,10 @@ static void view_optimizer(struct run_state *run)
         char group[TENSOR_PATH_BYTES - PARAMETER_PATH_BYTES];
         snprintf(group, sizeof group, "/optimizer/%s", optimizer->ops->state_names[i]);
         view_parameters(run, group, run->update.states[i]);
+        if (!run->validation.best)
+            continue;
+        snprintf(group, sizeof group, "/best/optimizer/%s", optimizer->ops->state_names[i]);
+        view_parameters(run, group, validation_best(&run->validation, 1 + i));
     }
 }
 
@@ -76,7 +80,7 @@ static enum status create_parts(struct run_state *run, struct error *error)
     view_parameters(run, "/model", run->update.weights);
     view_optimizer(run);
     if (run->validation.best)
-        view_parameters(run, "/best", run->validation.best);
+        view_parameters(run, "/best/model", validation_best(&run->validation, 0));
     struct model_state state = model_state(run->update.model);
     view_state(run, "/state/h", state.h);
     view_state(run, "/state/c", state.c);

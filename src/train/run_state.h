@@ -11,7 +11,7 @@
 #include "update.h"
 #include "validation.h"
 
-enum { RUN_MAX_TENSORS = PARAMETER_MAX_COUNT * (2 + OPTIMIZER_MAX_STATES) + 2 };
+enum { RUN_MAX_TENSORS = 2 * PARAMETER_MAX_COUNT * (1 + OPTIMIZER_MAX_STATES) + 2 };
 
 struct run_state {
     const struct comm *comm;

@@ -6,9 +6,26 @@
 #include <math.h>
 #include <string.h>
 
-static size_t weights_bytes(const struct validation *validation)
+/* The weights, then the states of the optimizer. */
+static size_t buffer_count(const struct update *update)
 {
-    return validation->update->parameters.size * sizeof(float);
+    return 1 + optimizer_state_count(&update->spec.optimizer);
+}
+
+static float *buffer_of(const struct update *update, size_t i)
+{
+    return i == 0 ? update->weights : update->states[i - 1];
+}
+
+float *validation_best(const struct validation *validation, size_t i)
+{
+    return validation->best ? validation->best + i * validation->update->parameters.size : NULL;
+}
+
+size_t validation_node_bytes(const struct validation *validation)
+{
+    const struct update *update = validation->update;
+    return validation->best ? buffer_count(update) * update->parameters.size * sizeof(float) : 0;
 }
 
 enum status validation_create(struct validation *validation, const struct evaluation_spec *spec,
@@ -24,8 +41,8 @@ enum status validation_create(struct validation *validation, const struct evalua
     TRY(agree_on_status(
         update->comm, memory_new(&validation->carried, 2 * model_state(update->model).floats, error), error));
     if (keeps_best)
-        TRY(comm_shared_allocate(&validation->shared_best, &best, update->comm, weights_bytes(validation),
-                                 error));
+        TRY(comm_shared_allocate(&validation->shared_best, &best, update->comm,
+                                 buffer_count(update) * update->parameters.size * sizeof(float), error));
     validation->best = best;
 done:
     if (status != STATUS_OK)
@@ -39,11 +56,6 @@ void validation_free(struct validation *validation)
     memory_free(validation->carried);
     comm_shared_free(validation->shared_best);
     *validation = (struct validation){0};
-}
-
-size_t validation_node_bytes(const struct validation *validation)
-{
-    return validation->best ? weights_bytes(validation) : 0;
 }
 
 enum status validation_run(struct validation *validation, double *perplexity, struct error *error)
@@ -66,30 +78,32 @@ enum status validation_run(struct validation *validation, double *perplexity, st
     return STATUS_OK;
 }
 
-/* This rank's part of the flat buffers, which the ranks of a node copy together. */
-static struct range my_part(const struct update *update)
-{
-    return partition_range(update->parameters.size, (size_t)update->comm->node_size,
-                           (size_t)update->comm->node_rank);
-}
-
-static enum status keep_weights(struct validation *validation, struct error *error)
+/* The ranks of a node copy together, each its part of every buffer. */
+static void copy_part(const struct validation *validation, bool put_back)
 {
     const struct update *update = validation->update;
-    struct range part = my_part(update);
-    memcpy(validation->best + part.first, update->weights + part.first, part.count * sizeof(float));
-    return comm_node_barrier(update->comm, error);
+    struct range part = partition_range(update->parameters.size, (size_t)update->comm->node_size,
+                                        (size_t)update->comm->node_rank);
+    for (size_t i = 0; i < buffer_count(update); i++) {
+        float *now = buffer_of(update, i) + part.first;
+        float *best = validation_best(validation, i) + part.first;
+        memcpy(put_back ? now : best, put_back ? best : now, part.count * sizeof *now);
+    }
 }
 
-/* The states lead on from where the weights no longer are. */
-static enum status put_back(struct validation *validation, struct error *error)
+static enum status keep(struct validation *validation, struct progress *progress, struct error *error)
+{
+    progress->best_optimizer_updates = validation->update->optimizer_updates;
+    copy_part(validation, false);
+    return comm_node_barrier(validation->update->comm, error);
+}
+
+static enum status put_back(struct validation *validation, struct progress *progress, struct error *error)
 {
     struct update *update = validation->update;
-    struct range part = my_part(update);
-    memcpy(update->weights + part.first, validation->best + part.first, part.count * sizeof(float));
-    for (size_t i = 0; i < optimizer_state_count(&update->spec.optimizer); i++)
-        memset(update->states[i] + part.first, 0, part.count * sizeof(float));
-    update->optimizer_updates = 0;
+    copy_part(validation, true);
+    update->optimizer_updates = progress->best_optimizer_updates;
+    progress->optimizer_updates = update->optimizer_updates;
     return update_load_weights(update, error);
 }
 
@@ -102,13 +116,11 @@ enum status validation_judge(struct validation *validation, double perplexity, d
         progress->best_valid_perplexity = perplexity;
         progress->best_update = progress->update;
         progress->intervals_since_best = 0;
-        return validation->best ? keep_weights(validation, error) : STATUS_OK;
+        return validation->best ? keep(validation, progress, error) : STATUS_OK;
     }
     progress->intervals_since_best++;
     if (!validation->best || first)
         return STATUS_OK;
     progress->rate_factor *= plateau;
-    enum status status = put_back(validation, error);
-    progress->optimizer_updates = validation->update->optimizer_updates;
-    return status;
+    return put_back(validation, progress, error);
 }

@@ -14,15 +14,18 @@ struct validation {
     const uint32_t *ids;
     float *carried; /* the state of training while the model reads other text */
     struct comm_shared *shared_best;
-    float *best; /* the best weights, one copy a node; NULL: they are not put back */
+    float *best; /* the best weights and their optimizer's states, one copy a node; NULL: not kept */
 };
 
-/* Over `ids`, those of evaluation_tokens(spec), with the network of `update`; both must outlive it.
- * `keeps_best`: it holds the best weights, to put them back. Collective. */
+/* Over `ids`, those of evaluation_tokens(spec), with the network of `update`; both must outlive it. With
+ * `keeps_best` it holds the best weights, to put them back. Collective. */
 MUST_CHECK enum status validation_create(struct validation *validation, const struct evaluation_spec *spec,
                                          const uint32_t *ids, struct update *update, bool keeps_best,
                                          struct error *error);
 void validation_free(struct validation *validation);
+
+/* The best weights (0) and optimizer's states (from 1), as they lie in the update; NULL where none are. */
+float *validation_best(const struct validation *validation, size_t i);
 
 /* Bytes that the ranks of a node hold once. */
 size_t validation_node_bytes(const struct validation *validation);
@@ -31,9 +34,8 @@ size_t validation_node_bytes(const struct validation *validation);
 MUST_CHECK enum status validation_run(struct validation *validation, double *perplexity, struct error *error);
 
 /* Counts it in as one log interval's. Where it is not better than the best so far, and best weights are kept,
- * the rate is multiplied by `plateau`, the best weights are put back, and the optimizer begins anew.
- * Collective.
- */
+ * the rate is multiplied by `plateau`, and the best weights are put back, with the optimizer's states that
+ * were theirs. Collective. */
 MUST_CHECK enum status validation_judge(struct validation *validation, double perplexity, double plateau,
                                         struct progress *progress, bool *better, struct error *error);
 

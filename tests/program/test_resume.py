@@ -368,6 +368,8 @@ class ContradictionTest(ResumeTest):
         "optimizer": ("sgd", "adam"),
         "momentum": (0, 0.9),
         "weight-decay": (0, 0.01),
+        "valid-fraction": (0, 0.25),
+        "patience": (0, 3),
     }
     ALLOWED = {
         "epochs": 9,
