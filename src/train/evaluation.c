@@ -1,6 +1,8 @@
 #include "evaluation.h"
 
 #include "lstm_mpi/base/memory.h"
+#include "lstm_mpi/dist/watch.h"
+#include "stage.h"
 
 #include <string.h>
 
@@ -75,13 +77,14 @@ enum status evaluation_run(struct evaluation *evaluation, const struct comm *com
                            const uint32_t *ids, double *mean_loss, struct error *error)
 {
     const struct evaluation_spec *spec = &evaluation->spec;
-    size_t longest = row_inputs(spec, spec->rows.first).count;
+    size_t longest = row_inputs(spec, 0).count; /* on every rank: all take as many steps */
     memset(evaluation->row_losses, 0, spec->batch_size * sizeof *evaluation->row_losses);
     model_zero_state(model);
     for (size_t begin = 0; begin < longest; begin += spec->num_steps) {
         size_t left = longest - begin;
         size_t steps = left < spec->num_steps ? left : spec->num_steps;
         fill_window(evaluation, ids, begin, steps);
+        watch_step(comm, STAGE_VALIDATION, 0);
         model_losses(model, evaluation->inputs, evaluation->targets, steps, evaluation->losses);
         add_losses(evaluation, begin, steps);
     }
