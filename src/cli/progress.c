@@ -197,7 +197,7 @@ static void end(void *context, const struct trainer_result *result)
         fprintf(view->out, "%s%.0f tokens/s on %d rank%s", isfinite(result->perplexity) ? ", " : "",
                 result->tokens_per_second, view->comm->size, plural((uint64_t)view->comm->size));
     fputc('\n', view->out);
-    if (isfinite(result->best_valid_perplexity))
+    if (result->best_valid_perplexity > 0)
         fprintf(view->out, "best validation perplexity %.1f, after update %" PRIu64 ": %s/best.h5\n",
                 result->best_valid_perplexity, result->best_update, view->run_dir);
     if (result->end == TRAINER_OUT_OF_PATIENCE)

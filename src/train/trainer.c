@@ -477,8 +477,7 @@ static enum status finish(struct trainer *trainer, struct trainer_result *result
     result->update = progress->update;
     if (result->end == TRAINER_FINISHED && progress->epoch < trainer->settings->epochs)
         result->end = TRAINER_OUT_OF_PATIENCE;
-    result->best_valid_perplexity =
-        progress->best_valid_perplexity > 0 ? progress->best_valid_perplexity : NAN;
+    result->best_valid_perplexity = progress->best_valid_perplexity;
     result->best_update = progress->best_update;
     result->tokens_per_second = updates > 0 ? (double)(updates * targets) / seconds : 0;
     result->perplexity =

@@ -53,7 +53,7 @@ enum trainer_end {
 struct trainer_result {
     enum trainer_end end;
     double perplexity;            /* of the last epoch, NaN where none ended */
-    double best_valid_perplexity; /* NaN where none was taken */
+    double best_valid_perplexity; /* 0 where none was taken */
     uint64_t best_update;         /* after which it was taken */
     double tokens_per_second;     /* of this start's updates */
     uint64_t update;
