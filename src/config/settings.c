@@ -31,7 +31,8 @@ enum { LARGEST_ROWS = INT32_MAX, LARGEST_HIDDEN = 1 << 24 };
 
 static const char *const init_choices[] = {[SETTINGS_INIT_NORMAL] = "normal", NULL};
 static const char *const bias_choices[] = {[SETTINGS_BIAS_SINGLE] = "single", NULL};
-static const char *const optimizer_choices[] = {[SETTINGS_OPTIMIZER_SGD] = "sgd", NULL};
+static const char *const optimizer_choices[] = {
+    [SETTINGS_OPTIMIZER_SGD] = "sgd", [SETTINGS_OPTIMIZER_ADAM] = "adam", NULL};
 static const char *const progress_choices[] = {[SETTINGS_PROGRESS_AUTO] = "auto",
                                                [SETTINGS_PROGRESS_BAR] = "bar",
                                                [SETTINGS_PROGRESS_PLAIN] = "plain",
@@ -67,6 +68,19 @@ const struct settings_row settings_table[] = {
         .group = data,
         .argument = "N",
         .help = "characters of the corpus that are trained on, from its start; 0: all",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_FIXED,
+        .stored = true,
+    },
+    {
+        FIELD(valid_fraction),
+        .name = "valid-fraction",
+        .default_text = "0",
+        .below = 1,
+        .group = data,
+        .argument = "F",
+        .help = "the last part of these is held out; its perplexity is shown, and the best weights by it are "
+                "kept in best.h5",
         .commands = SETTINGS_TRAIN,
         .on_resume = SETTINGS_FIXED,
         .stored = true,
@@ -170,7 +184,29 @@ const struct settings_row settings_table[] = {
         .name = "optimizer",
         .choices = optimizer_choices,
         .group = optimization,
-        .help = "sgd: stochastic gradient descent",
+        .help = "sgd: stochastic gradient descent; adam: steps that adapt to each weight (try --lr 0.001)",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_FIXED,
+        .stored = true,
+    },
+    {
+        FIELD(momentum),
+        .name = "momentum",
+        .default_text = "0",
+        .group = optimization,
+        .argument = "X",
+        .help = "sgd: what each step keeps of the one before",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_FIXED,
+        .stored = true,
+    },
+    {
+        FIELD(weight_decay),
+        .name = "weight-decay",
+        .default_text = "0",
+        .group = optimization,
+        .argument = "X",
+        .help = "so many times each weight is added to its gradient, after the clip",
         .commands = SETTINGS_TRAIN,
         .on_resume = SETTINGS_FIXED,
         .stored = true,
@@ -184,6 +220,57 @@ const struct settings_row settings_table[] = {
         .group = optimization,
         .argument = "X",
         .help = "learning rate",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_MAY_DIFFER,
+        .stored = true,
+    },
+    {
+        FIELD(lr_decay),
+        .name = "lr-decay",
+        .default_text = "1",
+        .default_shown = "1 (off)",
+        .lowest_excluded = true,
+        .group = optimization,
+        .argument = "X",
+        .help = "the learning rate is multiplied by it at the end of every epoch",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_MAY_DIFFER,
+        .stored = true,
+    },
+    {
+        FIELD(lr_decay_after),
+        .name = "lr-decay-after",
+        .default_text = "0",
+        .most = LARGEST,
+        .group = optimization,
+        .argument = "N",
+        .help = "the end of epoch N is the first at which --lr-decay is multiplied in",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_MAY_DIFFER,
+        .stored = true,
+    },
+    {
+        FIELD(lr_plateau),
+        .name = "lr-plateau",
+        .default_text = "1",
+        .default_shown = "1 (off)",
+        .lowest_excluded = true,
+        .group = optimization,
+        .argument = "X",
+        .help = "the learning rate is multiplied by it after a log interval without a better validation "
+                "perplexity, and training goes on from the best weights",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_MAY_DIFFER,
+        .stored = true,
+    },
+    {
+        FIELD(lr_warmup),
+        .name = "lr-warmup",
+        .default_text = "0",
+        .most = LARGEST,
+        .group = optimization,
+        .argument = "N",
+        .help = "updates over which the learning rate grows to its full size: update K of them has K/N of it",
         .commands = SETTINGS_TRAIN,
         .on_resume = SETTINGS_MAY_DIFFER,
         .stored = true,
@@ -259,6 +346,19 @@ const struct settings_row settings_table[] = {
             "a job; 0: off",
         .commands = SETTINGS_TRAIN,
         .on_resume = SETTINGS_MAY_DIFFER,
+        .stored = true,
+    },
+    {
+        FIELD(patience),
+        .name = "patience",
+        .default_text = "0",
+        .default_shown = "off",
+        .most = LARGEST,
+        .group = duration,
+        .argument = "N",
+        .help = "stop after N log intervals without a better validation perplexity; 0: off",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_FIXED,
         .stored = true,
     },
     {
@@ -645,9 +745,28 @@ bool settings_equal(const struct settings *a, const struct settings *b, const st
     return left_text && right_text ? strcmp(left_text, right_text) == 0 : left_text == right_text;
 }
 
+enum status settings_check_validation(const struct settings *settings, struct error *error)
+{
+    const char *needing = settings->patience > 0      ? "patience"
+                          : settings->lr_plateau != 1 ? "lr-plateau"
+                                                      : NULL;
+    if (!needing || settings->valid_fraction > 0)
+        return STATUS_OK;
+    error_set(error, STATUS_USAGE, "option --%s", needing);
+    error_why(error, "it needs --valid-fraction, a part of the text that is not trained on");
+    return error_remedy(error, "give both of them, or none");
+}
+
 static enum status check_train(const struct settings *settings, struct error *error)
 {
-    if (!settings->resume || !settings->overwrite)
+    if (settings->momentum != 0 && settings->optimizer != SETTINGS_OPTIMIZER_SGD) {
+        error_set(error, STATUS_USAGE, "options --momentum and --optimizer");
+        error_why(error, "%s has a momentum of its own", optimizer_choices[settings->optimizer]);
+        return error_remedy(error, "leave --momentum out");
+    }
+    if (!settings->resume)
+        return settings_check_validation(settings, error);
+    if (!settings->overwrite)
         return STATUS_OK;
     error_set(error, STATUS_USAGE, "options --resume and --overwrite");
     error_why(error, "one goes on with the run that is there, the other begins it anew");

@@ -34,7 +34,7 @@ static enum status create(struct model **out, const struct model_spec *spec,
     model->steps = steps;
     TRY(parameters_layout(&model->parameters, spec, error));
     TRY(layer_create(&model->layer, spec->cell, weights, rows, steps, exact, error));
-    TRY(output_create(&model->output, weights, exact ? steps : rows * steps, exact, error));
+    TRY(output_create(&model->output, weights, rows * steps, exact ? steps : 0, error));
     if (exact)
         TRY(output_exact_create(&model->output_exact, &model->output, rows, steps, error));
     TRY(memory_new(&model->dh, rows * steps * spec->hidden_size, error));
@@ -83,6 +83,7 @@ struct model_state model_state(struct model *model)
     return (struct model_state){
         .h = model->layer.h,
         .c = model->layer.cell->has_cell_state ? model->layer.c : NULL,
+        .floats = model->rows * model->layer.hidden,
     };
 }
 
@@ -146,6 +147,15 @@ void model_step(struct model *model, const uint32_t *tokens, float *logits)
     layer_forward(&model->layer, tokens, 1);
     layer_carry(&model->layer, 1);
     output_logits(&model->output, model->layer.h, model->rows, logits);
+}
+
+void model_losses(struct model *model, const uint32_t *inputs, const uint32_t *targets, size_t steps,
+                  double *losses)
+{
+    size_t state = model->rows * model->layer.hidden;
+    layer_forward(&model->layer, inputs, steps);
+    output_row_losses(&model->output, model->layer.h + state, targets, model->rows * steps, losses);
+    layer_carry(&model->layer, steps);
 }
 
 size_t model_bytes(const struct model *model)

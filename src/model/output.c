@@ -17,6 +17,11 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
 /* Batches of like size that end where a panel ends. */
 static size_t rows_of_batch(size_t rows, size_t vocabulary)
 {
@@ -41,12 +46,12 @@ static size_t piece_columns(void)
 }
 
 enum status output_create(struct output *output, const struct packed_weights *weights, size_t rows,
-                          bool in_one_batch, struct error *error)
+                          size_t least_batch, struct error *error)
 {
     enum status status;
     size_t hidden = weights->hidden;
     size_t vocabulary = weights->vocabulary;
-    size_t batch = in_one_batch ? rows : rows_of_batch(rows, vocabulary);
+    size_t batch = larger(rows_of_batch(rows, vocabulary), least_batch);
     size_t block = panels_are_views() ? batch : smaller(batch, rows_of_block());
     *output = (struct output){.weights = weights,
                               .hidden = hidden,
@@ -54,13 +59,11 @@ enum status output_create(struct output *output, const struct packed_weights *we
                               .batch_rows = batch,
                               .block_rows = block};
     TRY(panels_create(&output->h_rows, PANELS_NARROW, block, hidden, error));
-    if (!in_one_batch)
-        TRY(panels_create(&output->h_columns, PANELS_NARROW, hidden, batch, error));
+    TRY(panels_create(&output->h_columns, PANELS_NARROW, hidden, batch, error));
     if (panels_are_views()) {
         TRY(memory_new(&output->logits, batch * vocabulary, error));
     } else {
-        if (!in_one_batch)
-            TRY(panels_create(&output->logit_columns, PANELS_WIDE, vocabulary, batch, error));
+        TRY(panels_create(&output->logit_columns, PANELS_WIDE, vocabulary, batch, error));
         TRY(panels_create(&output->logit_piece, PANELS_NARROW, panels_width(PANELS_NARROW), piece_columns(),
                           error));
         TRY(softmax_create(&output->softmax, block, error));
@@ -170,7 +173,7 @@ static struct block block_of(const struct output *output, const struct batch_of_
         .logits = panels_slice(logit_columns, (struct range){0, output->vocabulary}, rows),
         .h = batch->h + row * output->hidden,
         .rows = rows.count,
-        .dh = batch->dh + row * output->hidden,
+        .dh = batch->dh ? batch->dh + row * output->hidden : NULL,
         .targets = batch->targets + row,
         .factors = output->factors + row,
         .scale = batch->scale,
@@ -322,4 +325,45 @@ void output_logits(struct output *output, const float *h, size_t rows, float *lo
     }
     for (size_t row = 0; row < rows; row++)
         vector_add(V, output->weights->b_output, logits + row * V);
+}
+
+static void plain_row_losses(struct output *output, const struct batch_of_rows *batch, double *losses)
+{
+    size_t V = output->vocabulary;
+    struct softmax_block block = {output->logits, batch->rows, V, output->weights->b_output,
+                                  batch->targets, batch->scale};
+    pack_h_rows(output, batch->h, batch->rows);
+    panels_multiply(output->logits, V, &output->h_rows, &output->weights->W_forward, false);
+    softmax_row_losses(&block, losses);
+}
+
+static void packed_row_losses(struct output *output, const struct batch_of_rows *batch, double *losses)
+{
+    size_t V = output->vocabulary;
+    size_t width = output->logit_piece.width;
+    size_t most_columns = piece_columns();
+    panels_begin(&output->logit_columns, V, batch->rows);
+    for (size_t first = 0; first < batch->rows; first += output->block_rows) {
+        struct block block = block_of(output, batch, &output->logit_columns, first);
+        block_logits(output, &block);
+        for (size_t column = 0; column < V; column += most_columns) {
+            struct range columns = {column, smaller(V - column, most_columns)};
+            for (size_t row = 0; row < block.rows; row += width) {
+                struct range rows = {row, smaller(block.rows - row, width)};
+                softmax_exponentials(&output->softmax, rows, columns, &output->logit_piece);
+            }
+        }
+        softmax_row_losses_of_panels(&output->softmax, losses + first);
+    }
+}
+
+void output_row_losses(struct output *output, const float *h, const uint32_t *targets, size_t rows,
+                       double *losses)
+{
+    for (size_t row = 0; row < rows; row += output->batch_rows) {
+        struct batch_of_rows batch = {.h = h + row * output->hidden,
+                                      .targets = targets + row,
+                                      .rows = smaller(rows - row, output->batch_rows)};
+        (panels_are_views() ? plain_row_losses : packed_row_losses)(output, &batch, losses + row);
+    }
 }

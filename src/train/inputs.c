@@ -8,6 +8,7 @@
 #include "stage.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 /* A block is two numbers, so an array of them is summed as numbers. */
@@ -102,9 +103,53 @@ done:
     return status;
 }
 
-static size_t trained_tokens(uint64_t tokens, const struct settings *settings)
+/* The tokens of the held-out part for this rank's rows of it. */
+static enum status read_held_out(struct inputs *inputs, struct corpus *corpus, const struct comm *comm,
+                                 const struct corpus_block *blocks, struct error *error)
+{
+    enum status status;
+    struct range range = evaluation_tokens(&inputs->held_out);
+    TRY(memory_new(&inputs->held_out_ids, range.count, error));
+    TRY(corpus_encode(corpus, blocks, inputs->vocabulary, inputs->spec.tokens + range.first, range.count,
+                      inputs->held_out_ids, error));
+done:
+    return agree_on_status(comm, status, error);
+}
+
+static size_t limited_tokens(uint64_t tokens, const struct settings *settings)
 {
     return settings->max_tokens > 0 && settings->max_tokens < tokens ? settings->max_tokens : tokens;
+}
+
+/* The product's own rounding must not cost a token: 0.29 · 100 is a little less than 29. */
+static size_t held_out_tokens(size_t tokens, const struct settings *settings)
+{
+    return (size_t)nextafter(settings->valid_fraction * (double)tokens, INFINITY);
+}
+
+static enum status check_held_out(size_t tokens, size_t held_out, const struct settings *settings,
+                                  struct error *error)
+{
+    if (settings->valid_fraction == 0 || held_out >= 2)
+        return STATUS_OK;
+    error_set(error, STATUS_FAILED, "option --valid-fraction");
+    error_why(error, "%g of %zu tokens are %zu, and validation needs 2", settings->valid_fraction, tokens,
+              held_out);
+    return error_remedy(error, "hold out a larger part");
+}
+
+/* Which tokens are trained on, which are held out, and this rank's rows of both. */
+static enum status deal_out(struct inputs *inputs, const struct comm *comm, const struct settings *settings,
+                            struct error *error)
+{
+    size_t tokens = limited_tokens(inputs->corpus_tokens, settings);
+    size_t held_out = settings->valid_fraction > 0 ? held_out_tokens(tokens, settings) : 0;
+    struct range rows = partition_range(settings->batch_size, (size_t)comm->size, (size_t)comm->rank);
+    inputs->spec = settings_specs_batches(settings, tokens - held_out, rows);
+    inputs->held_out =
+        (struct evaluation_spec){held_out, inputs->spec.batch_size, rows, inputs->spec.num_steps};
+    enum status status = check_held_out(tokens, held_out, settings, error);
+    return status == STATUS_OK ? batches_check(&inputs->spec, error) : status;
 }
 
 static enum status prepare(struct corpus **corpus, struct corpus_block **blocks, struct token_counts *counts,
@@ -132,9 +177,7 @@ enum status inputs_read(struct inputs *inputs, const struct comm *comm, const st
     TRY(scan_corpus(corpus, comm, blocks, &counts, error));
     inputs->corpus_tokens = corpus_tokens(blocks, corpus_block_count(corpus));
     inputs->corpus_digest = corpus_digest(blocks, corpus_block_count(corpus));
-    struct range rows = partition_range(settings->batch_size, (size_t)comm->size, (size_t)comm->rank);
-    inputs->spec = settings_specs_batches(settings, trained_tokens(inputs->corpus_tokens, settings), rows);
-    TRY(batches_check(&inputs->spec, error));
+    TRY(deal_out(inputs, comm, settings, error));
     if (!vocabulary) {
         inputs->owns_vocabulary = true;
         TRY(agree_on_status(comm, vocabulary_create(&inputs->vocabulary, &counts, error), error));
@@ -144,6 +187,8 @@ enum status inputs_read(struct inputs *inputs, const struct comm *comm, const st
         TRY(read_shared_tokens(inputs, corpus, comm, blocks, error));
     else
         TRY(read_own_tokens(inputs, corpus, comm, blocks, error));
+    if (inputs->held_out.tokens > 0)
+        TRY(read_held_out(inputs, corpus, comm, blocks, error));
 done:
     token_counts_free(&counts);
     memory_free(blocks);
@@ -157,6 +202,7 @@ void inputs_free(struct inputs *inputs)
         comm_shared_free(inputs->shared);
     else
         memory_free(inputs->ids);
+    memory_free(inputs->held_out_ids);
     if (inputs->owns_vocabulary)
         vocabulary_destroy(inputs->vocabulary);
     *inputs = (struct inputs){0};

@@ -76,6 +76,20 @@ static const struct update_way plain = {
     .exchange = plain_exchange,
 };
 
+static enum status create_states(struct update *update, struct error *error)
+{
+    size_t size = update->parameters.size;
+    size_t count = optimizer_state_count(&update->spec.optimizer);
+    void *memory;
+    if (count == 0)
+        return STATUS_OK;
+    enum status status = comm_shared_allocate(&update->shared_states, &memory, update->comm,
+                                              count * size * sizeof(float), error);
+    for (size_t i = 0; status == STATUS_OK && i < count; i++)
+        update->states[i] = (float *)memory + i * size;
+    return status;
+}
+
 static enum status create_shared(struct update *update, struct error *error)
 {
     enum status status;
@@ -93,6 +107,7 @@ static enum status create_shared(struct update *update, struct error *error)
     update->weights = weights;
     TRY(update->way->create(update, update->parameters.dense_size + most_rows * update->parameters.row_size,
                             error));
+    TRY(create_states(update, error));
     TRY(packed_weights_place(&update->packed, &spec->model, weights, packed, error));
 done:
     return status;
@@ -131,6 +146,7 @@ void update_free(struct update *update)
     touched_rows_free(&update->touched);
     if (update->way)
         update->way->free(update);
+    comm_shared_free(update->shared_states);
     comm_shared_free(update->shared_packed);
     comm_shared_free(update->shared_weights);
     *update = (struct update){0};
@@ -139,6 +155,11 @@ void update_free(struct update *update)
 size_t update_node_bytes(const struct update *update)
 {
     return (update->parameters.size + packed_weights_floats(&update->spec.model)) * sizeof(float);
+}
+
+size_t update_state_bytes(const struct update *update)
+{
+    return optimizer_state_count(&update->spec.optimizer) * update->parameters.size * sizeof(float);
 }
 
 size_t update_rank_bytes(const struct update *update)
@@ -166,18 +187,46 @@ static struct range intersection(struct range a, size_t first, size_t end)
     return (struct range){first, end > first ? end - first : 0};
 }
 
+/* New weights from `place` on of the flat buffers. */
+static void move_weights(const struct update *update, const struct optimizer_step *step, size_t place,
+                         const float *gradients, size_t count)
+{
+    struct optimizer_piece piece = {
+        .count = count, .weights = update->weights + place, .gradients = gradients};
+    for (size_t i = 0; i < OPTIMIZER_MAX_STATES; i++)
+        piece.states[i] = update->states[i] ? update->states[i] + place : NULL;
+    optimizer_update(&update->spec.optimizer, step, &piece);
+}
+
+/* New weights for this rank's share of the row table where no token of the batch has its row: in stretches
+ * between the touched rows. */
+static void move_untouched_rows(const struct update *update, const struct optimizer_step *step)
+{
+    const struct touched_rows *touched = &update->touched;
+    size_t row_size = update->parameters.row_size;
+    struct range mine = partition_range(touched->vocabulary, (size_t)update->comm->node_size,
+                                        (size_t)update->comm->node_rank);
+    size_t end = mine.first + mine.count;
+    size_t row = mine.first;
+    for (size_t i = 0; row < end; i++) {
+        size_t next = i < touched->count && touched->tokens[i] < end ? touched->tokens[i] : end;
+        if (next > row)
+            move_weights(update, step, update->parameters.dense_size + row * row_size, NULL,
+                         (next - row) * row_size);
+        row = next < row ? row : next + 1;
+    }
+}
+
 /* New weights for one of this rank's parts of the gradients: a range of the dense ones, or rows, the first
  * and the last of which another rank may share. */
-static void new_weights_of_part(struct update *update, struct range part, const float *gradients, double rate)
+static void new_weights_of_part(const struct update *update, struct range part, const float *gradients,
+                                const struct optimizer_step *step)
 {
     const struct parameters *parameters = &update->parameters;
-    const struct optimizer_ops *optimizer = update->spec.optimizer;
-    double factor = clip_factor(update->grad_norm, update->spec.clip_norm);
     size_t dense = parameters->dense_size;
     size_t row_size = parameters->row_size;
     struct range some = intersection(part, 0, dense);
-    optimizer->update(update->weights + some.first, gradients + (some.first - part.first), some.count, factor,
-                      rate);
+    move_weights(update, step, some.first, gradients + (some.first - part.first), some.count);
     size_t first_row = part.first > dense ? (part.first - dense) / row_size : 0;
     for (size_t i = first_row; i < update->touched.count; i++) {
         size_t row = dense + i * row_size;
@@ -185,18 +234,24 @@ static void new_weights_of_part(struct update *update, struct range part, const 
         if (some.count == 0)
             break;
         touched_rows_prefetch(&update->touched, i + 1, update->weights + dense, row_size);
-        float *weights = update->weights + dense + update->touched.tokens[i] * row_size;
-        optimizer->update(weights + (some.first - row), gradients + (some.first - part.first), some.count,
-                          factor, rate);
+        size_t place = dense + update->touched.tokens[i] * row_size + (some.first - row);
+        move_weights(update, step, place, gradients + (some.first - part.first), some.count);
     }
 }
 
 static void new_weights(struct update *update, const struct gradient_parts *sums, double rate)
 {
+    struct optimizer_step step = {
+        .rate = rate,
+        .factor = clip_factor(update->grad_norm, update->spec.clip_norm),
+        .number = ++update->optimizer_updates,
+    };
     for (size_t i = 0; i < sums->parts.count; i++) {
         struct range part = sums->parts.ranges[i];
-        new_weights_of_part(update, part, sums->data + (part.first - sums->first), rate);
+        new_weights_of_part(update, part, sums->data + (part.first - sums->first), &step);
     }
+    if (optimizer_moves_all(&update->spec.optimizer))
+        move_untouched_rows(update, &step);
 }
 
 enum status update_run(struct update *update, const struct batch *batch, double rate, struct totals *totals,

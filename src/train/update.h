@@ -29,7 +29,7 @@ struct update_spec {
     size_t rows;       /* of this rank */
     size_t batch_size; /* of all ranks */
     size_t num_steps;
-    const struct optimizer_ops *optimizer;
+    struct optimizer optimizer;
     double clip_norm; /* 0: off */
     bool rank_invariant;
 };
@@ -67,8 +67,11 @@ struct update {
     const struct comm *comm;
     struct comm_shared *shared_weights;
     struct comm_shared *shared_packed;
-    float *weights;               /* [parameters.size], one copy a node */
-    struct packed_weights packed; /* one copy a node */
+    struct comm_shared *shared_states;   /* NULL: the optimizer has none */
+    float *weights;                      /* [parameters.size], one copy a node */
+    float *states[OPTIMIZER_MAX_STATES]; /* of the optimizer, each as the weights */
+    uint64_t optimizer_updates;          /* since its states were zero */
+    struct packed_weights packed;        /* one copy a node */
     struct model *model;
     struct touched_rows touched;
     const struct update_way *way;
@@ -79,14 +82,16 @@ struct update {
     double wait_seconds;         /* spent in the exchange, waiting included */
 };
 
-/* Allocates all that updates need. The weights are zero: fill them, on each node every rank its part, and
- * call update_load_weights. Collective. */
+/* Allocates all that updates need. The weights and the optimizer's states are zero: fill them, on each node
+ * every rank its part, and call update_load_weights. Collective. */
 MUST_CHECK enum status update_create(struct update *update, const struct comm *comm,
                                      const struct update_spec *spec, struct error *error);
 void update_free(struct update *update);
 
-/* Bytes that the ranks of a node hold once, and those that each rank adds. */
+/* Bytes that the ranks of a node hold once, of weights and of the optimizer's states, and those that each
+ * rank adds. */
 size_t update_node_bytes(const struct update *update);
+size_t update_state_bytes(const struct update *update);
 size_t update_rank_bytes(const struct update *update);
 
 /* After the weights were written from outside. Collective. */

@@ -182,7 +182,7 @@ static enum status benchmark(const struct options *options, const struct comm *c
         .rows = rows.count,
         .batch_size = (size_t)options->batch,
         .num_steps = (size_t)options->steps,
-        .optimizer = optimizers[0],
+        .optimizer = {.ops = &optimizers[0]},
         .clip_norm = 1,
         .rank_invariant = options->invariant,
     };

@@ -31,6 +31,7 @@ void model_zero_state(struct model *model);
 struct model_state {
     float *h;
     float *c;
+    size_t floats; /* of either */
 };
 struct model_state model_state(struct model *model);
 
@@ -51,6 +52,11 @@ double model_gradients(struct model *model, const struct model_batch *batch, flo
 /* The same with exact sums, into `exact`. */
 void model_gradients_exact(struct model *model, const struct model_batch *batch, float scale,
                            const struct exact_gradients *exact);
+
+/* The cross-entropy of each target, without gradients: inputs, targets and losses are [steps, rows], steps at
+ * most those of model_create. From the carried state, which goes on. */
+void model_losses(struct model *model, const uint32_t *inputs, const uint32_t *targets, size_t steps,
+                  double *losses);
 
 /* One step for every row: its token in, the logits of the next out ([rows, V]). The carried state goes on. */
 void model_step(struct model *model, const uint32_t *tokens, float *logits);
