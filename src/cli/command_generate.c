@@ -40,20 +40,26 @@ done:
     return status;
 }
 
-/* The hidden size is what the file's weights say, whatever its settings. */
+/* The shape is what the file's settings say; the hidden size, what its weights do. */
 static enum status read_model(struct trained_model *model, struct settings *settings,
                               const struct checkpoint *checkpoint, struct error *error)
 {
     enum status status;
     struct parameters parameters;
+    TRY(settings_saved_shape(settings, checkpoint->saved, checkpoint->saved_count, checkpoint->path, error));
     const struct tensor *W_h = checkpoint_find(checkpoint, "/model/layer0/W_h");
     if (W_h && W_h->dim_count == 2)
         settings->hidden_size = W_h->dims[0];
+    TRY(settings_check_model(settings, error));
     TRY(checkpoint_read_vocabulary(&model->vocabulary, checkpoint, tokenizers[0], error));
     model->spec = settings_specs_model(settings, vocabulary_size(model->vocabulary));
     TRY(parameters_layout(&parameters, &model->spec, error));
     TRY(memory_new(&model->weights, parameters.size, error));
     TRY(read_weights(model->weights, &parameters, checkpoint, error));
+    if (model->spec.bidirectional)
+        log_warning(
+            "the model is bidirectional: it was trained to see the characters that it should foretell, "
+            "and here sees one step at a time in both directions");
 done:
     return status;
 }

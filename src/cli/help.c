@@ -8,7 +8,7 @@
 
 enum { HELP_COLUMN = 28, NARROWEST = 50, USUAL_WIDTH = 80, WIDEST = 100, MANY_OPTIONS = 12 };
 
-static const char flag_note[] = "A flag is switched off with --no- in front of its name, as in --no-";
+static const char flag_note[] = "--no- in front of its name switches a flag off, as in --no-";
 static const char other_options_help[] = "show this help";
 static const char other_options_version[] = "show the version of the program and of its libraries";
 

@@ -27,14 +27,14 @@ static void view_parameters(struct run_state *run)
     }
 }
 
-static void view_state(struct run_state *run, const char *path, float *data)
+static void view_state(struct run_state *run, const char *path, float *data, size_t layers)
 {
     const struct batches_spec *spec = &run->inputs.spec;
     if (!data)
         return;
     struct tensor *tensor = &run->tensors[run->tensor_count++];
     *tensor = (struct tensor){
-        .dims = {1, spec->batch_size, run->update.spec.model.hidden_size},
+        .dims = {layers, spec->batch_size, run->update.spec.model.hidden_size},
         .dim_count = 3,
         .split_dim = 1,
         .local_first = spec->first_row,
@@ -64,8 +64,8 @@ static enum status create_parts(struct run_state *run, struct error *error)
     TRY(memory_new(&run->epoch_times, (size_t)run->comm->size, error));
     view_parameters(run);
     struct model_state state = model_state(run->update.model);
-    view_state(run, "/state/h", state.h);
-    view_state(run, "/state/c", state.c);
+    view_state(run, "/state/h", state.h, state.layers);
+    view_state(run, "/state/c", state.c, state.layers);
 done:
     return status;
 }
@@ -151,6 +151,7 @@ static enum status take_over(struct run_state *run, const struct checkpoint *ori
     TRY(read_tensors(run, origin, true, error));
     TRY(copy_history(run, origin, error));
     run->progress = origin->progress;
+    run->update.number = origin->progress.update;
     if (origin->epoch_times && origin->epoch_ranks > (size_t)run->comm->rank)
         run->earlier_times = origin->epoch_times[run->comm->rank];
 done:
@@ -164,8 +165,9 @@ static enum status fill_parts(struct run_state *run, const struct checkpoint *or
         return take_over(run, origin, error);
     if (origin)
         return read_tensors(run, origin, false, error);
-    initialize_normal(run->update.weights, &run->update.parameters, run->settings->seed,
-                      (size_t)run->comm->node_rank, (size_t)run->comm->node_size);
+    (run->settings->init == SETTINGS_INIT_UNIFORM ? initialize_uniform : initialize_normal)(
+        run->update.weights, &run->update.parameters, run->settings->seed, (size_t)run->comm->node_rank,
+        (size_t)run->comm->node_size);
     return STATUS_OK;
 }
 

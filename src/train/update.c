@@ -112,9 +112,16 @@ static double my_gradients(struct update *update, const struct batch *batch)
     if (batch->state_starts_at_zero)
         model_zero_state(update->model);
     float scale = 1.0F / (float)(update->spec.batch_size * update->spec.num_steps);
-    struct model_batch model_batch = {batch->inputs, batch->targets, update->touched.row_of_input};
+    struct model_batch model_batch = {
+        .inputs = batch->inputs,
+        .targets = batch->targets,
+        .input_rows = update->touched.row_of_input,
+        .update = update->number,
+        .first_row = batch->first_row,
+    };
     double loss = model_gradients(update->model, &model_batch, scale, gradients, &listener);
-    reduction_begin(update->gradients, rows);
+    if (rows.count > 0)
+        reduction_begin(update->gradients, rows);
     return loss;
 }
 
@@ -126,28 +133,44 @@ static struct range intersection(struct range a, size_t first, size_t end)
     return (struct range){first, end > first ? end - first : 0};
 }
 
+/* The same for a piece of the gradients of touched rows. What lies in them in one row of one row table
+ * belongs to weights that lie together. */
+static void new_row_weights(struct update *update, struct range part, double factor, double rate)
+{
+    const struct parameters *parameters = &update->parameters;
+    const float *gradients = reduction_buffer(update->gradients);
+    size_t tables = parameters->row_table_count;
+    size_t table_row_size = parameters->row_size / tables;
+    size_t dense = parameters->dense_size;
+    size_t first = (part.first - dense) / table_row_size;
+    for (size_t i = first; i < update->touched.count * tables; i++) {
+        size_t row = dense + i * table_row_size;
+        struct range some = intersection(part, row, row + table_row_size);
+        if (some.count == 0)
+            break;
+        const struct parameter *table = parameters_row_table(parameters, i % tables);
+        touched_rows_prefetch(&update->touched, i / tables + 1, update->weights + table->offset,
+                              table_row_size);
+        size_t weights = table->offset + update->touched.tokens[i / tables] * table_row_size;
+        update->spec.optimizer->update(update->weights + weights + (some.first - row), gradients + some.first,
+                                       some.count, factor, rate);
+    }
+}
+
 /* New weights for one of this rank's parts of the gradients: a range of the dense ones, or rows, the first
  * and the last of which another rank may share. */
 static void new_weights_of_part(struct update *update, struct range part, double rate)
 {
-    const struct parameters *parameters = &update->parameters;
-    const struct optimizer_ops *optimizer = update->spec.optimizer;
-    const float *gradients = reduction_buffer(update->gradients);
     double factor = clip_factor(update->grad_norm, update->spec.clip_norm);
-    size_t dense = parameters->dense_size;
-    size_t row_size = parameters->row_size;
+    size_t dense = update->parameters.dense_size;
     struct range some = intersection(part, 0, dense);
-    optimizer->update(update->weights + some.first, gradients + some.first, some.count, factor, rate);
-    size_t first_row = part.first > dense ? (part.first - dense) / row_size : 0;
-    for (size_t i = first_row; i < update->touched.count; i++) {
-        size_t row = dense + i * row_size;
-        some = intersection(part, row, row + row_size);
-        if (some.count == 0)
-            break;
-        touched_rows_prefetch(&update->touched, i + 1, update->weights + dense, row_size);
-        float *weights = update->weights + dense + update->touched.tokens[i] * row_size;
-        optimizer->update(weights + (some.first - row), gradients + some.first, some.count, factor, rate);
-    }
+    struct range rows = intersection(part, dense, part.first + part.count);
+    if (some.count > 0)
+        update->spec.optimizer->update(update->weights + some.first,
+                                       reduction_buffer(update->gradients) + some.first, some.count, factor,
+                                       rate);
+    if (rows.count > 0)
+        new_row_weights(update, rows, factor, rate);
 }
 
 static void new_weights(struct update *update, const struct reduction_parts *parts, double rate)
@@ -197,6 +220,7 @@ enum status update_run(struct update *update, const struct batch *batch, double 
     phase_end(times, PHASE_UPDATE);
     TRY(update_load_weights(update, error));
     phase_end(times, PHASE_PACK_WEIGHTS);
+    update->number++;
     update->wait_seconds += (found - start) + (summed - computed);
     update->compute_seconds += (computed - found) + (clock_seconds() - summed);
 done:

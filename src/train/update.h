@@ -41,6 +41,7 @@ struct update {
     struct model *model;
     struct touched_rows touched;
     struct reduction *gradients; /* of dense_size + touched rows · row_size floats */
+    uint64_t number;             /* updates made since the start of the run */
     double grad_norm;            /* of the last update, before clipping */
     double compute_seconds;      /* of this rank, in all updates so far */
     double wait_seconds;         /* spent in the exchange, waiting included */

@@ -172,7 +172,10 @@ static enum status benchmark(const struct options *options, const struct comm *c
     uint32_t *text = NULL;
     struct range rows = partition_range((size_t)options->batch, (size_t)comm->size, (size_t)comm->rank);
     struct update_spec spec = {
-        .model = {(size_t)options->vocabulary, (size_t)options->hidden, cell_find("lstm")},
+        .model = {.vocabulary_size = (size_t)options->vocabulary,
+                  .hidden_size = (size_t)options->hidden,
+                  .cell = cell_find("lstm"),
+                  .num_layers = 1},
         .rows = rows.count,
         .batch_size = (size_t)options->batch,
         .num_steps = (size_t)options->steps,

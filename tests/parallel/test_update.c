@@ -49,7 +49,7 @@ static void make_rows(struct rows *rows, const struct comm *comm, uint64_t updat
 static void create(struct update *update, const struct comm *comm, double clip_norm)
 {
     struct update_spec spec = {
-        .model = {V, H, cell_find("lstm")},
+        .model = {.vocabulary_size = V, .hidden_size = H, .cell = cell_find("lstm"), .num_layers = 1},
         .rows = partition_range(BATCH, (size_t)comm->size, (size_t)comm->rank).count,
         .batch_size = BATCH,
         .num_steps = STEPS,
@@ -216,7 +216,13 @@ static void test_times_are_kept(const struct comm *comm)
 static void test_without_memory(const struct comm *comm)
 {
     struct update update;
-    struct update_spec spec = {{V, H, cell_find("lstm")}, 1, (size_t)comm->size, STEPS, optimizers[0], 1};
+    struct update_spec spec = {
+        {.vocabulary_size = V, .hidden_size = H, .cell = cell_find("lstm"), .num_layers = 1},
+        1,
+        (size_t)comm->size,
+        STEPS,
+        optimizers[0],
+        1};
     for (long allocations = 0;; allocations++) {
         failing_allocator_after(allocations);
         enum status status = update_create(&update, comm, &spec, &error);

@@ -21,8 +21,8 @@ struct text_list {
 
 /* Values of the settings that offer a choice: the places in their rows' `choices`. Where a room below has a
  * table or an enum for them, in its order. */
-enum { SETTINGS_INIT_NORMAL };
-enum { SETTINGS_BIAS_SINGLE };
+enum { SETTINGS_INIT_NORMAL, SETTINGS_INIT_UNIFORM };
+enum { SETTINGS_BIAS_SINGLE, SETTINGS_BIAS_DOUBLE };
 enum { SETTINGS_OPTIMIZER_SGD };
 enum { SETTINGS_PROGRESS_AUTO, SETTINGS_PROGRESS_BAR, SETTINGS_PROGRESS_PLAIN };
 enum { SETTINGS_FORMAT_TEXT, SETTINGS_FORMAT_JSON, SETTINGS_FORMAT_CSV };
@@ -45,9 +45,15 @@ struct settings {
     int64_t start_offset;
 
     /* train: model */
+    int cell; /* the place in cells[] */
     uint64_t hidden_size;
-    int init;
+    uint64_t num_layers;
+    bool bidirectional;
+    uint64_t embedding_size; /* 0: none */
+    bool tie_weights;
+    double dropout;
     int bias;
+    int init;
     char *init_from;
 
     /* train: optimization */
@@ -129,6 +135,7 @@ struct settings_row {
     const char *default_shown;  /* what --help says of the default; NULL: default_text itself */
     uint64_t least, most;       /* of a whole number */
     double lowest;              /* of a real number, which is finite */
+    double below;               /* of a real number: what it must be less than; 0: no such bound */
     const char *const *choices; /* ends with NULL */
     const char *group;          /* the heading in --help */
     const char *argument;       /* FILE, N, X, …; NULL for flags, and for choices, which are listed */
@@ -170,5 +177,9 @@ bool settings_equal(const struct settings *a, const struct settings *b, const st
  * STATUS_USAGE, naming them. */
 MUST_CHECK enum status settings_check(const struct settings *settings, enum settings_command command,
                                       struct error *error);
+
+/* The part of it that is about the model: options that may also come from a checkpoint (--init-from,
+ * --resume, generate), and are to be checked again then. */
+MUST_CHECK enum status settings_check_model(const struct settings *settings, struct error *error);
 
 #endif

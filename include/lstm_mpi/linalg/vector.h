@@ -13,6 +13,9 @@ void vector_add(size_t count, const float *x, float *y);
 /* out = x + y */
 void vector_sum(size_t count, const float *x, const float *y, float *out);
 
+/* y *= x */
+void vector_multiply(size_t count, const float *x, float *y);
+
 /* y += a · x */
 void vector_axpy(size_t count, float a, const float *x, float *y);
 
@@ -21,5 +24,8 @@ void vector_scale(size_t count, float a, float *x);
 
 /* Σ x², in double. */
 double vector_sum_of_squares(size_t count, const float *x);
+
+/* out [columns, rows] = in [rows, columns] transposed. */
+void vector_transpose(size_t rows, size_t columns, const float *in, float *out);
 
 #endif

@@ -21,7 +21,8 @@ static struct parameters parameters;
 static int make_layout(void **unused)
 {
     (void)unused;
-    struct model_spec spec = {V, H, cell_find("lstm")};
+    struct model_spec spec = {
+        .vocabulary_size = V, .hidden_size = H, .cell = cell_find("lstm"), .num_layers = 1};
     return parameters_layout(&parameters, &spec, &error) == STATUS_OK ? 0 : -1;
 }
 
@@ -129,7 +130,8 @@ static void a_number_depends_on_its_place_alone(void **unused)
 {
     (void)unused;
     struct parameters larger;
-    struct model_spec spec = {V + 30, H + 10, cell_find("lstm")};
+    struct model_spec spec = {
+        .vocabulary_size = V + 30, .hidden_size = H + 10, .cell = cell_find("lstm"), .num_layers = 1};
     assert_int_equal(parameters_layout(&larger, &spec, &error), STATUS_OK);
     float *weights = initialized(4);
     float *more;

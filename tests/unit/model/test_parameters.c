@@ -15,7 +15,8 @@ static struct error error;
 static struct parameters layout(size_t V, size_t H)
 {
     struct parameters parameters;
-    struct model_spec spec = {V, H, cell_find("lstm")};
+    struct model_spec spec = {
+        .vocabulary_size = V, .hidden_size = H, .cell = cell_find("lstm"), .num_layers = 1};
     assert_int_equal(parameters_layout(&parameters, &spec, &error), STATUS_OK);
     return parameters;
 }
@@ -94,7 +95,8 @@ static void every_cell_has_its_gates(void **unused)
     (void)unused;
     for (size_t c = 0; c < cell_count; c++) {
         struct parameters parameters;
-        struct model_spec spec = {11, 6, &cells[c]};
+        struct model_spec spec = {
+            .vocabulary_size = 11, .hidden_size = 6, .cell = &cells[c], .num_layers = 1};
         assert_int_equal(parameters_layout(&parameters, &spec, &error), STATUS_OK);
         check_tensor(&parameters, "layer0/W_x", 11, cells[c].gates * 6, cells[c].gate_names);
         check_tensor(&parameters, "layer0/W_h", 6, cells[c].gates * 6, cells[c].gate_names);
@@ -113,7 +115,10 @@ static void sizes_that_overflow_are_errors(void **unused)
     };
     for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++) {
         struct parameters parameters;
-        struct model_spec spec = {shapes[s][0], shapes[s][1], cell_find("lstm")};
+        struct model_spec spec = {.vocabulary_size = shapes[s][0],
+                                  .hidden_size = shapes[s][1],
+                                  .cell = cell_find("lstm"),
+                                  .num_layers = 1};
         memset(&error, 0, sizeof error);
         assert_int_equal(parameters_layout(&parameters, &spec, &error), STATUS_FAILED);
         assert_true(error.what[0] && error.why[0] && error.remedy[0]);
