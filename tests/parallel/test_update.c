@@ -46,10 +46,30 @@ static void make_rows(struct rows *rows, const struct comm *comm, uint64_t updat
     rows->batch = (struct batch){rows->inputs, rows->targets, range.count, STEPS, range.first, from_zero};
 }
 
-static void create(struct update *update, const struct comm *comm, double clip_norm)
+/* One layer of LSTM, then what is laid out and drawn in other ways: two row tables and dropout, an embedding
+ * as the row table, and one that is dense. */
+enum { PLAIN, TWO_TABLES, EMBEDDED, TIED, NETWORK_COUNT };
+
+static struct model_spec network_of(int network)
+{
+    struct model_spec spec = {
+        .vocabulary_size = V, .hidden_size = H, .cell = &cells[0], .num_layers = 1, .dropout_seed = 3};
+    if (network != PLAIN) {
+        spec.cell = cell_find(network == TWO_TABLES ? "gru" : "rnn");
+        spec.num_layers = 2;
+        spec.bidirectional = network == TWO_TABLES;
+        spec.double_bias = network == TWO_TABLES;
+        spec.embedding_size = network == EMBEDDED ? 7 : network == TIED ? H : 0;
+        spec.tie_weights = network == TIED;
+        spec.dropout = 0.3;
+    }
+    return spec;
+}
+
+static void create(struct update *update, const struct comm *comm, int network, double clip_norm)
 {
     struct update_spec spec = {
-        .model = {.vocabulary_size = V, .hidden_size = H, .cell = cell_find("lstm"), .num_layers = 1},
+        .model = network_of(network),
         .rows = partition_range(BATCH, (size_t)comm->size, (size_t)comm->rank).count,
         .batch_size = BATCH,
         .num_steps = STEPS,
@@ -96,12 +116,12 @@ static void check_weights_agree(const struct update *a, const struct update *b)
 }
 
 /* With and without the state carried from update to update. */
-static void test_same_as_one_rank(const struct comm *comm, double clip_norm, bool from_zero)
+static void test_same_as_one_rank(const struct comm *comm, int network, double clip_norm, bool from_zero)
 {
     struct update together;
     struct update single;
-    create(&together, comm, clip_norm);
-    create(&single, &alone, clip_norm);
+    create(&together, comm, network, clip_norm);
+    create(&single, &alone, network, clip_norm);
     for (uint64_t number = 0; number < UPDATES; number++) {
         struct totals totals;
         struct totals expected;
@@ -125,14 +145,14 @@ static void test_clip(const struct comm *comm, double clip_of_norm)
     static const double rate = 0.25;
     struct update update;
     struct totals totals;
-    create(&update, comm, 0);
+    create(&update, comm, PLAIN, 0);
     run(&update, comm, 9, true, 0, &totals);
     double norm = update.grad_norm;
     update_free(&update);
 
     double clip_norm = clip_of_norm * norm;
     double factor = clip_of_norm > 0 && clip_of_norm < 1 ? clip_of_norm : 1;
-    create(&update, comm, clip_norm);
+    create(&update, comm, PLAIN, clip_norm);
     float *before;
     CHECK(memory_new(&before, update.parameters.size, &error) == STATUS_OK);
     memcpy(before, update.weights, update.parameters.size * sizeof *before);
@@ -150,24 +170,28 @@ static void test_clip(const struct comm *comm, double clip_of_norm)
 }
 
 /* Rows of tokens that no rank saw, and the padding, stay as they are to the bit. */
-static void test_untouched_rows_stay(const struct comm *comm)
+static void test_untouched_rows_stay(const struct comm *comm, int network)
 {
     struct update update;
     struct totals totals;
-    create(&update, comm, 1);
+    create(&update, comm, network, 1);
     float *before;
     CHECK(memory_new(&before, update.parameters.size, &error) == STATUS_OK);
     memcpy(before, update.weights, update.parameters.size * sizeof *before);
     run(&update, comm, 3, true, 0.5, &totals);
-    size_t row_size = update.parameters.row_size;
-    size_t touched = 0;
-    for (size_t token = 0; token < V; token++) {
-        size_t at = update.parameters.dense_size + token * row_size;
-        bool is_touched = touched < update.touched.count && update.touched.tokens[touched] == token;
-        CHECK((memcmp(update.weights + at, before + at, row_size * sizeof *before) != 0) == is_touched);
-        touched += is_touched;
+    CHECK(update.touched.count < V);
+    for (size_t table = 0; table < update.parameters.row_table_count; table++) {
+        const struct parameter *parameter = parameters_row_table(&update.parameters, table);
+        size_t row_size = parameter->dims[1];
+        size_t touched = 0;
+        for (size_t token = 0; token < V; token++) {
+            size_t at = parameter->offset + token * row_size;
+            bool is_touched = touched < update.touched.count && update.touched.tokens[touched] == token;
+            CHECK((memcmp(update.weights + at, before + at, row_size * sizeof *before) != 0) == is_touched);
+            touched += is_touched;
+        }
+        CHECK(touched == update.touched.count);
     }
-    CHECK(touched == update.touched.count && touched < V);
     for (size_t i = 0; i + 1 < update.parameters.count; i++) {
         const struct parameter *parameter = &update.parameters.table[i];
         size_t end = parameter->offset + parameters_tensor_size(parameter);
@@ -184,7 +208,7 @@ static void test_not_finite(const struct comm *comm)
     for (int bad = 0; bad < comm->size; bad++) {
         struct update update;
         struct totals totals;
-        create(&update, comm, 1);
+        create(&update, comm, PLAIN, 1);
         uint64_t before = weights_digest(&update);
         if (comm->rank == bad)
             model_state(update.model).h[0] = NAN;
@@ -203,7 +227,7 @@ static void test_times_are_kept(const struct comm *comm)
 {
     struct update update;
     struct totals totals;
-    create(&update, comm, 1);
+    create(&update, comm, PLAIN, 1);
     run(&update, comm, 1, true, 0.5, &totals);
     double compute_seconds = update.compute_seconds;
     double wait_seconds = update.wait_seconds;
@@ -241,12 +265,14 @@ static void test_without_memory(const struct comm *comm)
 static void test(const struct comm *comm)
 {
     CHECK(blis_setup_start(&error) == STATUS_OK);
-    test_same_as_one_rank(comm, 0, true);
-    test_same_as_one_rank(comm, 0.5, false);
+    for (int network = PLAIN; network < NETWORK_COUNT; network++) {
+        test_same_as_one_rank(comm, network, 0, true);
+        test_same_as_one_rank(comm, network, 0.5, false);
+        test_untouched_rows_stay(comm, network);
+    }
     test_clip(comm, 0);
     test_clip(comm, 0.25);
     test_clip(comm, 2);
-    test_untouched_rows_stay(comm);
     test_not_finite(comm);
     test_times_are_kept(comm);
     test_without_memory(comm);
