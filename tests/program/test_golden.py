@@ -113,6 +113,15 @@ class GoldenTest(support.ProgramTest):
                     for sample in samples:
                         self.check_sample(run_dir / file, sample)
 
+    def test_samples_of_files_without_settings(self):
+        """The shape of the network is that of the weights."""
+        for case in cases():
+            with self.subTest(case=case.name):
+                for sample in case.expected["initial_samples"][:1]:
+                    self.check_sample(case.init, sample)
+                    if "bidirectional" in case.options:
+                        self.assertIn("bidirectional", self.check_sample(case.init, sample).stderr)
+
     def check_sample(self, checkpoint, sample):
         result = support.run(
             *("generate", "--checkpoint", checkpoint),
@@ -120,6 +129,7 @@ class GoldenTest(support.ProgramTest):
         )
         self.assertStatus(0, result)
         self.assertEqual(sample["prefix"] + sample["text"] + "\n", result.stdout)
+        return result
 
     def test_vocabulary(self):
         """The corpus's own: by falling count, ties by code point, max-tokens or not."""
