@@ -105,7 +105,7 @@ static void dropout_is_for_training_alone(void **unused)
         struct model_batch batch = {
             .inputs = with.inputs, .targets = with.targets, .input_rows = with.inputs, .update = update};
         network_set_state(&with);
-        losses[update] = model_gradients(with.model, &batch, 1, with.gradients);
+        losses[update] = model_gradients(with.model, &batch, 1, with.gradients, NULL);
     }
     assert_true(losses[0] != losses[1]);
     network_destroy(&with);

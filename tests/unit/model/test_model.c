@@ -54,7 +54,7 @@ static double loss_at(struct network *network, size_t index, double value)
 static double model_loss(struct network *network, float scale)
 {
     struct model_batch batch = batch_of(network);
-    memset(network->gradients, 0, network->parameters.size * sizeof *network->gradients, NULL);
+    memset(network->gradients, 0, network->parameters.size * sizeof *network->gradients);
     network_set_state(network);
     return model_gradients(network->model, &batch, scale, network->gradients, NULL);
 }
