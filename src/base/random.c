@@ -2,20 +2,18 @@
 
 #include <Random123/philox.h>
 #include <math.h>
+#include <stddef.h>
 
 __extension__ typedef unsigned __int128 wide_product;
 
-struct four_words {
-    uint32_t word[4];
-};
-
-static struct four_words words_at(uint64_t seed, uint64_t stream, uint64_t index)
+void random_words(uint32_t words[RANDOM_WORDS], uint64_t seed, uint64_t stream, uint64_t index)
 {
     philox4x32_ctr_t counter = {
         {(uint32_t)index, (uint32_t)(index >> 32), (uint32_t)stream, (uint32_t)(stream >> 32)}};
     philox4x32_key_t key = {{(uint32_t)seed, (uint32_t)(seed >> 32)}};
     philox4x32_ctr_t random = philox4x32(counter, key);
-    return (struct four_words){{random.v[0], random.v[1], random.v[2], random.v[3]}};
+    for (size_t i = 0; i < RANDOM_WORDS; i++)
+        words[i] = random.v[i];
 }
 
 static double uniform_of(uint64_t bits)
@@ -25,8 +23,9 @@ static double uniform_of(uint64_t bits)
 
 uint64_t random_bits(uint64_t seed, uint64_t stream, uint64_t index)
 {
-    struct four_words words = words_at(seed, stream, index);
-    return (uint64_t)words.word[1] << 32 | words.word[0];
+    uint32_t words[RANDOM_WORDS];
+    random_words(words, seed, stream, index);
+    return (uint64_t)words[1] << 32 | words[0];
 }
 
 double random_uniform(uint64_t seed, uint64_t stream, uint64_t index)
@@ -37,9 +36,10 @@ double random_uniform(uint64_t seed, uint64_t stream, uint64_t index)
 double random_normal(uint64_t seed, uint64_t stream, uint64_t index)
 {
     static const double two_pi = 6.283185307179586;
-    struct four_words words = words_at(seed, stream, index);
-    double radius = uniform_of((uint64_t)words.word[1] << 32 | words.word[0]);
-    double angle = uniform_of((uint64_t)words.word[3] << 32 | words.word[2]);
+    uint32_t words[RANDOM_WORDS];
+    random_words(words, seed, stream, index);
+    double radius = uniform_of((uint64_t)words[1] << 32 | words[0]);
+    double angle = uniform_of((uint64_t)words[3] << 32 | words[2]);
     return sqrt(-2 * log1p(-radius)) * cos(two_pi * angle);
 }
 

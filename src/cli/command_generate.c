@@ -84,6 +84,14 @@ static enum status choose_prefix(struct settings *settings, const struct checkpo
     return STATUS_OK;
 }
 
+static void warn_of_directions(const struct trained_model *model)
+{
+    if (model->spec.bidirectional)
+        log_warning(
+            "the model is bidirectional: it was trained to see the characters that it should foretell, "
+            "and here sees one step at a time in both directions");
+}
+
 enum status command_generate(const struct comm *comm, struct settings *settings, struct error *error)
 {
     enum status status;
@@ -96,6 +104,8 @@ enum status command_generate(const struct comm *comm, struct settings *settings,
         status = choose_prefix(settings, checkpoint, &prefix, error);
         if (status == STATUS_OK)
             status = trained_model_read(&model, settings, checkpoint, error);
+        if (status == STATUS_OK)
+            warn_of_directions(&model);
         if (status == STATUS_OK)
             status = write_text(&model, settings, prefix, error);
     }

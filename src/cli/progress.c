@@ -2,6 +2,7 @@
 
 #include "lstm_mpi/base/clock.h"
 #include "lstm_mpi/linalg/blis_setup.h"
+#include "lstm_mpi/model/cell.h"
 #include "terminal.h"
 
 #include <inttypes.h>
@@ -68,6 +69,22 @@ static void show_update(FILE *out, const struct settings *settings)
         fprintf(out, "gradients not clipped\n");
 }
 
+static void show_model(FILE *out, const struct settings *settings, const struct trainer_facts *facts)
+{
+    fprintf(out, "model      %s", cell_names[settings->cell]);
+    if (settings->num_layers > 1)
+        fprintf(out, ", %" PRIu64 " layers", settings->num_layers);
+    if (settings->bidirectional)
+        fprintf(out, ", both directions");
+    fprintf(out, ", hidden size %" PRIu64, settings->hidden_size);
+    if (settings->embedding_size > 0)
+        fprintf(out, ", embedding size %" PRIu64 "%s", settings->embedding_size,
+                settings->tie_weights ? " (tied to the output)" : "");
+    if (settings->dropout > 0)
+        fprintf(out, ", dropout %g", settings->dropout);
+    fprintf(out, ": %" PRIu64 " parameters\n", facts->learned_parameters);
+}
+
 static void begin(void *context, const struct settings *settings, const struct trainer_facts *facts)
 {
     struct progress_view *view = context;
@@ -81,8 +98,7 @@ static void begin(void *context, const struct settings *settings, const struct t
     fprintf(out, "BLIS       %s kernels (%s), %s library, %d thread%s a rank\n", blis->configuration,
             blis->reason, blis->threading, blis->threads, plural((uint64_t)blis->threads));
     show_corpus(out, settings, facts);
-    fprintf(out, "model      lstm, hidden size %" PRIu64 ": %" PRIu64 " parameters\n", settings->hidden_size,
-            facts->learned_parameters);
+    show_model(out, settings, facts);
     show_memory(out, facts);
     show_update(out, settings);
     fprintf(out, "run        %s", settings->run_dir);
@@ -138,8 +154,8 @@ static void draw_bar(struct progress_view *view, const struct trainer_standing *
     char before[64];
     char validation[32] = "";
     char behind[160];
-    char cells[64];
-    char line[sizeof before + sizeof cells + sizeof behind];
+    char squares[64];
+    char line[sizeof before + sizeof squares + sizeof behind];
     clock_format(left, standing->left_seconds);
     snprintf(before, sizeof before, "epoch %" PRIu64 "/%" PRIu64 " [", standing->epoch, standing->epochs);
     if (!isnan(standing->valid_perplexity))
@@ -150,16 +166,16 @@ static void draw_bar(struct progress_view *view, const struct trainer_standing *
              validation, standing->tokens_per_second, left);
     size_t taken = strlen(before) + strlen(behind) + 1;
     size_t room = view->columns > taken ? view->columns - taken : 0;
-    if (room > sizeof cells - 1)
-        room = sizeof cells - 1;
+    if (room > sizeof squares - 1)
+        room = sizeof squares - 1;
     double done = ((double)standing->epoch - 1 +
                    (double)standing->update_of_epoch / (double)standing->updates_of_epoch) /
                   (double)standing->epochs;
     for (size_t i = 0; i < room; i++)
-        cells[i] = (double)i < done * (double)room ? '#' : '.';
-    cells[room] = '\0';
+        squares[i] = (double)i < done * (double)room ? '#' : '.';
+    squares[room] = '\0';
     int most = view->columns < sizeof line ? (int)view->columns - 1 : (int)sizeof line;
-    snprintf(line, sizeof line, "%s%s%s", before, cells, behind);
+    snprintf(line, sizeof line, "%s%s%s", before, squares, behind);
     fprintf(view->out, "\r\033[K%.*s", most > 0 ? most : 0, line);
     fflush(view->out);
     view->bar_is_shown = true;

@@ -1,9 +1,12 @@
 #include "trained_model.h"
 
 #include "lstm_mpi/base/memory.h"
+#include "lstm_mpi/config/settings_saved.h"
 #include "lstm_mpi/config/settings_specs.h"
+#include "lstm_mpi/model/cell.h"
 #include "lstm_mpi/model/parameters.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 static enum status read_weights(float *weights, const struct parameters *parameters,
@@ -25,16 +28,55 @@ done:
     return status;
 }
 
-/* The hidden size is what the file's weights say, whatever its settings. */
+static bool has(const struct checkpoint *checkpoint, const char *path)
+{
+    return checkpoint_find(checkpoint, path) != NULL;
+}
+
+static bool has_layer(const struct checkpoint *checkpoint, uint64_t layer)
+{
+    char path[TENSOR_PATH_BYTES];
+    snprintf(path, sizeof path, "/model/layer%" PRIu64 "/W_h", layer);
+    return has(checkpoint, path);
+}
+
+/* The first cell with as many gates, unless the settings already name one. */
+static void choose_cell(struct settings *settings, size_t gates)
+{
+    for (size_t i = 0; i < cell_count && cells[settings->cell].gates != gates; i++) {
+        if (cells[i].gates == gates)
+            settings->cell = (int)i;
+    }
+}
+
+/* The shape of the network is what the weights say, whatever the settings: files of other programs have none.
+ */
+static void take_shape(struct settings *settings, const struct checkpoint *checkpoint)
+{
+    const struct tensor *W_h = checkpoint_find(checkpoint, "/model/layer0/W_h");
+    const struct tensor *embedding = checkpoint_find(checkpoint, "/model/embedding/W");
+    if (!W_h || W_h->dim_count != 2 || W_h->dims[0] == 0)
+        return;
+    settings->hidden_size = W_h->dims[0];
+    choose_cell(settings, W_h->dims[1] / W_h->dims[0]);
+    settings->num_layers = 1;
+    while (settings->num_layers < MODEL_MAX_LAYERS && has_layer(checkpoint, settings->num_layers))
+        settings->num_layers++;
+    settings->bidirectional = has(checkpoint, "/model/layer0/reverse/W_h");
+    settings->bias = has(checkpoint, "/model/layer0/b_h") ? SETTINGS_BIAS_DOUBLE : SETTINGS_BIAS_SINGLE;
+    settings->embedding_size = embedding && embedding->dim_count == 2 ? embedding->dims[1] : 0;
+    settings->tie_weights = embedding && !has(checkpoint, "/model/output/W");
+}
+
 enum status trained_model_read(struct trained_model *model, struct settings *settings,
                                const struct checkpoint *checkpoint, struct error *error)
 {
     enum status status;
     struct parameters parameters;
     *model = (struct trained_model){0};
-    const struct tensor *W_h = checkpoint_find(checkpoint, "/model/layer0/W_h");
-    if (W_h && W_h->dim_count == 2)
-        settings->hidden_size = W_h->dims[0];
+    TRY(settings_saved_shape(settings, checkpoint->saved, checkpoint->saved_count, checkpoint->path, error));
+    take_shape(settings, checkpoint);
+    TRY(settings_check_model(settings, error));
     TRY(checkpoint_read_vocabulary(&model->vocabulary, checkpoint, tokenizers[0], error));
     model->spec = settings_specs_model(settings, vocabulary_size(model->vocabulary));
     TRY(parameters_layout(&parameters, &model->spec, error));

@@ -3,6 +3,8 @@
 #include "lstm_mpi/base/log.h"
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/config/settings_text.h"
+#include "lstm_mpi/model/cell.h"
+#include "lstm_mpi/model/model_spec.h"
 #include "lstm_mpi/text/batches.h"
 
 #include <string.h>
@@ -29,8 +31,10 @@
 #define LARGEST ((uint64_t)INT64_MAX)
 enum { LARGEST_ROWS = INT32_MAX, LARGEST_HIDDEN = 1 << 24 };
 
-static const char *const init_choices[] = {[SETTINGS_INIT_NORMAL] = "normal", NULL};
-static const char *const bias_choices[] = {[SETTINGS_BIAS_SINGLE] = "single", NULL};
+static const char *const init_choices[] = {
+    [SETTINGS_INIT_NORMAL] = "normal", [SETTINGS_INIT_UNIFORM] = "uniform", NULL};
+static const char *const bias_choices[] = {
+    [SETTINGS_BIAS_SINGLE] = "single", [SETTINGS_BIAS_DOUBLE] = "double", NULL};
 static const char *const optimizer_choices[] = {
     [SETTINGS_OPTIMIZER_SGD] = "sgd", [SETTINGS_OPTIMIZER_ADAM] = "adam", NULL};
 static const char *const progress_choices[] = {[SETTINGS_PROGRESS_AUTO] = "auto",
@@ -135,6 +139,17 @@ const struct settings_row settings_table[] = {
         .stored = true,
     },
     {
+        FIELD(cell),
+        .name = "cell",
+        .choices = cell_names,
+        .group = model,
+        .help = "the recurrent cell: long short-term memory, gated recurrent unit, or a plain tanh",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_FIXED,
+        .stored = true,
+        .shapes_model = true,
+    },
+    {
         FIELD(hidden_size),
         .name = "hidden-size",
         .default_text = "256",
@@ -142,7 +157,81 @@ const struct settings_row settings_table[] = {
         .most = LARGEST_HIDDEN,
         .group = model,
         .argument = "N",
-        .help = "units of the hidden state",
+        .help = "units of the hidden state, in each layer and direction",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_FIXED,
+        .stored = true,
+        .shapes_model = true,
+    },
+    {
+        FIELD(num_layers),
+        .name = "num-layers",
+        .default_text = "1",
+        .least = 1,
+        .most = MODEL_MAX_LAYERS,
+        .group = model,
+        .argument = "N",
+        .help = "recurrent layers on top of each other",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_FIXED,
+        .stored = true,
+        .shapes_model = true,
+    },
+    {
+        FIELD(bidirectional),
+        .name = "bidirectional",
+        .group = model,
+        .help = "a second direction in every layer, from the last step of an update to the first",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_FIXED,
+        .stored = true,
+        .shapes_model = true,
+    },
+    {
+        FIELD(embedding_size),
+        .name = "embedding-size",
+        .default_text = "0",
+        .default_shown = "none",
+        .most = LARGEST_HIDDEN,
+        .group = model,
+        .argument = "N",
+        .help = "numbers of a learned vector for each token, which go into the first layer; 0: none, a token "
+                "selects a row of the first layer's W_x",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_FIXED,
+        .stored = true,
+        .shapes_model = true,
+    },
+    {
+        FIELD(tie_weights),
+        .name = "tie-weights",
+        .group = model,
+        .help = "the output layer's weights are the embedding; embedding-size must be hidden-size",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_FIXED,
+        .stored = true,
+        .shapes_model = true,
+    },
+    {
+        FIELD(dropout),
+        .name = "dropout",
+        .default_text = "0",
+        .default_shown = "off",
+        .below = 1,
+        .group = model,
+        .argument = "P",
+        .help =
+            "chance of each number between layers, and before the output layer, to be left out in training",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_FIXED,
+        .stored = true,
+    },
+    {
+        FIELD(bias),
+        .name = "bias",
+        .choices = bias_choices,
+        .group = model,
+        .help = "single: one bias vector in a cell; double: two, as torch.nn has them",
         .commands = SETTINGS_TRAIN,
         .on_resume = SETTINGS_FIXED,
         .stored = true,
@@ -153,21 +242,10 @@ const struct settings_row settings_table[] = {
         .name = "init",
         .choices = init_choices,
         .group = model,
-        .help = "normal: weights drawn from N(0, 0.01²), biases 0",
+        .help = "normal: weights drawn from N(0, 0.01²), biases 0; uniform: all as PyTorch's modules do",
         .commands = SETTINGS_TRAIN,
         .on_resume = SETTINGS_FIXED,
         .stored = true,
-    },
-    {
-        FIELD(bias),
-        .name = "bias",
-        .choices = bias_choices,
-        .group = model,
-        .help = "single: one bias vector in a cell",
-        .commands = SETTINGS_TRAIN,
-        .on_resume = SETTINGS_FIXED,
-        .stored = true,
-        .shapes_model = true,
     },
     {
         FIELD(init_from),
@@ -757,6 +835,33 @@ enum status settings_check_validation(const struct settings *settings, struct er
     return error_remedy(error, "give both of them, or none");
 }
 
+enum status settings_check_model(const struct settings *settings, struct error *error)
+{
+    if (!settings->tie_weights)
+        return STATUS_OK;
+    if (settings->rank_invariant) {
+        error_set(error, STATUS_USAGE, "options --tie-weights and --rank-invariant");
+        error_why(error, "the sums of a table with two uses are not made exactly");
+        return error_remedy(error, "give one of them");
+    }
+    if (settings->bidirectional) {
+        error_set(error, STATUS_USAGE, "options --tie-weights and --bidirectional");
+        error_why(error, "both directions together are wider than an embedding as wide as one of them");
+        return error_remedy(error, "give one of them");
+    }
+    if (settings->embedding_size == 0) {
+        error_set(error, STATUS_USAGE, "options --tie-weights and --embedding-size");
+        error_why(error, "there is no embedding to tie the output layer to");
+        return error_remedy(error, "give --embedding-size %llu", (unsigned long long)settings->hidden_size);
+    }
+    if (settings->embedding_size == settings->hidden_size)
+        return STATUS_OK;
+    error_set(error, STATUS_USAGE, "options --embedding-size and --hidden-size");
+    error_why(error, "with --tie-weights they must be the same, and are %llu and %llu",
+              (unsigned long long)settings->embedding_size, (unsigned long long)settings->hidden_size);
+    return error_remedy(error, "give both the same value");
+}
+
 static enum status check_train(const struct settings *settings, struct error *error)
 {
     if (settings->momentum != 0 && settings->optimizer != SETTINGS_OPTIMIZER_SGD) {
@@ -764,13 +869,17 @@ static enum status check_train(const struct settings *settings, struct error *er
         error_why(error, "%s has a momentum of its own", optimizer_choices[settings->optimizer]);
         return error_remedy(error, "leave --momentum out");
     }
+    if (settings->resume && settings->overwrite) {
+        error_set(error, STATUS_USAGE, "options --resume and --overwrite");
+        error_why(error, "one goes on with the run that is there, the other begins it anew");
+        return error_remedy(error, "give one of them");
+    }
+    enum status status = STATUS_OK;
     if (!settings->resume)
-        return settings_check_validation(settings, error);
-    if (!settings->overwrite)
-        return STATUS_OK;
-    error_set(error, STATUS_USAGE, "options --resume and --overwrite");
-    error_why(error, "one goes on with the run that is there, the other begins it anew");
-    return error_remedy(error, "give one of them");
+        status = settings_check_validation(settings, error);
+    if (status == STATUS_OK && !settings->resume && !settings->init_from)
+        status = settings_check_model(settings, error);
+    return status;
 }
 
 static enum status check_generate(const struct settings *settings, struct error *error)

@@ -7,7 +7,14 @@ struct model_spec settings_specs_model(const struct settings *settings, size_t v
     return (struct model_spec){
         .vocabulary_size = vocabulary_size,
         .hidden_size = settings->hidden_size,
-        .cell = &cells[0],
+        .cell = &cells[settings->cell],
+        .num_layers = settings->num_layers,
+        .embedding_size = settings->embedding_size,
+        .bidirectional = settings->bidirectional,
+        .tie_weights = settings->tie_weights,
+        .double_bias = settings->bias == SETTINGS_BIAS_DOUBLE,
+        .dropout = settings->dropout,
+        .dropout_seed = settings->seed,
     };
 }
 

@@ -19,10 +19,12 @@ enum status generator_create(struct generator **out, const struct model_spec *sp
 {
     enum status status;
     struct generator *generator = NULL;
+    struct model_spec in_use = *spec;
+    in_use.dropout = 0;
     TRY(memory_new(&generator, 1, error));
     TRY(memory_new(&generator->packed_memory, packed_weights_floats(spec), error));
     TRY(packed_weights_place(&generator->packed, spec, weights, generator->packed_memory, error));
-    TRY(model_create(&generator->model, spec, &generator->packed, 1, 1, error));
+    TRY(model_create(&generator->model, &in_use, &generator->packed, 1, 1, error));
     TRY(sampler_create(&generator->sampler, sampling, spec->vocabulary_size, error));
     TRY(memory_new(&generator->logits, spec->vocabulary_size, error));
 done:

@@ -18,6 +18,11 @@ void vector_sum(size_t count, const float *x, const float *y, float *out)
     vector_functions_in_use()->sum(count, x, y, out);
 }
 
+void vector_multiply(size_t count, const float *x, float *y)
+{
+    vector_functions_in_use()->multiply(count, x, y);
+}
+
 void vector_axpy(size_t count, float a, const float *x, float *y)
 {
     vector_functions_in_use()->axpy(count, a, x, y);
@@ -36,4 +41,10 @@ double vector_sum_of_squares(size_t count, const float *x)
 float vector_largest(size_t count, const float *x)
 {
     return vector_functions_in_use()->largest(count, x);
+}
+
+void vector_transpose(size_t rows, size_t columns, const float *in, float *out)
+{
+    /* A panel that is as wide as there are rows. */
+    vector_functions_in_use()->pack_transposed(rows, rows, columns, in, columns, out);
 }

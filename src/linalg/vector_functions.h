@@ -46,6 +46,7 @@ struct few_rows {
 struct vector_functions {
     void (*add)(size_t count, const float *x, float *y);
     void (*sum)(size_t count, const float *x, const float *y, float *out);
+    void (*multiply)(size_t count, const float *x, float *y);
     void (*axpy)(size_t count, float a, const float *x, float *y);
     void (*scale)(size_t count, float a, float *x);
     double (*sum_of_squares)(size_t count, const float *x);

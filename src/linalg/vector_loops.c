@@ -20,6 +20,12 @@ static void sum(size_t count, const float *restrict x, const float *restrict y, 
         out[i] = x[i] + y[i];
 }
 
+static void multiply(size_t count, const float *restrict x, float *restrict y)
+{
+    for (size_t i = 0; i < count; i++)
+        y[i] *= x[i];
+}
+
 static void axpy(size_t count, float a, const float *restrict x, float *restrict y)
 {
     for (size_t i = 0; i < count; i++)
@@ -373,6 +379,7 @@ static void multiply_few_rows(const struct few_rows *product)
 const struct vector_functions LSTM_MPI_LEVEL_NAME(vector_functions) = {
     .add = add,
     .sum = sum,
+    .multiply = multiply,
     .axpy = axpy,
     .scale = scale,
     .sum_of_squares = sum_of_squares,

@@ -14,6 +14,12 @@ static void sum(size_t count, const float *x, const float *y, float *out)
         out[i] = x[i] + y[i];
 }
 
+static void multiply(size_t count, const float *x, float *y)
+{
+    for (size_t i = 0; i < count; i++)
+        y[i] *= x[i];
+}
+
 static void axpy(size_t count, float a, const float *x, float *y)
 {
     for (size_t i = 0; i < count; i++)
@@ -145,6 +151,7 @@ static void add_rounded(size_t count, const float *x, double rounder, double *su
 const struct vector_functions vector_reference = {
     .add = add,
     .sum = sum,
+    .multiply = multiply,
     .axpy = axpy,
     .scale = scale,
     .sum_of_squares = sum_of_squares,

@@ -21,8 +21,8 @@
 #include "lstm_mpi/linalg/vector_math.h"
 #include "lstm_mpi/model/cell.h"
 
-static void forward(size_t hidden, float *restrict gates, const float *restrict c_previous, float *restrict c,
-                    float *restrict saved, float *restrict h)
+static void forward_blocks(size_t hidden, float *restrict gates, const float *restrict c_previous,
+                           float *restrict c, float *restrict saved, float *restrict h)
 {
     for (size_t j = 0; j < 3 * hidden; j++)
         gates[j] = sigmoidf(gates[j]);
@@ -38,6 +38,11 @@ static void forward(size_t hidden, float *restrict gates, const float *restrict 
         saved[j] = tanhf(c[j]);
     for (size_t j = 0; j < hidden; j++)
         h[j] = o[j] * saved[j];
+}
+
+static void forward(size_t hidden, const struct cell_row *row)
+{
+    forward_blocks(hidden, row->gates, row->c_previous, row->c, row->saved, row->h);
 }
 
 static void backward_blocks(size_t hidden, float *restrict i, float *restrict f, float *restrict o,
@@ -56,11 +61,12 @@ static void backward_blocks(size_t hidden, float *restrict i, float *restrict f,
     }
 }
 
-static void backward(size_t hidden, float *gates, const float *c_previous, const float *saved,
-                     const float *dh, float *dc)
+static void backward(size_t hidden, const struct cell_row *row, const float *dh, float *dh_previous,
+                     float *dc)
 {
-    backward_blocks(hidden, gates, gates + hidden, gates + 2 * hidden, gates + 3 * hidden, c_previous, saved,
-                    dh, dc);
+    (void)dh_previous;
+    backward_blocks(hidden, row->gates, row->gates + hidden, row->gates + 2 * hidden, row->gates + 3 * hidden,
+                    row->c_previous, row->saved, dh, dc);
 }
 
 const struct cell_functions LSTM_MPI_LEVEL_NAME(cell_lstm) = {

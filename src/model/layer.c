@@ -5,30 +5,54 @@
 
 #include <string.h>
 
-enum status layer_create(struct layer *layer, const struct cell_ops *cell,
-                         const struct packed_weights *weights, size_t rows, size_t steps, bool exact,
-                         struct error *error)
+static bool reads_tokens(const struct layer *layer)
+{
+    return layer->weights->input_width == 0;
+}
+
+static enum status create_state(struct layer *layer, struct error *error)
 {
     enum status status;
-    size_t hidden = weights->hidden;
-    size_t width = weights->gate_width;
+    size_t state = layer->rows * layer->weights->hidden;
+    TRY(memory_new(&layer->h, (layer->steps + 1) * state, error));
+    if (layer->cell->has_cell_state) {
+        TRY(memory_new(&layer->c, (layer->steps + 1) * state, error));
+        TRY(memory_new(&layer->dc, state, error));
+    }
+    if (layer->cell->has_saved)
+        TRY(memory_new(&layer->saved, layer->steps * state, error));
+done:
+    return status;
+}
+
+enum status layer_create(struct layer *layer, const struct cell_ops *cell, const struct packed_layer *weights,
+                         bool reverse, size_t rows, size_t steps, bool exact, float *h_carried,
+                         float *c_carried, struct error *error)
+{
+    enum status status;
+    size_t H = weights->hidden;
+    size_t G = weights->gate_width;
     *layer = (struct layer){
         .cell = cell,
-        .weights = weights,
         .functions = cell_functions_in_use(cell),
-        .hidden = hidden,
-        .gate_width = width,
+        .weights = weights,
+        .reverse = reverse,
         .rows = rows,
         .steps = steps,
+        .h_carried = h_carried,
+        .c_carried = c_carried,
     };
-    TRY(panels_create(&layer->h_rows, PANELS_NARROW, rows, hidden, error));
-    TRY(panels_create(&layer->gate_rows, PANELS_NARROW, rows, width, error));
-    TRY(gradient_sums_product_create(&layer->W_h, hidden, width, rows, steps, exact, error));
-    TRY(memory_new(&layer->gates, steps * rows * width, error));
-    TRY(memory_new(&layer->h, (steps + 1) * rows * hidden, error));
-    TRY(memory_new(&layer->c, (steps + 1) * rows * hidden, error));
-    TRY(memory_new(&layer->saved, steps * rows * hidden, error));
-    TRY(memory_new(&layer->dc, rows * hidden, error));
+    if (!reads_tokens(layer))
+        TRY(dense_input_create(&layer->input, weights, rows, steps, exact, error));
+    TRY(panels_create(&layer->h_rows, PANELS_NARROW, rows, H, error));
+    TRY(panels_create(&layer->gate_rows, PANELS_NARROW, rows, G, error));
+    TRY(position_panels_create(&layer->h_columns, PANELS_NARROW, H, rows, steps, exact, error));
+    TRY(position_panels_create(&layer->all_gates, PANELS_WIDE, G, rows, steps, exact, error));
+    TRY(memory_new(&layer->bias, G, error));
+    TRY(memory_new(&layer->gates, steps * rows * G, error));
+    if (cell->splits_recurrent)
+        TRY(memory_new(&layer->recurrent, steps * rows * G, error));
+    TRY(create_state(layer, error));
 done:
     if (status != STATUS_OK)
         layer_free(layer);
@@ -37,10 +61,14 @@ done:
 
 void layer_free(struct layer *layer)
 {
+    dense_input_free(&layer->input);
     panels_free(&layer->h_rows);
     panels_free(&layer->gate_rows);
-    gradient_sums_product_free(&layer->W_h);
+    position_panels_free(&layer->h_columns);
+    position_panels_free(&layer->all_gates);
+    memory_free(layer->bias);
     memory_free(layer->gates);
+    memory_free(layer->recurrent);
     memory_free(layer->h);
     memory_free(layer->c);
     memory_free(layer->saved);
@@ -50,87 +78,237 @@ void layer_free(struct layer *layer)
 
 size_t layer_floats(const struct layer *layer)
 {
-    size_t state = layer->rows * layer->hidden;
-    size_t packed =
-        layer->h_rows.capacity + layer->gate_rows.capacity + gradient_sums_product_floats(&layer->W_h);
-    size_t gates = layer->steps * layer->rows * layer->gate_width;
-    size_t states_and_saved = (2 * (layer->steps + 1) + layer->steps + 1) * state;
-    return packed + gates + states_and_saved;
+    size_t state = layer->rows * layer->weights->hidden;
+    size_t packed = layer->h_rows.capacity + layer->gate_rows.capacity +
+                    position_panels_floats(&layer->h_columns) + position_panels_floats(&layer->all_gates);
+    size_t gates = layer->steps * layer->rows * layer->weights->gate_width;
+    size_t floats = dense_input_floats(&layer->input) + packed + layer->weights->gate_width;
+    floats += layer->recurrent ? 2 * gates : gates;
+    floats += (layer->steps + 1) * state;
+    floats += layer->c ? (layer->steps + 2) * state : 0;
+    floats += layer->saved ? layer->steps * state : 0;
+    return floats;
 }
 
-static void step_forward(struct layer *layer, const uint32_t *inputs, size_t step)
+const float *layer_output(const struct layer *layer)
 {
-    size_t H = layer->hidden;
-    size_t G = layer->gate_width;
-    size_t state = layer->rows * H;
-    float *gates = layer->gates + step * layer->rows * G;
-    const float *h_previous = layer->h + step * state;
-    for (size_t row = 0; row < layer->rows; row++)
-        vector_sum(G, layer->weights->W_x + inputs[row] * G, layer->weights->b, gates + row * G);
-    panels_pack(&layer->h_rows, (struct panels_source){h_previous, .lanes = layer->rows, .depth = H, H, 1});
-    panels_multiply(gates, G, &layer->h_rows, &layer->weights->W_h_forward, true);
-    for (size_t row = 0; row < layer->rows; row++) {
-        size_t at = step * state + row * H;
-        layer->functions->forward(H, gates + row * G, layer->c + at, layer->c + at + state, layer->saved + at,
-                                  layer->h + at + state);
+    return layer->reverse ? layer->h : layer->h + layer->rows * layer->weights->hidden;
+}
+
+/* H or C (`states`) before and after a step. */
+static float *state_before(const struct layer *layer, float *states, size_t step)
+{
+    size_t state = layer->rows * layer->weights->hidden;
+    return states ? states + (layer->reverse ? step + 1 : step) * state : NULL;
+}
+
+static float *state_after(const struct layer *layer, float *states, size_t step)
+{
+    size_t state = layer->rows * layer->weights->hidden;
+    return states ? states + (layer->reverse ? step : step + 1) * state : NULL;
+}
+
+/* The step that is worked on as number `turn` of `steps`. */
+static size_t step_of_turn(const struct layer *layer, size_t turn, size_t steps)
+{
+    return layer->reverse ? steps - 1 - turn : turn;
+}
+
+static float *row_of(float *rows, size_t row, size_t hidden)
+{
+    return rows ? rows + row * hidden : NULL;
+}
+
+static struct cell_row cell_row_at(const struct layer *layer, size_t step, size_t row)
+{
+    size_t H = layer->weights->hidden;
+    size_t G = layer->weights->gate_width;
+    size_t position = step * layer->rows + row;
+    return (struct cell_row){
+        .gates = layer->gates + position * G,
+        .recurrent = row_of(layer->recurrent, position, G),
+        .h_previous = row_of(state_before(layer, layer->h, step), row, H),
+        .c_previous = row_of(state_before(layer, layer->c, step), row, H),
+        .h = row_of(state_after(layer, layer->h, step), row, H),
+        .c = row_of(state_after(layer, layer->c, step), row, H),
+        .saved = row_of(layer->saved, position, H),
+    };
+}
+
+/* The bias that goes with X·W_x. */
+static const float *input_bias(struct layer *layer)
+{
+    const struct packed_layer *weights = layer->weights;
+    if (!weights->b_h || layer->cell->splits_recurrent)
+        return weights->b;
+    vector_sum(weights->gate_width, weights->b, weights->b_h, layer->bias);
+    return layer->bias;
+}
+
+static void multiply_state(struct layer *layer, size_t step)
+{
+    size_t H = layer->weights->hidden;
+    size_t G = layer->weights->gate_width;
+    float *sums = (layer->recurrent ? layer->recurrent : layer->gates) + step * layer->rows * G;
+    bool accumulate = true;
+    if (layer->recurrent) {
+        accumulate = layer->weights->b_h != NULL;
+        for (size_t row = 0; row < layer->rows && accumulate; row++)
+            memcpy(sums + row * G, layer->weights->b_h, G * sizeof *sums);
     }
+    const float *h_previous = state_before(layer, layer->h, step);
+    panels_pack(&layer->h_rows, (struct panels_source){h_previous, .lanes = layer->rows, .depth = H, H, 1});
+    panels_multiply(sums, G, &layer->h_rows, &layer->weights->W_h_forward, accumulate);
 }
 
-void layer_forward(struct layer *layer, const uint32_t *inputs, size_t steps)
+/* gates = W_x[token] + b, for the rows of a step. */
+static void select_rows(struct layer *layer, const uint32_t *tokens, const float *bias, size_t step)
 {
-    for (size_t step = 0; step < steps; step++)
-        step_forward(layer, inputs + step * layer->rows, step);
+    size_t G = layer->weights->gate_width;
+    float *gates = layer->gates + step * layer->rows * G;
+    for (size_t row = 0; row < layer->rows; row++)
+        vector_sum(G, layer->weights->W_x + tokens[row] * G, bias, gates + row * G);
 }
 
-/* Leaves the gradient of the step's pre-activations in `gates`, and adds the gradient of H before the step
- * to `dh_previous` (NULL at the first step: the carried state is cut off from the gradient). */
+/* gates = X·W_x + b, for all steps. */
+static void multiply_input(struct layer *layer, const float *x, const float *bias, size_t steps)
+{
+    size_t G = layer->weights->gate_width;
+    for (size_t position = 0; position < steps * layer->rows; position++)
+        memcpy(layer->gates + position * G, bias, G * sizeof *bias);
+    dense_input_forward(&layer->input, x, steps * layer->rows, layer->gates);
+}
+
+/* To or from the place of the carried state in the arrays of states. */
+static void copy_state(float *to, const float *from, size_t floats)
+{
+    if (to)
+        memcpy(to, from, floats * sizeof *to);
+}
+
+void layer_forward(struct layer *layer, const struct layer_input *input, size_t steps,
+                   struct phase_times *times)
+{
+    size_t H = layer->weights->hidden;
+    size_t state = layer->rows * H;
+    size_t first = step_of_turn(layer, 0, steps);
+    size_t last = step_of_turn(layer, steps - 1, steps);
+    const float *bias = input_bias(layer);
+    copy_state(state_before(layer, layer->h, first), layer->h_carried, state);
+    copy_state(state_before(layer, layer->c, first), layer->c_carried, state);
+    phase_start(times);
+    if (!reads_tokens(layer))
+        multiply_input(layer, input->x, bias, steps);
+    phase_end(times, PHASE_INPUT);
+    for (size_t turn = 0; turn < steps; turn++) {
+        size_t step = step_of_turn(layer, turn, steps);
+        if (reads_tokens(layer))
+            select_rows(layer, input->tokens + step * layer->rows, bias, step);
+        multiply_state(layer, step);
+        for (size_t row = 0; row < layer->rows; row++) {
+            struct cell_row cell_row = cell_row_at(layer, step, row);
+            layer->functions->forward(H, &cell_row);
+        }
+    }
+    copy_state(layer->h_carried, state_after(layer, layer->h, last), state);
+    copy_state(layer->c_carried, state_after(layer, layer->c, last), state);
+    phase_end(times, PHASE_STEPS_FORWARD);
+}
+
+/* Leaves the gradient of the step's pre-activations in `gates` and `recurrent`, and adds that of H before the
+ * step to `dh_previous`; NULL: that is the carried state, cut off from the gradient. */
 static void step_backward(struct layer *layer, const float *dh, float *dh_previous, size_t step)
 {
-    size_t H = layer->hidden;
-    size_t G = layer->gate_width;
-    size_t state = layer->rows * H;
-    float *gates = layer->gates + step * layer->rows * G;
+    size_t H = layer->weights->hidden;
+    size_t G = layer->weights->gate_width;
     for (size_t row = 0; row < layer->rows; row++) {
-        size_t at = step * state + row * H;
-        layer->functions->backward(H, gates + row * G, layer->c + at, layer->saved + at, dh + row * H,
-                                   layer->dc + row * H);
+        struct cell_row cell_row = cell_row_at(layer, step, row);
+        layer->functions->backward(H, &cell_row, dh + row * H, row_of(dh_previous, row, H),
+                                   row_of(layer->dc, row, H));
     }
     if (!dh_previous)
         return;
+    const float *gates = (layer->recurrent ? layer->recurrent : layer->gates) + step * layer->rows * G;
     panels_pack(&layer->gate_rows, (struct panels_source){gates, .lanes = layer->rows, .depth = G, G, 1});
     panels_multiply(dh_previous, H, &layer->gate_rows, &layer->weights->W_h_backward, true);
 }
 
-void layer_backward(struct layer *layer, float *dh, const uint32_t *input_rows,
+/* All steps' gradients of X·W_x + b and of H·W_h + b_h: the same numbers where the cell does not split them.
+ */
+struct gates_gradients {
+    struct position_values of_input;
+    struct position_values of_state;
+};
+
+static struct gates_gradients gates_gradients_of(const struct layer *layer, const struct gradient_sums *sums)
+{
+    size_t G = layer->weights->gate_width;
+    size_t positions = layer->steps * layer->rows;
+    struct gates_gradients gates;
+    gates.of_input = gradient_sums_values(sums, layer->gates, positions, G);
+    gates.of_state =
+        layer->recurrent ? gradient_sums_values(sums, layer->recurrent, positions, G) : gates.of_input;
+    return gates;
+}
+
+static void state_gradients(struct layer *layer, const struct layer_gradients *gradients,
+                            const struct gates_gradients *gates)
+{
+    size_t H = layer->weights->hidden;
+    const struct gradient_sums *sums = &gradients->sums;
+    const float *h_before = layer->reverse ? layer->h + layer->rows * H : layer->h;
+    struct position_values h = gradient_sums_values(sums, h_before, layer->steps * layer->rows, H);
+    position_panels_pack(&layer->h_columns, &h);
+    position_panels_pack(&layer->all_gates, &gates->of_state);
+    gradient_sums_product(sums, gradients->W_h, &layer->h_columns, &layer->all_gates);
+}
+
+/* Of tokens, adds the gradient of each one's gates to its row of W_x's. */
+static void bias_and_token_gradients(const struct layer *layer, const struct layer_gradients *gradients,
+                                     const struct gates_gradients *gates)
+{
+    const struct gradient_sums *sums = &gradients->sums;
+    gradient_sums_vector(sums, gradients->b, &gates->of_input);
+    if (gradients->has_b_h)
+        gradient_sums_vector(sums, gradients->b_h, &gates->of_state);
+    if (reads_tokens(layer))
+        gradient_sums_rows(sums, gradients->W_x, gradients->token_stride, &gates->of_input,
+                           gradients->token_rows);
+}
+
+static void input_gradients(struct layer *layer, const float *x, const struct layer_gradients *gradients,
+                            const struct gates_gradients *gates, struct phase_times *times)
+{
+    if (layer->recurrent)
+        position_panels_pack(&layer->all_gates, &gates->of_input);
+    dense_input_weight_gradient(&layer->input, x, &gradients->sums, gradients->W_x, &layer->all_gates);
+    phase_end(times, PHASE_DW_X);
+    dense_input_backward(&layer->input, layer->gates, layer->steps * layer->rows, gradients->x,
+                         gradients->adds_to_x);
+    phase_end(times, PHASE_INPUT_GRADIENT);
+}
+
+void layer_backward(struct layer *layer, float *dh, const struct layer_input *input,
                     const struct layer_gradients *gradients, const struct gradients_listener *listener,
                     struct phase_times *times)
 {
-    size_t H = layer->hidden;
-    size_t G = layer->gate_width;
-    size_t state = layer->rows * H;
-    size_t positions = layer->steps * layer->rows;
+    size_t state = layer->rows * layer->weights->hidden;
     phase_start(times);
-    memset(layer->dc, 0, state * sizeof *layer->dc);
-    for (size_t step = layer->steps; step-- > 0;) {
-        step_backward(layer, dh + step * state, step > 0 ? dh + (step - 1) * state : NULL, step);
+    if (layer->dc)
+        memset(layer->dc, 0, state * sizeof *layer->dc);
+    for (size_t turn = layer->steps; turn-- > 0;) {
+        size_t step = step_of_turn(layer, turn, layer->steps);
+        float *dh_previous = turn > 0 ? dh + step_of_turn(layer, turn - 1, layer->steps) * state : NULL;
+        step_backward(layer, dh + step * state, dh_previous, step);
         if (listener)
             listener->still_computing(listener->context);
     }
     phase_end(times, PHASE_STEPS_BACKWARD);
-
-    const struct gradient_sums *sums = &gradients->sums;
-    struct position_values h = gradient_sums_values(sums, layer->h, positions, H);
-    struct position_values gates = gradient_sums_values(sums, layer->gates, positions, G);
-    gradient_sums_product(sums, gradients->W_h, &layer->W_h, &h, &gates);
+    struct gates_gradients gates = gates_gradients_of(layer, &gradients->sums);
+    state_gradients(layer, gradients, &gates);
     phase_end(times, PHASE_DW_H);
-
-    gradient_sums_rows(sums, gradients->b, gradients->W_x, &gates, input_rows);
+    bias_and_token_gradients(layer, gradients, &gates);
     phase_end(times, PHASE_DW_X);
-}
-
-void layer_carry(struct layer *layer, size_t steps)
-{
-    size_t state = layer->rows * layer->hidden;
-    memcpy(layer->h, layer->h + steps * state, state * sizeof *layer->h);
-    memcpy(layer->c, layer->c + steps * state, state * sizeof *layer->c);
+    if (!reads_tokens(layer))
+        input_gradients(layer, input->x, gradients, &gates, times);
 }

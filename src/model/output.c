@@ -49,7 +49,7 @@ enum status output_create(struct output *output, const struct packed_weights *we
                           size_t least_batch, struct error *error)
 {
     enum status status;
-    size_t hidden = weights->hidden;
+    size_t hidden = weights->output_width;
     size_t vocabulary = weights->vocabulary;
     size_t batch = larger(rows_of_batch(rows, vocabulary), least_batch);
     size_t block = panels_are_views() ? batch : smaller(batch, rows_of_block());
@@ -69,6 +69,8 @@ enum status output_create(struct output *output, const struct packed_weights *we
         TRY(softmax_create(&output->softmax, block, error));
         TRY(memory_new(&output->factors, batch, error));
     }
+    if (weights->tied)
+        TRY(memory_new(&output->tied_dW, hidden * vocabulary, error));
 done:
     if (status != STATUS_OK)
         output_free(output);
@@ -84,6 +86,7 @@ void output_free(struct output *output)
     panels_free(&output->logit_piece);
     softmax_free(&output->softmax);
     memory_free(output->factors);
+    memory_free(output->tied_dW);
     *output = (struct output){0};
 }
 
@@ -92,7 +95,8 @@ size_t output_floats(const struct output *output)
     size_t packed = output->h_rows.capacity + output->h_columns.capacity + output->logit_columns.capacity +
                     output->logit_piece.capacity;
     size_t logits = output->logits ? output->batch_rows * output->vocabulary : 0;
-    return packed + logits + softmax_floats(&output->softmax) + output->batch_rows;
+    size_t tied = output->tied_dW ? output->hidden * output->vocabulary : 0;
+    return packed + logits + tied + softmax_floats(&output->softmax) + output->batch_rows;
 }
 
 /* Some consecutive rows of all that output_loss is given. */
@@ -302,6 +306,7 @@ double output_loss(struct output *output, const float *h, const uint32_t *target
     size_t H = output->hidden;
     phase_start(times);
     memset(gradients->b, 0, output->vocabulary * sizeof *gradients->b);
+    struct output_gradients in_order = {output->tied_dW ? output->tied_dW : gradients->W, gradients->b};
     double loss = 0;
     for (size_t row = 0; row < rows; row += output->batch_rows) {
         struct batch_of_rows batch = {.h = h + row * H,
@@ -309,10 +314,13 @@ double output_loss(struct output *output, const float *h, const uint32_t *target
                                       .rows = smaller(rows - row, output->batch_rows),
                                       .scale = scale,
                                       .dh = dh + row * H,
-                                      .gradients = gradients,
+                                      .gradients = &in_order,
                                       .first = row == 0};
         loss += (panels_are_views() ? plain_loss : packed_loss)(output, &batch, times);
     }
+    if (output->tied_dW)
+        vector_transpose(H, output->vocabulary, output->tied_dW, gradients->W);
+    phase_end(times, PHASE_OUTPUT_DW);
     return loss;
 }
 

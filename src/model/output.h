@@ -10,10 +10,11 @@
 #include <stdint.h>
 
 struct output_gradients {
-    float *W;
+    float *W; /* [H, V]; tied to the embedding: [V, H] */
     float *b;
 };
 
+/* H is here all that comes from below: of both directions, where there are two. */
 struct output {
     size_t hidden;
     size_t vocabulary;
@@ -28,6 +29,7 @@ struct output {
     struct panels logit_piece;
     struct softmax softmax;
     float *factors; /* [batch_rows] */
+    float *tied_dW; /* [H, V]: what becomes the gradient of the embedding; NULL: not tied */
 };
 
 /* For any number of rows up to `rows` at once; they are worked through in batches, so that the logits of all

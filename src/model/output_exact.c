@@ -23,7 +23,8 @@ enum status output_exact_create(struct output_exact *exact, struct output *outpu
     /* Where nothing is packed, the next row's logits take the place of those that the last one's gradients
      * are. */
     exact->batch_rows = panels_are_views() ? 1 : smaller(rows, fitting > 0 ? fitting : 1);
-    TRY(gradient_sums_product_create(&exact->W, H, V, exact->batch_rows, steps, true, error));
+    TRY(position_panels_create(&exact->h_columns, PANELS_NARROW, H, exact->batch_rows, steps, true, error));
+    TRY(position_panels_create(&exact->logit_columns, PANELS_WIDE, V, exact->batch_rows, steps, true, error));
     TRY(memory_new(&exact->h, steps * H, error));
     TRY(memory_new(&exact->dh, steps * H, error));
     TRY(memory_new(&exact->targets, steps, error));
@@ -36,7 +37,8 @@ done:
 
 void output_exact_free(struct output_exact *exact)
 {
-    gradient_sums_product_free(&exact->W);
+    position_panels_free(&exact->h_columns);
+    position_panels_free(&exact->logit_columns);
     memory_free(exact->h);
     memory_free(exact->dh);
     memory_free(exact->targets);
@@ -49,7 +51,7 @@ size_t output_exact_floats(const struct output_exact *exact)
     if (!exact->output)
         return 0;
     size_t row = exact->steps * (2 * exact->output->hidden + 1) + exact->output->vocabulary;
-    return gradient_sums_product_floats(&exact->W) + row;
+    return position_panels_floats(&exact->h_columns) + position_panels_floats(&exact->logit_columns) + row;
 }
 
 /* Loss and gradient of h of one row; the operands of the product that makes W's gradient are packed. */
@@ -88,12 +90,13 @@ void output_exact_loss(struct output_exact *exact, const float *h, const uint32_
     for (size_t first = 0; first < exact->rows; first += exact->batch_rows) {
         size_t count = smaller(exact->rows - first, exact->batch_rows);
         for (size_t i = 0; i < count; i++) {
-            gradients->row_losses[first + i] = row_loss(exact, first + i, h, targets, scale, dh,
-                                                        &exact->W.left[i], &exact->W.right[i], times);
+            gradients->row_losses[first + i] =
+                row_loss(exact, first + i, h, targets, scale, dh, &exact->h_columns.panels[i],
+                         &exact->logit_columns.panels[i], times);
             exact_sum_add(V, exact->b_gradient, b_rounder, gradients->sums + b);
         }
-        exact_sum_products(gradients->sums + W, V, exact->W.left, exact->W.right, count, W_rounder,
-                           first > 0);
+        exact_sum_products(gradients->sums + W, V, exact->h_columns.panels, exact->logit_columns.panels,
+                           count, W_rounder, first > 0);
         phase_end(times, PHASE_OUTPUT_DW);
     }
 }

@@ -2,7 +2,9 @@
 
 const char *const phase_names[PHASE_COUNT] = {
     [PHASE_PACK_WEIGHTS] = "pack the weights",
+    [PHASE_INPUT] = "inputs times W_x",
     [PHASE_STEPS_FORWARD] = "forward steps",
+    [PHASE_BETWEEN_LAYERS] = "directions and dropout",
     [PHASE_LOGITS] = "logits",
     [PHASE_SOFTMAX] = "softmax, loss, gradient of the logits",
     [PHASE_OUTPUT_DH] = "gradient of H",
@@ -10,6 +12,8 @@ const char *const phase_names[PHASE_COUNT] = {
     [PHASE_STEPS_BACKWARD] = "backward steps",
     [PHASE_DW_H] = "gradient of W_h",
     [PHASE_DW_X] = "gradient of W_x",
+    [PHASE_INPUT_GRADIENT] = "gradient of the inputs",
+    [PHASE_EMBEDDING] = "gradient of the embedding",
     [PHASE_EXCHANGE] = "exchange between ranks",
     [PHASE_UPDATE] = "norm, clip, new weights",
 };

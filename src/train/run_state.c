@@ -42,14 +42,14 @@ static void view_optimizer(struct run_state *run)
     }
 }
 
-static void view_state(struct run_state *run, const char *path, float *data)
+static void view_state(struct run_state *run, const char *path, float *data, size_t layers)
 {
     const struct batches_spec *spec = &run->inputs.spec;
     if (!data)
         return;
     struct tensor *tensor = &run->tensors[run->tensor_count++];
     *tensor = (struct tensor){
-        .dims = {1, spec->batch_size, run->update.spec.model.hidden_size},
+        .dims = {layers, spec->batch_size, run->update.spec.model.hidden_size},
         .dim_count = 3,
         .split_dim = 1,
         .local_first = spec->first_row,
@@ -83,8 +83,8 @@ static enum status create_parts(struct run_state *run, struct error *error)
     if (run->validation.best)
         view_parameters(run, "/best/model", validation_best(&run->validation, 0));
     struct model_state state = model_state(run->update.model);
-    view_state(run, "/state/h", state.h);
-    view_state(run, "/state/c", state.c);
+    view_state(run, "/state/h", state.h, state.layers);
+    view_state(run, "/state/c", state.c, state.layers);
 done:
     return status;
 }
@@ -192,6 +192,7 @@ static enum status take_over(struct run_state *run, const struct checkpoint *ori
     if (lacks_best(run, origin))
         run->progress.best_valid_perplexity = 0;
     run->update.optimizer_updates = origin->progress.optimizer_updates;
+    run->update.number = origin->progress.update;
     if (origin->epoch_times && origin->epoch_ranks > (size_t)run->comm->rank)
         run->earlier_times = origin->epoch_times[run->comm->rank];
 done:
@@ -205,8 +206,9 @@ static enum status fill_parts(struct run_state *run, const struct checkpoint *or
         return take_over(run, origin, error);
     if (origin)
         return read_tensors(run, origin, true, error);
-    initialize_normal(run->update.weights, &run->update.parameters, run->settings->seed,
-                      (size_t)run->comm->node_rank, (size_t)run->comm->node_size);
+    (run->settings->init == SETTINGS_INIT_UNIFORM ? initialize_uniform : initialize_normal)(
+        run->update.weights, &run->update.parameters, run->settings->seed, (size_t)run->comm->node_rank,
+        (size_t)run->comm->node_size);
     return STATUS_OK;
 }
 

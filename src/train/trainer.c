@@ -125,6 +125,7 @@ static enum status find_origin(struct trainer *trainer, struct checkpoint **orig
             settings_saved_shape(settings, (*origin)->saved, (*origin)->saved_count, (*origin)->path, error),
             error));
     }
+    TRY(settings_check_model(settings, error));
 done:
     return status;
 }

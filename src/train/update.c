@@ -13,6 +13,17 @@ float update_loss_scale(const struct update *update)
     return 1.0F / (float)(update->spec.batch_size * update->spec.num_steps);
 }
 
+struct model_batch update_model_batch(const struct update *update, const struct batch *batch)
+{
+    return (struct model_batch){
+        .inputs = batch->inputs,
+        .targets = batch->targets,
+        .input_rows = update->touched.row_of_input,
+        .update = update->number,
+        .first_row = batch->first_row,
+    };
+}
+
 static enum status plain_create(struct update *update, size_t capacity, struct error *error)
 {
     return reduction_create(&update->gradients, update->comm, capacity, update->parameters.count, error);
@@ -45,10 +56,11 @@ static void plain_gradients(struct update *update, const struct batch *batch, st
     struct range rows = {update->parameters.dense_size, update->touched.count * update->parameters.row_size};
     struct gradients_listener listener = {begin_sum, continue_sum, update->gradients};
     memset(gradients + rows.first, 0, rows.count * sizeof *gradients);
-    struct model_batch model_batch = {batch->inputs, batch->targets, update->touched.row_of_input};
+    struct model_batch model_batch = update_model_batch(update, batch);
     totals->loss =
         model_gradients(update->model, &model_batch, update_loss_scale(update), gradients, &listener);
-    reduction_begin(update->gradients, rows);
+    if (rows.count > 0)
+        reduction_begin(update->gradients, rows);
 }
 
 static enum status plain_exchange(struct update *update, size_t count, struct totals *totals,
@@ -198,12 +210,13 @@ static void move_weights(const struct update *update, const struct optimizer_ste
     optimizer_update(&update->spec.optimizer, step, &piece);
 }
 
-/* New weights for this rank's share of the row table where no token of the batch has its row: in stretches
+/* New weights for this rank's share of a row table where no token of the batch has its row: in stretches
  * between the touched rows. */
-static void move_untouched_rows(const struct update *update, const struct optimizer_step *step)
+static void move_untouched_rows(const struct update *update, const struct parameter *table,
+                                const struct optimizer_step *step)
 {
     const struct touched_rows *touched = &update->touched;
-    size_t row_size = update->parameters.row_size;
+    size_t row_size = table->dims[1];
     struct range mine = partition_range(touched->vocabulary, (size_t)update->comm->node_size,
                                         (size_t)update->comm->node_rank);
     size_t end = mine.first + mine.count;
@@ -211,9 +224,32 @@ static void move_untouched_rows(const struct update *update, const struct optimi
     for (size_t i = 0; row < end; i++) {
         size_t next = i < touched->count && touched->tokens[i] < end ? touched->tokens[i] : end;
         if (next > row)
-            move_weights(update, step, update->parameters.dense_size + row * row_size, NULL,
-                         (next - row) * row_size);
+            move_weights(update, step, table->offset + row * row_size, NULL, (next - row) * row_size);
         row = next < row ? row : next + 1;
+    }
+}
+
+/* New weights for a piece of the gradients of touched rows. What lies in them in one row of one row table
+ * belongs to weights that lie together. */
+static void move_touched_rows(const struct update *update, struct range part, const float *gradients,
+                              const struct optimizer_step *step)
+{
+    const struct parameters *parameters = &update->parameters;
+    size_t tables = parameters->row_table_count;
+    size_t table_row_size = parameters->row_size / tables;
+    size_t dense = parameters->dense_size;
+    size_t first = (part.first - dense) / table_row_size;
+    for (size_t i = first; i < update->touched.count * tables; i++) {
+        size_t row = dense + i * table_row_size;
+        struct range some = intersection(part, row, row + table_row_size);
+        if (some.count == 0)
+            break;
+        const struct parameter *table = parameters_row_table(parameters, i % tables);
+        touched_rows_prefetch(&update->touched, i / tables + 1, update->weights + table->offset,
+                              table_row_size);
+        size_t place = table->offset + update->touched.tokens[i / tables] * table_row_size;
+        move_weights(update, step, place + (some.first - row), gradients + (some.first - part.first),
+                     some.count);
     }
 }
 
@@ -222,21 +258,13 @@ static void move_untouched_rows(const struct update *update, const struct optimi
 static void new_weights_of_part(const struct update *update, struct range part, const float *gradients,
                                 const struct optimizer_step *step)
 {
-    const struct parameters *parameters = &update->parameters;
-    size_t dense = parameters->dense_size;
-    size_t row_size = parameters->row_size;
+    size_t dense = update->parameters.dense_size;
     struct range some = intersection(part, 0, dense);
-    move_weights(update, step, some.first, gradients + (some.first - part.first), some.count);
-    size_t first_row = part.first > dense ? (part.first - dense) / row_size : 0;
-    for (size_t i = first_row; i < update->touched.count; i++) {
-        size_t row = dense + i * row_size;
-        some = intersection(part, row, row + row_size);
-        if (some.count == 0)
-            break;
-        touched_rows_prefetch(&update->touched, i + 1, update->weights + dense, row_size);
-        size_t place = dense + update->touched.tokens[i] * row_size + (some.first - row);
-        move_weights(update, step, place, gradients + (some.first - part.first), some.count);
-    }
+    struct range rows = intersection(part, dense, part.first + part.count);
+    if (some.count > 0)
+        move_weights(update, step, some.first, gradients + (some.first - part.first), some.count);
+    if (rows.count > 0)
+        move_touched_rows(update, rows, gradients + (rows.first - part.first), step);
 }
 
 static void new_weights(struct update *update, const struct gradient_parts *sums, double rate)
@@ -250,8 +278,10 @@ static void new_weights(struct update *update, const struct gradient_parts *sums
         struct range part = sums->parts.ranges[i];
         new_weights_of_part(update, part, sums->data + (part.first - sums->first), &step);
     }
-    if (optimizer_moves_all(&update->spec.optimizer))
-        move_untouched_rows(update, &step);
+    for (size_t i = 0; i < update->parameters.row_table_count; i++) {
+        if (optimizer_moves_all(&update->spec.optimizer))
+            move_untouched_rows(update, parameters_row_table(&update->parameters, i), &step);
+    }
 }
 
 enum status update_run(struct update *update, const struct batch *batch, double rate, struct totals *totals,
@@ -281,6 +311,7 @@ enum status update_run(struct update *update, const struct batch *batch, double 
     phase_end(times, PHASE_UPDATE);
     TRY(update_load_weights(update, error));
     phase_end(times, PHASE_PACK_WEIGHTS);
+    update->number++;
     update->wait_seconds += (found - start) + (summed - computed);
     update->compute_seconds += (computed - found) + (clock_seconds() - summed);
 done:

@@ -77,6 +77,7 @@ struct update {
     const struct update_way *way;
     struct reduction *gradients; /* of dense_size + touched rows · row_size floats; NULL in the other way */
     struct invariant *invariant; /* NULL in the plain way */
+    uint64_t number;             /* updates made since the start of the run */
     double grad_norm;            /* of the last update, before clipping */
     double compute_seconds;      /* of this rank, in all updates so far */
     double wait_seconds;         /* spent in the exchange, waiting included */
@@ -103,6 +104,9 @@ MUST_CHECK enum status update_load_weights(struct update *update, struct error *
  * communication does. Collective. */
 MUST_CHECK enum status update_run(struct update *update, const struct batch *batch, double rate,
                                   struct totals *totals, struct error *error);
+
+/* The batch as the model takes it. */
+struct model_batch update_model_batch(const struct update *update, const struct batch *batch);
 
 /* What makes the mean over the global batch of a sum of cross-entropies. */
 float update_loss_scale(const struct update *update);

@@ -101,7 +101,7 @@ static void invariant_gradients(struct update *update, const struct batch *batch
     };
     memset(gradients.sums + update->parameters.dense_size, 0,
            update->touched.count * update->parameters.row_size * sizeof *gradients.sums);
-    struct model_batch model_batch = {batch->inputs, batch->targets, update->touched.row_of_input};
+    struct model_batch model_batch = update_model_batch(update, batch);
     model_gradients_exact(update->model, &model_batch, update_loss_scale(update), &gradients);
     invariant->first_row = batch->first_row;
     totals->loss = 0;

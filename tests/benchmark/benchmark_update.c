@@ -19,7 +19,11 @@
 #include <stdlib.h>
 
 struct options {
-    long vocabulary, hidden, batch, steps;
+    char *cell;
+    long vocabulary, hidden, layers, embedding, batch, steps;
+    int bidirectional;
+    int double_bias;
+    double dropout;
     double seconds;
     int rounds;
     int invariant;
@@ -28,8 +32,22 @@ struct options {
 
 static struct options parse(int argc, const char **argv)
 {
-    static struct options options = {3965, 256, 32, 35, 0.5, 10, 0, 0};
+    static char default_cell[] = "lstm";
+    static struct options options = {.cell = default_cell,
+                                     .vocabulary = 3965,
+                                     .hidden = 256,
+                                     .layers = 1,
+                                     .batch = 32,
+                                     .steps = 35,
+                                     .seconds = 0.5,
+                                     .rounds = 10};
     struct poptOption table[] = {
+        {"cell", 'c', POPT_ARG_STRING, &options.cell, 0, "lstm, gru or rnn", "NAME"},
+        {"num-layers", 'L', POPT_ARG_LONG, &options.layers, 0, "layers", "N"},
+        {"embedding-size", 'E', POPT_ARG_LONG, &options.embedding, 0, "0: no embedding", "N"},
+        {"bidirectional", 'b', POPT_ARG_NONE, &options.bidirectional, 0, "both directions", NULL},
+        {"double-bias", 'd', POPT_ARG_NONE, &options.double_bias, 0, "two biases", NULL},
+        {"dropout", 'p', POPT_ARG_DOUBLE, &options.dropout, 0, "chance to be left out", "P"},
         {"vocabulary", 'V', POPT_ARG_LONG, &options.vocabulary, 0, "tokens of the vocabulary", "N"},
         {"hidden-size", 'H', POPT_ARG_LONG, &options.hidden, 0, "hidden size", "N"},
         {"batch-size", 'B', POPT_ARG_LONG, &options.batch, 0, "rows over all ranks", "N"},
@@ -43,6 +61,10 @@ static struct options parse(int argc, const char **argv)
     poptContext context = poptGetContext(NULL, argc, argv, table, 0);
     if (poptGetNextOpt(context) != -1) {
         poptPrintUsage(context, stderr, 0);
+        exit(STATUS_USAGE);
+    }
+    if (!cell_find(options.cell)) {
+        fprintf(stderr, "benchmark_update: there is no cell '%s'\n", options.cell);
         exit(STATUS_USAGE);
     }
     poptFreeContext(context);
@@ -122,6 +144,9 @@ static struct result result_of(const struct options *options, const struct updat
 static void print_table(const struct options *options, const struct comm *comm, const struct update *update,
                         const struct result *result)
 {
+    printf("%s, %ld layer%s%s, embedding %ld, ", options->cell, options->layers,
+           options->layers == 1 ? "" : "s", options->bidirectional ? " in both directions" : "",
+           options->embedding);
     printf("V %ld, H %ld, B %ld, T %ld, %d rank%s, %s kernels, %s loops%s: %zu rows touched\n",
            options->vocabulary, options->hidden, options->batch, options->steps, comm->size,
            comm->size == 1 ? "" : "s", blis_setup_in_use()->configuration,
@@ -132,15 +157,20 @@ static void print_table(const struct options *options, const struct comm *comm, 
            result->share_of_peak, 1e-9 * result->peak);
     printf("%10.1f MB of memory, %.2f of what the header of a run says\n", 1e-6 * result->memory_measured,
            result->memory_measured / result->memory_said);
-    for (int phase = 0; phase < PHASE_COUNT; phase++)
-        printf("%10.2f ms  %4.1f %%  %s\n", 1e3 * result->phase_seconds[phase],
-               100 * result->phase_seconds[phase] / result->seconds, phase_names[phase]);
+    for (int phase = 0; phase < PHASE_COUNT; phase++) {
+        double share = result->phase_seconds[phase] / result->seconds;
+        if (share > 1e-4)
+            printf("%10.2f ms  %4.1f %%  %s\n", 1e3 * result->phase_seconds[phase], 100 * share,
+                   phase_names[phase]);
+    }
 }
 
 static void print_json(const struct options *options, const struct comm *comm, const struct update *update,
                        const struct result *result)
 {
-    printf("{\"vocabulary\": %ld, \"hidden_size\": %ld, \"batch_size\": %ld, \"num_steps\": %ld, \"ranks\": "
+    printf("{\"cell\": \"%s\", \"num_layers\": %ld, \"embedding_size\": %ld, \"bidirectional\": %s, ",
+           options->cell, options->layers, options->embedding, options->bidirectional ? "true" : "false");
+    printf("\"vocabulary\": %ld, \"hidden_size\": %ld, \"batch_size\": %ld, \"num_steps\": %ld, \"ranks\": "
            "%d, ",
            options->vocabulary, options->hidden, options->batch, options->steps, comm->size);
     printf("\"rank_invariant\": %s, ", options->invariant ? "true" : "false");
@@ -178,7 +208,14 @@ static enum status benchmark(const struct options *options, const struct comm *c
     uint32_t *text = NULL;
     struct range rows = partition_range((size_t)options->batch, (size_t)comm->size, (size_t)comm->rank);
     struct update_spec spec = {
-        .model = {(size_t)options->vocabulary, (size_t)options->hidden, cell_find("lstm")},
+        .model = {.vocabulary_size = (size_t)options->vocabulary,
+                  .hidden_size = (size_t)options->hidden,
+                  .cell = cell_find(options->cell),
+                  .num_layers = (size_t)options->layers,
+                  .embedding_size = (size_t)options->embedding,
+                  .bidirectional = options->bidirectional,
+                  .double_bias = options->double_bias,
+                  .dropout = options->dropout},
         .rows = rows.count,
         .batch_size = (size_t)options->batch,
         .num_steps = (size_t)options->steps,

@@ -11,10 +11,8 @@ Needs python3-torch, python3-h5py and python3-numpy. Every case is one folder be
                     and the vocabulary that the corpus has by itself
 
 A case whose float32 trajectory strays from the double one is refused: such a case could not tell a
-mistake from rounding. The equations, gate order i, f, o, c; x_t selects a row of W_x:
-
-    i, f, o = sigmoid(W_x[x_t] + h W_h + b)     c~ = tanh(W_x[x_t] + h W_h + b)
-    c' = f c + i c~        h' = o tanh(c')      logits = h' W + b
+mistake from rounding. The weights have the names, shapes and order of gates of a checkpoint's /model; the
+cells are PyTorch's own.
 """
 
 import argparse
@@ -89,6 +87,7 @@ class Case:
     config: dict = None  # attributes of /config, or no such group
     reversed_vocabulary: bool = False
     missing_rank: int = None  # this token, by its place, is left out of the file's vocabulary
+    ranks: list = None  # numbers of ranks to try; None: as the test likes
     # What the shuffling of random sampling leaves open cannot be compared.
     norms_depend_on_order: bool = False
     final: bool = False  # is the end of the training kept too, weights and optimizer's states?
@@ -97,7 +96,13 @@ class Case:
         defaults = {"sampling": "sequential", "num-steps": 35, "max-tokens": 10000, "lr": 1.0}
         defaults |= {"optimizer": "sgd", "momentum": 0, "weight-decay": 0}
         defaults |= {"lr-decay": 1, "lr-decay-after": 0, "lr-warmup": 0}
+        defaults |= {"cell": "lstm", "num-layers": 1, "bidirectional": False, "bias": "single"}
+        defaults |= {"embedding-size": 0, "tie-weights": False}
         return self.options.get(name, defaults.get(name))
+
+    @property
+    def directions(self):
+        return 2 if self.option("bidirectional") else 1
 
 
 LATIN = "e taoinshr\ndlucm"
@@ -313,6 +318,51 @@ CASES = [
 ]
 
 
+def family_case(seed, cell, purpose, layers=1, directions=1, embedding=0, **more):
+    """A member of the family of networks, small, on a text of its own."""
+    name = f"{cell}_{layers}{'_both' if directions == 2 else ''}{'_embedding' if embedding else ''}"
+    options = {"batch-size": 8, "num-steps": 5, "hidden-size": 9, "start-offset": seed % 4}
+    options |= {"lr": 0.6, "clip-norm": 0.2, "cell": cell, "num-layers": layers}
+    options |= {"bidirectional": True} if directions == 2 else {}
+    options |= {"embedding-size": embedding} if embedding else {}
+    return Case(
+        name=more.pop("name", name),
+        purpose=purpose,
+        seed=seed,
+        options=options | more.pop("options", {}),
+        hidden_size=9,
+        alphabet=LATIN[:12] + HAN[:6],
+        tokens=420,
+        certainty=0.75,
+        rare=RARE[4:],
+        strings="variable",
+        deviation=0.35,
+        ranks=[1, 3, 8],
+        **more,
+    )
+
+
+DOUBLE = {"bias": "double"}
+TIED = {"tie-weights": True}
+CASES += [
+    family_case(41, "lstm", "two layers", layers=2),
+    family_case(42, "lstm", "both directions", directions=2),
+    family_case(43, "lstm", "an embedding", embedding=6),
+    family_case(44, "lstm", "all at once, two biases", 2, 2, 6, options=DOUBLE),
+    family_case(45, "gru", "one bias"),
+    family_case(46, "gru", "two biases: that of n's H is reset", name="gru_1_double", options=DOUBLE),
+    family_case(47, "gru", "two layers", layers=2),
+    family_case(48, "gru", "both directions, two biases", directions=2, options=DOUBLE),
+    family_case(49, "gru", "all at once", 2, 2, 6),
+    family_case(50, "gru", "the output tied to the embedding", 2, 1, 9, name="gru_2_tied", options=TIED),
+    family_case(51, "rnn", "two biases", options=DOUBLE),
+    family_case(52, "rnn", "two layers in both directions", layers=2, directions=2),
+    family_case(53, "rnn", "an embedding", embedding=12),
+    family_case(54, "rnn", "all at once, two biases", 2, 2, 6, options=DOUBLE),
+    family_case(55, "lstm", "the output tied to the embedding", 1, 1, 9, name="lstm_1_tied", options=TIED),
+]
+
+
 def make_text(case, random):
     """A second-order Markov text: what follows a pair of characters is mostly the same."""
     alphabet = case.alphabet
@@ -355,15 +405,38 @@ def file_vocabulary(case, vocabulary):
     return ["<unk>"] + characters
 
 
+# Gates as a checkpoint has them, as places in PyTorch's order (LSTM: i, f, c, o).
+GATES = {"lstm": (0, 1, 3, 2), "gru": (0, 1, 2), "rnn": (0,)}
+
+
+def directions_of(case):
+    """The paths of all layers in both directions, in the order of PyTorch's weights and states."""
+    return [
+        f"layer{layer}{'/reverse' if direction else ''}"
+        for layer in range(case.option("num-layers"))
+        for direction in range(case.directions)
+    ]
+
+
 def make_weights(case, random, vocabulary_size):
-    hidden = case.hidden_size
-    return {
-        "layer0/W_x": random.tensor(case.deviation, vocabulary_size, 4 * hidden),
-        "layer0/W_h": random.tensor(case.deviation, hidden, 4 * hidden),
-        "layer0/b": random.tensor(0.3, 4 * hidden),
-        "output/W": random.tensor(case.deviation, hidden, vocabulary_size),
-        "output/b": random.tensor(0.3, vocabulary_size),
-    }
+    hidden, embedding = case.hidden_size, case.option("embedding-size")
+    width = len(GATES[case.option("cell")]) * hidden
+    weights = {}
+    for path in directions_of(case):
+        first = path.startswith("layer0")
+        inputs = (embedding or vocabulary_size) if first else case.directions * hidden
+        weights[f"{path}/W_x"] = random.tensor(case.deviation, inputs, width)
+        weights[f"{path}/W_h"] = random.tensor(case.deviation, hidden, width)
+        weights[f"{path}/b"] = random.tensor(0.3, width)
+        if case.option("bias") == "double":
+            weights[f"{path}/b_h"] = random.tensor(0.3, width)
+    if embedding:
+        weights["embedding/W"] = random.tensor(0.6, vocabulary_size, embedding)
+    if not case.option("tie-weights"):
+        shape = (case.directions * hidden, vocabulary_size)
+        weights["output/W"] = random.tensor(case.deviation, *shape)
+    weights["output/b"] = random.tensor(0.3, vocabulary_size)
+    return weights
 
 
 def write_tokens(group, tokens, kind):
@@ -428,16 +501,46 @@ def cut_batches(case, ids):
     return list(zip(cut(0), cut(1)))
 
 
-def forward(weights, inputs, h, c):
-    """Logits [B, T, V] and the state after the last step."""
-    logits = []
-    for t in range(inputs.shape[1]):
-        z = weights["layer0/W_x"][inputs[:, t]] + h @ weights["layer0/W_h"] + weights["layer0/b"]
-        i, f, o, candidate = z.chunk(4, dim=1)
-        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(candidate)
-        h = torch.sigmoid(o) * torch.tanh(c)
-        logits.append(h @ weights["output/W"] + weights["output/b"])
-    return torch.stack(logits, dim=1), h, c
+def torch_weights(case, weights):
+    """In PyTorch's order, layout and order of gates; a single bias is the first of its two."""
+    order = GATES[case.option("cell")]
+
+    def reorder(weight):
+        blocks = weight.chunk(len(order), dim=-1)
+        return torch.cat([blocks[k] for k in order], dim=-1)
+
+    flat = []
+    for path in directions_of(case):
+        bias = reorder(weights[f"{path}/b"])
+        bias_h = reorder(weights[f"{path}/b_h"]) if f"{path}/b_h" in weights else 0 * bias.detach()
+        flat += [reorder(weights[f"{path}/W_x"]).T, reorder(weights[f"{path}/W_h"]).T, bias, bias_h]
+    return flat
+
+
+def zero_state(case, rows, dtype):
+    return torch.zeros(len(directions_of(case)), rows, case.hidden_size, dtype=dtype)
+
+
+def embed(case, weights, inputs):
+    if case.option("embedding-size"):
+        return weights["embedding/W"][inputs]
+    vocabulary_size = len(weights["output/b"])
+    one_hot = torch.nn.functional.one_hot(inputs, vocabulary_size)
+    return one_hot.to(weights["output/b"].dtype)
+
+
+def forward(case, weights, inputs, h, c):
+    """Logits [B, T, V] and the state after the last step. What torch.nn's modules call."""
+    x = embed(case, weights, inputs)
+    shape = (True, case.option("num-layers"), 0.0, True, case.directions == 2, True)
+    flat = torch_weights(case, weights)
+    if case.option("cell") == "lstm":
+        states, h, c = torch.lstm(x, (h, c), flat, *shape)
+    else:
+        function = {"gru": torch.gru, "rnn": torch.rnn_tanh}[case.option("cell")]
+        states, h = function(x, h, flat, *shape)
+    tied = case.option("tie-weights")
+    return states @ (weights["embedding/W"].T if tied else weights["output/W"]) + weights["output/b"], h, c
 
 
 def as_tensors(weights, dtype):
@@ -474,16 +577,15 @@ def train(case, batches, weights):
     clipped, and the optimizer."""
     clip = case.option("clip-norm")
     optimizer = make_optimizer(case, weights)
-    shape = (case.option("batch-size"), case.hidden_size)
-    dtype = weights["output/b"].dtype
+    zero = zero_state(case, case.option("batch-size"), weights["output/b"].dtype)
     perplexities, mean_norms, clipped, updates = [], [], 0, 0
     for epoch in range(1, EPOCHS + 1):
         loss_sum, norm_sum, targets_seen = 0.0, 0.0, 0
-        h = c = torch.zeros(shape, dtype=dtype)
+        h = c = zero
         for inputs, targets in batches:
             if case.option("sampling") == "random":
-                h = c = torch.zeros(shape, dtype=dtype)
-            logits, h, c = forward(weights, inputs, h.detach(), c.detach())
+                h = c = zero
+            logits, h, c = forward(case, weights, inputs, h.detach(), c.detach())
             losses = torch.nn.functional.cross_entropy(
                 logits.flatten(0, 1), targets.flatten(), reduction="none"
             )
@@ -507,43 +609,55 @@ def train(case, batches, weights):
 
 
 def check_forward(case, weights, inputs):
-    """The equations above against torch.nn.LSTM, whose gates are in the order i, f, c, o."""
-    hidden, vocabulary_size = weights["output/W"].shape
-    reorder = lambda w: torch.cat([w.chunk(4, dim=-1)[k] for k in (0, 1, 3, 2)], dim=-1)
-    lstm = torch.nn.LSTM(vocabulary_size, hidden, batch_first=True, dtype=torch.float64)
-    one_hot = torch.nn.functional.one_hot(inputs, vocabulary_size).double()
-    h = torch.linspace(-0.9, 0.9, len(inputs) * hidden, dtype=torch.float64).view(-1, hidden)
-    c = h.flip(1)
+    """The lines above against the module as its users build it."""
+    module = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU, "rnn": torch.nn.RNN}[case.option("cell")]
+    network = module(
+        case.option("embedding-size") or len(weights["output/b"]),
+        case.hidden_size,
+        num_layers=case.option("num-layers"),
+        bidirectional=case.directions == 2,
+        batch_first=True,
+        dtype=torch.float64,
+    )
+    h = zero_state(case, len(inputs), torch.float64)
+    h += torch.linspace(-0.9, 0.9, h.numel(), dtype=torch.float64).view(h.shape)
+    c = h.flip(2)
     with torch.no_grad():
-        lstm.weight_ih_l0.copy_(reorder(weights["layer0/W_x"]).T)
-        lstm.weight_hh_l0.copy_(reorder(weights["layer0/W_h"]).T)
-        lstm.bias_ih_l0.copy_(reorder(weights["layer0/b"]))
-        lstm.bias_hh_l0.zero_()
-        states, (last_h, last_c) = lstm(one_hot, (h[None], c[None]))
-        expected = states @ weights["output/W"] + weights["output/b"]
-        for mine, theirs in zip(forward(weights, inputs, h, c), (expected, last_h[0], last_c[0])):
+        for parameter, weight in zip(network.parameters(), torch_weights(case, weights), strict=True):
+            parameter.copy_(weight)
+        x = embed(case, weights, inputs)
+        states, last = network(x, (h, c) if case.option("cell") == "lstm" else h)
+        last_h, last_c = last if case.option("cell") == "lstm" else (last, c)
+        tied = case.option("tie-weights")
+        W = weights["embedding/W"].T if tied else weights["output/W"]
+        expected = states @ W + weights["output/b"]
+        found = forward(case, weights, inputs, h, c)
+        for mine, theirs in zip(found, (expected, last_h, last_c), strict=True):
             assert torch.allclose(mine, theirs, rtol=1e-12, atol=1e-12), case.name
 
 
 @torch.no_grad()
-def greedy(weights, tokens, prefix):
-    """SAMPLE_LENGTH characters after prefix, or None where the choice is narrow or is <unk>."""
+def greedy(case, weights, tokens, prefix):
+    """SAMPLE_LENGTH characters after prefix, or None where the choice is narrow or is <unk>. Every
+    character is a window of its own, also for the reverse direction."""
     index = {token: id for id, token in enumerate(tokens)}
-    h = c = torch.zeros(1, len(weights["output/W"]), dtype=torch.float64)
-    logits, h, c = forward(weights, torch.tensor([[index[p] for p in prefix]]), h, c)
+    h = c = zero_state(case, 1, torch.float64)
+    for character in prefix:
+        logits, h, c = forward(case, weights, torch.tensor([[index[character]]]), h, c)
     text = ""
     for _ in range(SAMPLE_LENGTH):
         (first, second), (choice, _) = torch.topk(logits[0, -1], 2)
         if first - second <= SAMPLE_MARGIN or choice == UNKNOWN:
             return None
         text += tokens[choice]
-        logits, h, c = forward(weights, choice.view(1, 1), h, c)
+        logits, h, c = forward(case, weights, choice.view(1, 1), h, c)
     return text
 
 
-def samples(weights, tokens, prefixes):
-    made = [{"prefix": prefix, "text": greedy(weights, tokens, prefix)} for prefix in prefixes]
-    return [sample for sample in made if sample["text"] is not None][:3]
+def samples(case, weights, tokens, prefixes):
+    texts = {prefix: greedy(case, weights, tokens, prefix) for prefix in prefixes}
+    made = [{"prefix": prefix, "text": text} for prefix, text in texts.items() if text is not None]
+    return made[:3]
 
 
 def largest_difference(values, references):
@@ -586,9 +700,9 @@ def make_case(case):
     check_forward(case, weights, batches[0][0])
     prefixes = [text[s : s + 1 + s % 4] for s in (random.below(limit - 4) for _ in range(60))]
     prefixes = [p for p in dict.fromkeys(prefixes) if all(q in index and q > " " for q in p)]
-    initial_samples = samples(weights, tokens, prefixes)
+    initial_samples = samples(case, weights, tokens, prefixes)
     perplexities, norms, clipped, optimizer = train(case, batches, weights)
-    trained_samples = samples(weights, tokens, prefixes)
+    trained_samples = samples(case, weights, tokens, prefixes)
 
     rounded_weights = as_tensors(initial, torch.float32)
     rounded, rounded_norms, rounded_clipped, rounded_optimizer = train(case, batches, rounded_weights)
@@ -623,6 +737,7 @@ def make_case(case):
         {
             "purpose": case.purpose,
             "options": case.options | {"epochs": EPOCHS},
+            **({"ranks": case.ranks} if case.ranks else {}),
             "updates": updates,
             "clipped_updates": clipped if fixed_order else None,
             "perplexity": perplexities,

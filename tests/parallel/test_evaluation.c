@@ -26,7 +26,9 @@ struct network {
 
 static void create_network(struct network *network)
 {
-    network->spec = (struct model_spec){V, H, cell_find("lstm")};
+    network->spec = (struct model_spec){
+        .vocabulary_size = V, .hidden_size = H, .cell = cell_find("lstm"), .num_layers = 1};
+
     CHECK(parameters_layout(&network->parameters, &network->spec, &error) == STATUS_OK);
     CHECK(memory_new(&network->weights, network->parameters.size, &error) == STATUS_OK);
     CHECK(memory_new(&network->memory, packed_weights_floats(&network->spec), &error) == STATUS_OK);

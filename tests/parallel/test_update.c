@@ -46,11 +46,31 @@ static void make_rows(struct rows *rows, const struct comm *comm, uint64_t updat
     rows->batch = (struct batch){rows->inputs, rows->targets, range.count, STEPS, range.first, from_zero};
 }
 
-static void create_with(struct update *update, const struct comm *comm, double clip_norm,
+/* One layer of LSTM, then what is laid out and drawn in other ways: two row tables and dropout, an embedding
+ * as the row table, and one that is dense. */
+enum { PLAIN, TWO_TABLES, EMBEDDED, TIED, NETWORK_COUNT };
+
+static struct model_spec network_of(int network)
+{
+    struct model_spec spec = {
+        .vocabulary_size = V, .hidden_size = H, .cell = &cells[0], .num_layers = 1, .dropout_seed = 3};
+    if (network != PLAIN) {
+        spec.cell = cell_find(network == TWO_TABLES ? "gru" : "rnn");
+        spec.num_layers = 2;
+        spec.bidirectional = network == TWO_TABLES;
+        spec.double_bias = network == TWO_TABLES;
+        spec.embedding_size = network == EMBEDDED ? 7 : network == TIED ? H : 0;
+        spec.tie_weights = network == TIED;
+        spec.dropout = 0.3;
+    }
+    return spec;
+}
+
+static void create_with(struct update *update, const struct comm *comm, int network, double clip_norm,
                         struct optimizer optimizer, bool rank_invariant)
 {
     struct update_spec spec = {
-        .model = {V, H, cell_find("lstm")},
+        .model = network_of(network),
         .rows = partition_range(BATCH, (size_t)comm->size, (size_t)comm->rank).count,
         .batch_size = BATCH,
         .num_steps = STEPS,
@@ -67,9 +87,9 @@ static void create_with(struct update *update, const struct comm *comm, double c
     CHECK(update_load_weights(update, &error) == STATUS_OK);
 }
 
-static void create(struct update *update, const struct comm *comm, double clip_norm)
+static void create(struct update *update, const struct comm *comm, int network, double clip_norm)
 {
-    create_with(update, comm, clip_norm, (struct optimizer){.ops = &optimizers[0]}, false);
+    create_with(update, comm, network, clip_norm, (struct optimizer){.ops = &optimizers[0]}, false);
 }
 
 static void run(struct update *update, const struct comm *comm, uint64_t number, bool from_zero, double rate,
@@ -108,12 +128,12 @@ static void check_weights_agree(const struct update *a, const struct update *b)
 }
 
 /* With and without the state carried from update to update. */
-static void test_same_as_one_rank(const struct comm *comm, double clip_norm, bool from_zero)
+static void test_same_as_one_rank(const struct comm *comm, int network, double clip_norm, bool from_zero)
 {
     struct update together;
     struct update single;
-    create(&together, comm, clip_norm);
-    create(&single, &alone, clip_norm);
+    create(&together, comm, network, clip_norm);
+    create(&single, &alone, network, clip_norm);
     for (uint64_t number = 0; number < UPDATES; number++) {
         struct totals totals;
         struct totals expected;
@@ -131,14 +151,14 @@ static void test_same_as_one_rank(const struct comm *comm, double clip_norm, boo
 }
 
 /* Bit for bit, and within rounding what plain sums give. */
-static void test_rank_invariant(const struct comm *comm, double clip_norm, bool from_zero)
+static void test_rank_invariant(const struct comm *comm, int network, double clip_norm, bool from_zero)
 {
     struct update together;
     struct update single;
     struct update plain;
-    create_with(&together, comm, clip_norm, (struct optimizer){.ops = &optimizers[0]}, true);
-    create_with(&single, &alone, clip_norm, (struct optimizer){.ops = &optimizers[0]}, true);
-    create_with(&plain, &alone, clip_norm, (struct optimizer){.ops = &optimizers[0]}, false);
+    create_with(&together, comm, network, clip_norm, (struct optimizer){.ops = &optimizers[0]}, true);
+    create_with(&single, &alone, network, clip_norm, (struct optimizer){.ops = &optimizers[0]}, true);
+    create_with(&plain, &alone, network, clip_norm, (struct optimizer){.ops = &optimizers[0]}, false);
     for (uint64_t number = 0; number < UPDATES; number++) {
         struct totals totals;
         struct totals expected;
@@ -164,26 +184,31 @@ static void test_rank_invariant(const struct comm *comm, double clip_norm, bool 
 static void spread_gradients(const struct update *single, float *gradients)
 {
     const struct parameters *parameters = &single->parameters;
-    size_t dense = parameters->dense_size;
-    size_t row_size = parameters->row_size;
     const float *sums = reduction_buffer(single->gradients);
     memset(gradients, 0, parameters->size * sizeof *gradients);
-    memcpy(gradients, sums, dense * sizeof *gradients);
-    for (size_t i = 0; i < single->touched.count; i++)
-        memcpy(gradients + dense + single->touched.tokens[i] * row_size, sums + dense + i * row_size,
-               row_size * sizeof *gradients);
+    memcpy(gradients, sums, parameters->dense_size * sizeof *gradients);
+    const float *row = sums + parameters->dense_size;
+    for (size_t i = 0; i < single->touched.count; i++) {
+        for (size_t number = 0; number < parameters->row_table_count; number++) {
+            const struct parameter *table = parameters_row_table(parameters, number);
+            size_t row_size = table->dims[1];
+            memcpy(gradients + table->offset + single->touched.tokens[i] * row_size, row,
+                   row_size * sizeof *gradients);
+            row += row_size;
+        }
+    }
 }
 
 /* Touched and untouched rows, and the parts of the ranks, make what the optimizer makes of whole buffers. */
-static void test_optimizer(const struct comm *comm, struct optimizer optimizer)
+static void test_optimizer(const struct comm *comm, int network, struct optimizer optimizer)
 {
     static const double rate = 0.002;
     struct update together;
     struct update single;
     float *expected;
     float *gradients;
-    create_with(&together, comm, 0, optimizer, false);
-    create_with(&single, &alone, 0, optimizer, false);
+    create_with(&together, comm, network, 0, optimizer, false);
+    create_with(&single, &alone, network, 0, optimizer, false);
     size_t size = single.parameters.size;
     size_t states = optimizer_state_count(&optimizer);
     CHECK(update_state_bytes(&together) == states * size * sizeof(float));
@@ -221,14 +246,14 @@ static void test_clip(const struct comm *comm, double clip_of_norm)
     static const double rate = 0.25;
     struct update update;
     struct totals totals;
-    create(&update, comm, 0);
+    create(&update, comm, PLAIN, 0);
     run(&update, comm, 9, true, 0, &totals);
     double norm = update.grad_norm;
     update_free(&update);
 
     double clip_norm = clip_of_norm * norm;
     double factor = clip_of_norm > 0 && clip_of_norm < 1 ? clip_of_norm : 1;
-    create(&update, comm, clip_norm);
+    create(&update, comm, PLAIN, clip_norm);
     float *before;
     CHECK(memory_new(&before, update.parameters.size, &error) == STATUS_OK);
     memcpy(before, update.weights, update.parameters.size * sizeof *before);
@@ -246,24 +271,28 @@ static void test_clip(const struct comm *comm, double clip_of_norm)
 }
 
 /* Rows of tokens that no rank saw, and the padding, stay as they are to the bit. */
-static void test_untouched_rows_stay(const struct comm *comm)
+static void test_untouched_rows_stay(const struct comm *comm, int network)
 {
     struct update update;
     struct totals totals;
-    create(&update, comm, 1);
+    create(&update, comm, network, 1);
     float *before;
     CHECK(memory_new(&before, update.parameters.size, &error) == STATUS_OK);
     memcpy(before, update.weights, update.parameters.size * sizeof *before);
     run(&update, comm, 3, true, 0.5, &totals);
-    size_t row_size = update.parameters.row_size;
-    size_t touched = 0;
-    for (size_t token = 0; token < V; token++) {
-        size_t at = update.parameters.dense_size + token * row_size;
-        bool is_touched = touched < update.touched.count && update.touched.tokens[touched] == token;
-        CHECK((memcmp(update.weights + at, before + at, row_size * sizeof *before) != 0) == is_touched);
-        touched += is_touched;
+    CHECK(update.touched.count < V);
+    for (size_t table = 0; table < update.parameters.row_table_count; table++) {
+        const struct parameter *parameter = parameters_row_table(&update.parameters, table);
+        size_t row_size = parameter->dims[1];
+        size_t touched = 0;
+        for (size_t token = 0; token < V; token++) {
+            size_t at = parameter->offset + token * row_size;
+            bool is_touched = touched < update.touched.count && update.touched.tokens[touched] == token;
+            CHECK((memcmp(update.weights + at, before + at, row_size * sizeof *before) != 0) == is_touched);
+            touched += is_touched;
+        }
+        CHECK(touched == update.touched.count);
     }
-    CHECK(touched == update.touched.count && touched < V);
     for (size_t i = 0; i + 1 < update.parameters.count; i++) {
         const struct parameter *parameter = &update.parameters.table[i];
         size_t end = parameter->offset + parameters_tensor_size(parameter);
@@ -280,7 +309,7 @@ static void test_not_finite(const struct comm *comm, bool rank_invariant)
     for (int bad = 0; bad < comm->size; bad++) {
         struct update update;
         struct totals totals;
-        create_with(&update, comm, 1, (struct optimizer){.ops = &optimizers[0]}, rank_invariant);
+        create_with(&update, comm, PLAIN, 1, (struct optimizer){.ops = &optimizers[0]}, rank_invariant);
         uint64_t before = weights_digest(&update);
         if (comm->rank == bad)
             model_state(update.model).h[0] = NAN;
@@ -299,7 +328,7 @@ static void test_times_are_kept(const struct comm *comm)
 {
     struct update update;
     struct totals totals;
-    create(&update, comm, 1);
+    create(&update, comm, PLAIN, 1);
     run(&update, comm, 1, true, 0.5, &totals);
     double compute_seconds = update.compute_seconds;
     double wait_seconds = update.wait_seconds;
@@ -309,11 +338,11 @@ static void test_times_are_kept(const struct comm *comm)
     update_free(&update);
 }
 
-static void test_without_memory(const struct comm *comm, bool rank_invariant)
+static void test_without_memory(const struct comm *comm, int network, bool rank_invariant)
 {
     struct update update;
     struct update_spec spec = {
-        .model = {V, H, cell_find("lstm")},
+        .model = network_of(network),
         .rows = 1,
         .batch_size = (size_t)comm->size,
         .num_steps = STEPS,
@@ -339,23 +368,29 @@ static void test_without_memory(const struct comm *comm, bool rank_invariant)
 static void test(const struct comm *comm)
 {
     CHECK(blis_setup_start(&error) == STATUS_OK);
-    test_same_as_one_rank(comm, 0, true);
-    test_same_as_one_rank(comm, 0.5, false);
-    test_optimizer(comm, (struct optimizer){&optimizers[0], 0, 0});
-    test_optimizer(comm, (struct optimizer){&optimizers[0], 0, 0.1});
-    test_optimizer(comm, (struct optimizer){&optimizers[0], 0.9, 0.1});
-    test_optimizer(comm, (struct optimizer){&optimizers[1], 0, 0});
+    for (int network = PLAIN; network < NETWORK_COUNT; network++) {
+        test_same_as_one_rank(comm, network, 0, true);
+        test_same_as_one_rank(comm, network, 0.5, false);
+        test_untouched_rows_stay(comm, network);
+        test_optimizer(comm, network, (struct optimizer){&optimizers[0], 0.9, 0.1});
+        test_optimizer(comm, network, (struct optimizer){&optimizers[1], 0, 0});
+        if (network != TIED) {
+            test_rank_invariant(comm, network, 0, true);
+            test_rank_invariant(comm, network, 0.1, false);
+        }
+    }
+    test_optimizer(comm, PLAIN, (struct optimizer){&optimizers[0], 0, 0});
+    test_optimizer(comm, PLAIN, (struct optimizer){&optimizers[0], 0, 0.1});
     test_clip(comm, 0);
     test_clip(comm, 0.25);
     test_clip(comm, 2);
-    test_untouched_rows_stay(comm);
-    test_rank_invariant(comm, 0, true);
-    test_rank_invariant(comm, 0.1, false);
     test_not_finite(comm, false);
     test_not_finite(comm, true);
     test_times_are_kept(comm);
-    test_without_memory(comm, false);
-    test_without_memory(comm, true);
+    for (int network = PLAIN; network < NETWORK_COUNT; network++) {
+        test_without_memory(comm, network, false);
+        test_without_memory(comm, network, true);
+    }
 }
 
 int main(void)

@@ -223,6 +223,18 @@ class UsageTest(BadInputTest):
                     ("train", "--optimizer", "adam", "--momentum", 0.9),
                     ["--momentum", "--optimizer"],
                 ),
+                "weights tied to nothing": (
+                    ("train", "--tie-weights"),
+                    ["--tie-weights", "--embedding-size"],
+                ),
+                "weights tied to others": (
+                    ("train", "--tie-weights", "--embedding-size", 8, "--hidden-size", 9),
+                    ["--embedding-size", "--hidden-size"],
+                ),
+                "weights tied in both directions": (
+                    ("train", "--tie-weights", "--embedding-size", 256, "--bidirectional"),
+                    ["--tie-weights", "--bidirectional"],
+                ),
                 "no UTF-8": (("train", "--epochs", os.fsdecode(b"\xff\xfe")), ["--epochs"]),
             },
             on_ranks=("unknown option", "unknown command", "resume and overwrite"),
@@ -234,6 +246,9 @@ class UsageTest(BadInputTest):
             "batch-size": ("0", "many", "2147483648"),
             "num-steps": ("0", "4294967296"),
             "hidden-size": ("0", "18446744073709551616"),
+            "num-layers": ("0", "33"),
+            "cell": ("LSTM", "gru,rnn"),
+            "dropout": ("1", "-0.1", "50%"),
             "max-tokens": ("-1", "all"),
             "max-updates": ("-1",),
             "max-minutes": ("-1", "inf", "1h"),

@@ -42,7 +42,7 @@ class Case:
                 word
                 for name, value in options.items()
                 if value is not None
-                for word in (f"--{name}", value)
+                for word in ([f"--{name}"] if value is True else [f"--{name}", value])
             ),
             ranks=ranks,
             timeout=TIMEOUT,
@@ -64,7 +64,8 @@ class GoldenTest(support.ProgramTest):
     def test_trajectories(self):
         for case in cases():
             for ranks in support.rank_counts():
-                if ranks <= case.options["batch-size"]:
+                wanted = ranks in case.expected.get("ranks", [ranks])
+                if wanted and ranks <= case.options["batch-size"]:
                     with self.subTest(case=case.name, ranks=ranks):
                         self.check_trajectory(case, ranks)
 
@@ -132,6 +133,15 @@ class GoldenTest(support.ProgramTest):
                     for sample in samples:
                         self.check_sample(run_dir / file, sample)
 
+    def test_samples_of_files_without_settings(self):
+        """The shape of the network is that of the weights."""
+        for case in cases():
+            with self.subTest(case=case.name):
+                for sample in case.expected["initial_samples"][:1]:
+                    self.check_sample(case.init, sample)
+                    if "bidirectional" in case.options:
+                        self.assertIn("bidirectional", self.check_sample(case.init, sample).stderr)
+
     def check_sample(self, checkpoint, sample):
         result = support.run(
             *("generate", "--checkpoint", checkpoint),
@@ -139,6 +149,7 @@ class GoldenTest(support.ProgramTest):
         )
         self.assertStatus(0, result)
         self.assertEqual(sample["prefix"] + sample["text"] + "\n", result.stdout)
+        return result
 
     def test_vocabulary(self):
         """The corpus's own: by falling count, ties by code point, max-tokens or not."""

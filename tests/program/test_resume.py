@@ -143,6 +143,20 @@ class EveryUpdateTest(ResumeTest):
     def test_three_ranks(self):
         self.check(3, (1, 8), sampling="random")
 
+    def test_large_networks(self):
+        """The state of every layer and direction goes on, and so do the masks of dropout."""
+        shapes = (
+            {"cell": "gru", "num_layers": 2, "bidirectional": True, "bias": "double"},
+            {"cell": "lstm", "num_layers": 2, "embedding_size": 8, "tie_weights": True},
+        )
+        for number, shape in enumerate(shapes):
+            with self.subTest(**shape):
+                changed = {"ranks": 2, "dropout": 0.3, "init": "uniform", **shape}
+                whole = self.whole_run(f"whole{number}", **changed)
+                run_dir = self.stopped_run(f"stopped{number}", 9, **changed)
+                self.assertDone(self.train(run_dir, resume=True, max_updates=0, ranks=2))
+                self.assertSameRun(whole, run_dir)
+
     def test_again_and_again(self):
         """A run that starts anew for every two updates."""
         whole = self.whole_run("whole")

@@ -9,7 +9,7 @@
 #include "lstm_mpi/linalg/blis_setup.h"
 #include "lstm_mpi/model/cell.h"
 #include "lstm_mpi/model/model.h"
-#include "support/reference_lstm.h"
+#include "support/reference_network.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -22,6 +22,7 @@
 
 struct network {
     size_t V, H, rows, steps;
+    struct model_spec spec;
     struct parameters parameters;
     struct packed_weights packed;
     float *packed_memory;
@@ -29,7 +30,8 @@ struct network {
     float *weights;
     float *gradients;
     double *double_weights;
-    double *h, *c; /* [rows, H]: the reference's state */
+    double *h, *c; /* [layers · directions, rows, H]: the reference's state */
+    double *masks; /* of the reference; NULL: none */
     uint32_t *inputs, *targets;
 };
 
@@ -38,43 +40,60 @@ static inline size_t network_offset(const struct network *network, const char *p
     return parameters_find(&network->parameters, path)->offset;
 }
 
-/* After the weights were changed. */
+/* A number of the gradient by its tensor: a token's rows of all row tables lie side by side. */
+static inline float network_gradient_of(const struct network *network, size_t tensor, size_t index)
+{
+    const struct parameters *parameters = &network->parameters;
+    const struct parameter *parameter = &parameters->table[tensor];
+    size_t first_table = parameters->count - parameters->row_table_count;
+    if (tensor < first_table)
+        return network->gradients[parameter->offset + index];
+    size_t columns = parameter->dims[1];
+    return network->gradients[parameters->dense_size + index / columns * parameters->row_size +
+                              (tensor - first_table) * columns + index % columns];
+}
+
+/* After the weights were changed. In parts, as the ranks of a node do it. */
 static inline void network_load(struct network *network)
 {
+    enum { PARTS = 3 };
     for (size_t i = 0; i < network->parameters.size; i++)
         network->double_weights[i] = (double)network->weights[i];
-    packed_weights_pack(&network->packed, 0, 1);
+    for (size_t part = 0; part < PARTS; part++)
+        packed_weights_pack(&network->packed, part, PARTS);
 }
 
 /* Both carried states become the random one. */
 static inline void network_set_state(struct network *network)
 {
     struct model_state state = model_state(network->model);
-    for (size_t i = 0; i < network->rows * network->H; i++) {
+    for (size_t i = 0; i < state.floats; i++) {
         state.h[i] = (float)(0.5 * random_normal(1, 101, i));
-        state.c[i] = (float)(0.5 * random_normal(1, 102, i));
         network->h[i] = (double)state.h[i];
-        network->c[i] = (double)state.c[i];
+        if (state.c)
+            state.c[i] = (float)(0.5 * random_normal(1, 102, i));
+        network->c[i] = state.c ? (double)state.c[i] : 0;
     }
 }
 
-static inline void network_create(struct network *network, size_t V, size_t H, size_t rows, size_t steps)
+static inline void network_create_of(struct network *network, const struct model_spec *spec, size_t rows,
+                                     size_t steps)
 {
     struct error error;
-    struct model_spec spec = {V, H, cell_find("lstm")};
-    *network = (struct network){.V = V, .H = H, .rows = rows, .steps = steps};
-    assert_int_equal(parameters_layout(&network->parameters, &spec, &error), STATUS_OK);
+    size_t V = spec->vocabulary_size;
+    *network = (struct network){.V = V, .H = spec->hidden_size, .rows = rows, .steps = steps, .spec = *spec};
+    assert_int_equal(parameters_layout(&network->parameters, spec, &error), STATUS_OK);
     size_t size = network->parameters.size;
     assert_int_equal(memory_new(&network->weights, size, &error), STATUS_OK);
-    assert_int_equal(memory_new(&network->packed_memory, packed_weights_floats(&spec), &error), STATUS_OK);
+    assert_int_equal(memory_new(&network->packed_memory, packed_weights_floats(spec), &error), STATUS_OK);
     assert_int_equal(
-        packed_weights_place(&network->packed, &spec, network->weights, network->packed_memory, &error),
+        packed_weights_place(&network->packed, spec, network->weights, network->packed_memory, &error),
         STATUS_OK);
-    assert_int_equal(model_create(&network->model, &spec, &network->packed, rows, steps, &error), STATUS_OK);
+    assert_int_equal(model_create(&network->model, spec, &network->packed, rows, steps, &error), STATUS_OK);
     assert_int_equal(memory_new(&network->gradients, size, &error), STATUS_OK);
     assert_int_equal(memory_new(&network->double_weights, size, &error), STATUS_OK);
-    assert_int_equal(memory_new(&network->h, rows * H, &error), STATUS_OK);
-    assert_int_equal(memory_new(&network->c, rows * H, &error), STATUS_OK);
+    assert_int_equal(memory_new(&network->h, model_state(network->model).floats, &error), STATUS_OK);
+    assert_int_equal(memory_new(&network->c, model_state(network->model).floats, &error), STATUS_OK);
     assert_int_equal(memory_new(&network->inputs, rows * steps, &error), STATUS_OK);
     assert_int_equal(memory_new(&network->targets, rows * steps, &error), STATUS_OK);
     for (size_t i = 0; i < network->parameters.count; i++) {
@@ -90,6 +109,14 @@ static inline void network_create(struct network *network, size_t V, size_t H, s
     network_set_state(network);
 }
 
+/* One layer of LSTM. */
+static inline void network_create(struct network *network, size_t V, size_t H, size_t rows, size_t steps)
+{
+    struct model_spec spec = {
+        .vocabulary_size = V, .hidden_size = H, .cell = cell_find("lstm"), .num_layers = 1};
+    network_create_of(network, &spec, rows, steps);
+}
+
 static inline void network_destroy(struct network *network)
 {
     model_destroy(network->model);
@@ -99,6 +126,7 @@ static inline void network_destroy(struct network *network)
     memory_free(network->double_weights);
     memory_free(network->h);
     memory_free(network->c);
+    memory_free(network->masks);
     memory_free(network->inputs);
     memory_free(network->targets);
 }
@@ -106,28 +134,58 @@ static inline void network_destroy(struct network *network)
 /* The loss of the model, its gradients in `gradients`. */
 static inline double network_gradients(struct network *network, float scale)
 {
-    struct model_batch batch = {network->inputs, network->targets, network->inputs};
+    struct model_batch batch = {
+        .inputs = network->inputs, .targets = network->targets, .input_rows = network->inputs};
     memset(network->gradients + network->parameters.dense_size, 0,
            (network->parameters.size - network->parameters.dense_size) * sizeof *network->gradients);
     return model_gradients(network->model, &batch, scale, network->gradients, NULL);
 }
 
+/* Double weights of a tensor; NULL where there is none. */
+static inline const double *network_tensor(const struct network *network, const struct parameter *parameter)
+{
+    return parameter ? network->double_weights + parameter->offset : NULL;
+}
+
+static inline struct reference_network network_reference(const struct network *network)
+{
+    const struct model_spec *spec = &network->spec;
+    const struct parameters *parameters = &network->parameters;
+    struct reference_network reference = {
+        .cell = (enum reference_cell)(spec->cell - cells),
+        .V = network->V,
+        .H = network->H,
+        .E = spec->embedding_size,
+        .layers = spec->num_layers,
+        .directions = model_directions(spec),
+        .rows = network->rows,
+        .steps = network->steps,
+        .embedding = network_tensor(network, parameters_find(parameters, "embedding/W")),
+        .W = network_tensor(network, parameters_find(parameters, "output/W")),
+        .b_output = network_tensor(network, parameters_find(parameters, "output/b")),
+        .masks = network->masks,
+    };
+    reference.tied_W = spec->tie_weights ? reference.embedding : NULL;
+    assert_true(spec->num_layers * reference.directions <= REFERENCE_MOST_DIRECTIONS);
+    for (size_t place = 0; place < spec->num_layers * reference.directions; place++) {
+        size_t layer = place / reference.directions;
+        bool reverse = place % reference.directions > 0;
+        static const char *const names[] = {"W_x", "W_h", "b", "b_h"};
+        const double *tensors[4];
+        for (size_t i = 0; i < 4; i++)
+            tensors[i] =
+                network_tensor(network, parameters_find_in_layer(parameters, layer, reverse, names[i]));
+        reference.direction[place] =
+            (struct reference_direction){tensors[0], tensors[1], tensors[2], tensors[3]};
+    }
+    return reference;
+}
+
 /* The loss of the reference, whose state goes on. */
 static inline double network_reference_loss(struct network *network)
 {
-    const double *weights = network->double_weights;
-    struct reference_lstm lstm = {
-        .V = network->V,
-        .H = network->H,
-        .rows = network->rows,
-        .steps = network->steps,
-        .W_x = weights + network_offset(network, "layer0/W_x"),
-        .W_h = weights + network_offset(network, "layer0/W_h"),
-        .b = weights + network_offset(network, "layer0/b"),
-        .W = weights + network_offset(network, "output/W"),
-        .b_output = weights + network_offset(network, "output/b"),
-    };
-    return reference_lstm_loss(&lstm, network->inputs, network->targets, network->h, network->c);
+    struct reference_network reference = network_reference(network);
+    return reference_network_loss(&reference, network->inputs, network->targets, network->h, network->c);
 }
 
 /* For cmocka_run_group_tests. */

@@ -4,6 +4,7 @@
 /* Checkpoints of networks of any shape, for tests of the exchange with PyTorch. Every number is a function of
  * its tensor's path and its place. Functions end the program where their own calls fail. */
 
+#include "lstm_mpi/model/cell.h"
 #include "support/sample_snapshot.h"
 
 struct network_shape {
@@ -16,6 +17,7 @@ enum { NETWORK_MAX_TENSORS = 64 };
 struct network {
     struct tensor tensors[NETWORK_MAX_TENSORS];
     size_t count;
+    size_t gates;
 };
 
 static inline float network_number(const char *path, size_t element)
@@ -58,7 +60,8 @@ static inline void network_add_layer(struct network *network, const struct netwo
 
 static inline void network_make(struct network *network, const struct network_shape *shape)
 {
-    *network = (struct network){0};
+
+    *network = (struct network){.gates = shape->gates};
     if (shape->E > 0)
         network_add(network, "embedding/W", shape->V, shape->E);
     for (size_t layer = 0; layer < shape->layers; layer++)
@@ -83,6 +86,10 @@ static inline void network_write(const char *path, const struct comm *comm, cons
     struct settings settings;
     const struct history history = {0};
     sample_demand(settings_defaults(&settings, &error), &error);
+    for (size_t i = 0; i < cell_count; i++) {
+        if (cells[i].gates == network->gates)
+            settings.cell = (int)i;
+    }
     settings.lr = 0.1;
     settings.seed = UINT64_MAX;
     const struct snapshot snapshot = {

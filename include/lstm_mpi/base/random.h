@@ -13,15 +13,21 @@ enum random_purpose {
     RANDOM_START_OFFSET,
     RANDOM_SHUFFLE,
     RANDOM_SAMPLE,
+    RANDOM_DROPOUT,
 };
 
-/* The stream of a purpose and of its own number below 2^32 (a tensor, an epoch modulo 2^32, a sample). */
+/* The stream of a purpose and of its own number below 2^32 (a tensor, an epoch modulo 2^32, a sample, a row).
+ */
 static inline uint64_t random_stream(enum random_purpose purpose, uint64_t number)
 {
     return (uint64_t)purpose << 32 | (number & 0xFFFFFFFFU);
 }
 
-/* 64 random bits. */
+/* RANDOM_WORDS times 32 random bits. */
+enum { RANDOM_WORDS = 4 };
+void random_words(uint32_t words[RANDOM_WORDS], uint64_t seed, uint64_t stream, uint64_t index);
+
+/* 64 random bits: the first two of the words. */
 uint64_t random_bits(uint64_t seed, uint64_t stream, uint64_t index);
 
 /* Uniform in [0, 1), a multiple of 2^-53. */

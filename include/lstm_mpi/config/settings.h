@@ -21,8 +21,8 @@ struct text_list {
 
 /* Values of the settings that offer a choice: the places in their rows' `choices`. Where a room below has a
  * table or an enum for them, in its order. */
-enum { SETTINGS_INIT_NORMAL };
-enum { SETTINGS_BIAS_SINGLE };
+enum { SETTINGS_INIT_NORMAL, SETTINGS_INIT_UNIFORM };
+enum { SETTINGS_BIAS_SINGLE, SETTINGS_BIAS_DOUBLE };
 enum { SETTINGS_OPTIMIZER_SGD, SETTINGS_OPTIMIZER_ADAM };
 enum { SETTINGS_PROGRESS_AUTO, SETTINGS_PROGRESS_BAR, SETTINGS_PROGRESS_PLAIN };
 enum { SETTINGS_FORMAT_TEXT, SETTINGS_FORMAT_JSON, SETTINGS_FORMAT_CSV };
@@ -46,9 +46,15 @@ struct settings {
     int64_t start_offset;
 
     /* train: model */
+    int cell; /* the place in cells[] */
     uint64_t hidden_size;
-    int init;
+    uint64_t num_layers;
+    bool bidirectional;
+    uint64_t embedding_size; /* 0: none */
+    bool tie_weights;
+    double dropout;
     int bias;
+    int init;
     char *init_from;
 
     /* train: optimization */
@@ -193,8 +199,9 @@ bool settings_equal(const struct settings *a, const struct settings *b, const st
 MUST_CHECK enum status settings_check(const struct settings *settings, enum settings_command command,
                                       struct error *error);
 
-/* The part of it that is about validation: settings that a checkpoint may complete on --resume, and are to be
- * checked then. */
+/* Parts of it: what is about validation, and what is about the model. They are checked again when a
+ * checkpoint (--init-from, --resume, generate) has completed the settings. */
 MUST_CHECK enum status settings_check_validation(const struct settings *settings, struct error *error);
+MUST_CHECK enum status settings_check_model(const struct settings *settings, struct error *error);
 
 #endif

@@ -13,6 +13,9 @@ void vector_add(size_t count, const float *x, float *y);
 /* out = x + y */
 void vector_sum(size_t count, const float *x, const float *y, float *out);
 
+/* y *= x */
+void vector_multiply(size_t count, const float *x, float *y);
+
 /* y += a · x */
 void vector_axpy(size_t count, float a, const float *x, float *y);
 
@@ -24,5 +27,8 @@ double vector_sum_of_squares(size_t count, const float *x);
 
 /* The largest |x|; NaN counts as nothing. */
 float vector_largest(size_t count, const float *x);
+
+/* out [columns, rows] = in [rows, columns] transposed. */
+void vector_transpose(size_t rows, size_t columns, const float *in, float *out);
 
 #endif

@@ -27,10 +27,12 @@ void model_destroy(struct model *model);
 /* The carried state becomes zero. */
 void model_zero_state(struct model *model);
 
-/* The carried state (H, C), each [rows, H]: views that may be written. `c` is NULL for cells without it. */
+/* The carried state (H, C), each [layers, rows, H]: views that may be written. Directions count as layers:
+ * layer 0 forward, layer 0 reverse, layer 1 forward, … `c` is NULL for cells without it. */
 struct model_state {
     float *h;
     float *c;
+    size_t layers;
     size_t floats; /* of either */
 };
 struct model_state model_state(struct model *model);
@@ -39,13 +41,16 @@ struct model_state model_state(struct model *model);
 struct model_batch {
     const uint32_t *inputs;     /* [steps, rows] tokens */
     const uint32_t *targets;    /* [steps, rows] tokens */
-    const uint32_t *input_rows; /* [steps, rows]: which row of the row table's gradient an input's goes to */
+    const uint32_t *input_rows; /* [steps, rows]: which row of the row tables' gradients an input's goes to */
+    uint64_t update;            /* since the start of the run, and */
+    size_t first_row;           /* of the global batch: what the masks of dropout depend on */
 };
 
 /* Forward, loss and back-propagation through all steps, from the carried state, which goes on. Returns the
- * sum of the cross-entropies of all targets. `gradients` has parameters_layout's layout: the dense part
- * becomes the gradient of scale · sum; to the rows of the row table, that gradient is added. `listener` is
- * told what is final already; NULL: nobody is. */
+ * sum of the cross-entropies of all targets. `gradients` begins as parameters_layout says: the dense part
+ * becomes the gradient of scale · sum. Behind it are rows of row_size floats, as many as input_rows names,
+ * each a token's rows of all row tables side by side: to these the gradient is added. `listener` is told what
+ * is final already; NULL: nobody is. */
 double model_gradients(struct model *model, const struct model_batch *batch, float scale, float *gradients,
                        const struct gradients_listener *listener);
 
@@ -53,12 +58,13 @@ double model_gradients(struct model *model, const struct model_batch *batch, flo
 void model_gradients_exact(struct model *model, const struct model_batch *batch, float scale,
                            const struct exact_gradients *exact);
 
-/* The cross-entropy of each target, without gradients: inputs, targets and losses are [steps, rows], steps at
- * most those of model_create. From the carried state, which goes on. */
+/* The cross-entropy of each target, without gradients or dropout: inputs, targets and losses are [steps,
+ * rows], steps at most those of model_create. From the carried state, which goes on. */
 void model_losses(struct model *model, const uint32_t *inputs, const uint32_t *targets, size_t steps,
                   double *losses);
 
-/* One step for every row: its token in, the logits of the next out ([rows, V]). The carried state goes on. */
+/* One step for every row: its token in, the logits of the next out ([rows, V]), without dropout. The carried
+ * state goes on, that of the reverse direction too: it sees one step at a time. */
 void model_step(struct model *model, const uint32_t *tokens, float *logits);
 
 /* Bytes of all that the network holds: activations, their gradients, packed operands. Not the weights. */
@@ -67,7 +73,8 @@ size_t model_bytes(const struct model *model);
 /* Where the time went since model_create; the caller may add phases of its own. */
 struct phase_times *model_phase_times(struct model *model);
 
-/* Floating-point operations of the products of one token in training: 3 · 2 · (H·G + H·V). */
+/* Floating-point operations of the products of one token in training: 3 · 2 times the weights that are
+ * multiplied with, W_x among them where it is not selected from. */
 double model_operations_per_token(const struct model_spec *spec);
 
 #endif

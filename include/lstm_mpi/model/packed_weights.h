@@ -7,19 +7,33 @@
 #include "lstm_mpi/linalg/panels.h"
 #include "lstm_mpi/model/parameters.h"
 
-struct packed_weights {
+/* One direction of one layer. G = gates · H. */
+struct packed_layer {
+    size_t input_width; /* in; 0: the inputs are tokens */
     size_t hidden;
-    size_t gate_width; /* gates · H */
-    size_t vocabulary;
-    const float *W_x;      /* [V, G], these four views of the weights themselves */
-    const float *W_h;      /* [H, G] */
-    const float *b;        /* [G] */
-    const float *W;        /* [H, V], of the output layer */
-    const float *b_output; /* [V] */
+    size_t gate_width;         /* G */
+    const float *W_x;          /* [in, G], or [V, G] for tokens, these four views of the weights themselves */
+    const float *W_h;          /* [H, G] */
+    const float *b;            /* [G] */
+    const float *b_h;          /* [G]; NULL: there is none */
+    struct panels W_x_forward; /* these two empty for tokens, whose rows are only added */
+    struct panels W_x_backward; /* transposed */
     struct panels W_h_forward;
     struct panels W_h_backward; /* transposed */
+};
+
+struct packed_weights {
+    size_t vocabulary;
+    size_t output_width;    /* what goes into the output layer */
+    size_t embedding_width; /* E; 0: there is no embedding */
+    bool tied;
+    const float *embedding; /* [V, E]; NULL: there is none */
+    const float *W; /* [output_width, V], of the output layer; tied: the embedding, [V, output_width] */
+    const float *b_output; /* [V] */
     struct panels W_forward;
-    struct panels W_backward; /* transposed */
+    struct panels W_backward;                                            /* transposed */
+    size_t layer_count;                                                  /* directions counted singly */
+    struct packed_layer layers[MODEL_MAX_LAYERS * MODEL_MAX_DIRECTIONS]; /* [layer][direction] */
 };
 
 /* How many floats of memory the packed weights of such a network take. */

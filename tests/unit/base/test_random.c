@@ -20,6 +20,12 @@ static void known_answers(void **state)
     assert_int_equal(
         random_bits(UINT64_C(0x299f31d0a4093822), UINT64_C(0x0370734413198a2e), UINT64_C(0x85a308d3243f6a88)),
         UINT64_C(0x94fdccebd16cfe09));
+    uint32_t words[RANDOM_WORDS];
+    random_words(words, 0, 0, 0);
+    assert_int_equal(words[0], 0x6627e8d5);
+    assert_int_equal(words[1], 0xe169c58d);
+    assert_int_equal(words[2], 0xbc57ac4c);
+    assert_int_equal(words[3], 0x9b00dbd8);
 }
 
 /* From the same vectors: radius and angle of the transform are the two pairs of words. */

@@ -254,6 +254,41 @@ static void settings_that_do_not_go_together(void **state)
     settings_free(&settings);
 }
 
+static void assert_model_refused(const struct settings *settings, const char *one, const char *other)
+{
+    struct error error;
+    assert_int_equal(settings_check_model(settings, &error), STATUS_USAGE);
+    assert_non_null(strstr(error.what, one));
+    assert_non_null(strstr(error.what, other));
+    assert_int_equal(settings_check(settings, SETTINGS_TRAIN, &error), STATUS_USAGE);
+    assert_true(error.why[0] && error.remedy[0]);
+}
+
+static void models_that_cannot_be(void **state)
+{
+    (void)state;
+    struct error error;
+    struct settings settings;
+    assert_int_equal(settings_defaults(&settings, &error), STATUS_OK);
+    give(&settings, "tie-weights", "true");
+    assert_model_refused(&settings, "--tie-weights", "--embedding-size");
+    give(&settings, "init-from", "model.h5"); /* may have what is missing */
+    assert_int_equal(settings_check(&settings, SETTINGS_TRAIN, &error), STATUS_OK);
+    settings_free(&settings);
+
+    assert_int_equal(settings_defaults(&settings, &error), STATUS_OK);
+    give(&settings, "tie-weights", "true");
+    give(&settings, "embedding-size", "64");
+    assert_model_refused(&settings, "--embedding-size", "--hidden-size");
+    give(&settings, "hidden-size", "64");
+    assert_int_equal(settings_check(&settings, SETTINGS_TRAIN, &error), STATUS_OK);
+    give(&settings, "bidirectional", "true");
+    assert_model_refused(&settings, "--tie-weights", "--bidirectional");
+    give(&settings, "tie-weights", "false");
+    assert_int_equal(settings_check(&settings, SETTINGS_TRAIN, &error), STATUS_OK);
+    settings_free(&settings);
+}
+
 static void commands_have_names(void **state)
 {
     (void)state;
@@ -273,6 +308,7 @@ int main(void)
         cmocka_unit_test(defaults),
         cmocka_unit_test(equality_sees_every_kind),
         cmocka_unit_test(settings_that_do_not_go_together),
+        cmocka_unit_test(models_that_cannot_be),
         cmocka_unit_test(commands_have_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,7 +23,8 @@ static const uint32_t prefix[] = {4, 0, 22, 4};
 
 static struct model_spec spec_of_model(void)
 {
-    return (struct model_spec){V, H, cell_find("lstm")};
+    return (struct model_spec){
+        .vocabulary_size = V, .hidden_size = H, .cell = cell_find("lstm"), .num_layers = 1};
 }
 
 /* The floats of all weights. */

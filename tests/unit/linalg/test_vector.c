@@ -62,6 +62,12 @@ static void check_rows(const struct vector_functions *level, size_t count)
     assert_close(out + 1, expected + 1, count, 3e-7);
     assert_memory_equal(out + 1 + count, expected + 1 + count, (ROOM - 1 - count) * sizeof *out);
 
+    memcpy(out, y, sizeof out);
+    memcpy(expected, y, sizeof expected);
+    level->multiply(count, x + 1, out + 1);
+    vector_reference.multiply(count, x + 1, expected + 1);
+    assert_memory_equal(out, expected, sizeof out);
+
     assert_true(level->largest(count, x + 1) == vector_reference.largest(count, x + 1));
 
     static const double rounder = 0x1.8p30; /* its last place is 2^-22: every number is rounded */
@@ -319,6 +325,25 @@ static void public_functions_use_the_level_in_use(void **state)
     assert_true(vector_sum_of_squares(3, x) == 14);
     vector_add(3, y, y);
     assert_memory_equal(y, ((float[]){18, 36, 54}), sizeof y);
+    vector_multiply(3, x, y);
+    assert_memory_equal(y, ((float[]){18, 72, 162}), sizeof y);
+}
+
+static void a_transpose_exchanges_rows_and_columns(void **unused)
+{
+    (void)unused;
+    for (size_t rows = 1; rows < 20; rows += 3) {
+        for (size_t columns = 1; columns < 300; columns += 37) {
+            float in[20 * 300];
+            float out[20 * 300 + 1];
+            fill(in, rows * columns, 3);
+            out[rows * columns] = 77;
+            vector_transpose(rows, columns, in, out);
+            for (size_t i = 0; i < rows * columns; i++)
+                assert_true(out[i % columns * rows + i / columns] == in[i]);
+            assert_true(out[rows * columns] == 77);
+        }
+    }
 }
 
 int main(void)
@@ -327,6 +352,7 @@ int main(void)
         cmocka_unit_test(baseline_computes_what_the_reference_does),
         cmocka_unit_test(avx2_computes_what_the_reference_does),
         cmocka_unit_test(avx512_computes_what_the_reference_does),
+        cmocka_unit_test(a_transpose_exchanges_rows_and_columns),
         cmocka_unit_test(public_functions_use_the_level_in_use),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

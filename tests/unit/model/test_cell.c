@@ -5,6 +5,7 @@
 
 #include "lstm_mpi/base/random.h"
 #include "lstm_mpi/linalg/vector_level.h"
+#include "support/reference_network.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -22,64 +23,65 @@ static const size_t hidden_sizes[] = {1, 7, 16, 33};
 /* One row: the pre-activations, the state before, and what comes from above. */
 struct row {
     float gates[MOST_GATES * MOST_HIDDEN];
+    float recurrent[MOST_GATES * MOST_HIDDEN];
+    float h_previous[MOST_HIDDEN];
     float c_previous[MOST_HIDDEN];
     float dh[MOST_HIDDEN];
     float dc[MOST_HIDDEN];
 };
 
-struct result {
-    double c[MOST_HIDDEN];
+/* What a cell makes of it; one more number than there are units shows who writes too far. */
+struct outcome {
+    float c[MOST_HIDDEN + 1];
+    float h[MOST_HIDDEN + 1];
+    float saved[MOST_HIDDEN + 1];
+};
+
+/* The same in double: all that the new state depends on. */
+struct numbers {
+    double gates[MOST_GATES * MOST_HIDDEN];
+    double recurrent[MOST_GATES * MOST_HIDDEN];
     double h[MOST_HIDDEN];
+    double c[MOST_HIDDEN];
 };
 
-static double sigmoid(double x)
+/* Rows of cells[] are in the order of enum reference_cell. */
+static enum reference_cell reference_of(const struct cell_ops *cell)
 {
-    return 1 / (1 + exp(-x));
-}
-
-static struct result reference_lstm_row(size_t hidden, const double *gates, const double *c_previous)
-{
-    struct result result = {0};
-    for (size_t j = 0; j < hidden; j++) {
-        double i = sigmoid(gates[j]);
-        double f = sigmoid(gates[hidden + j]);
-        double o = sigmoid(gates[2 * hidden + j]);
-        result.c[j] = f * c_previous[j] + i * tanh(gates[3 * hidden + j]);
-        result.h[j] = o * tanh(result.c[j]);
-    }
-    return result;
-}
-
-/* By the rows of cells[]. */
-static const struct reference {
-    const char *name;
-    struct result (*row)(size_t hidden, const double *gates, const double *c_previous);
-} references[] = {
-    {"lstm", reference_lstm_row},
-};
-
-static const struct reference *reference_of(const struct cell_ops *cell)
-{
-    for (size_t i = 0; i < sizeof references / sizeof references[0]; i++) {
-        if (strcmp(references[i].name, cell->name) == 0)
-            return &references[i];
-    }
-    fail_msg("the cell %s has no reference here", cell->name);
-    return NULL;
+    enum reference_cell reference = (enum reference_cell)(cell - cells);
+    assert_int_equal(reference_gates(reference), cell->gates);
+    return reference;
 }
 
 static struct row make_row(const struct cell_ops *cell, size_t hidden, double deviation)
 {
     struct row row = {0};
     assert_true(cell->gates <= MOST_GATES && hidden <= MOST_HIDDEN);
-    for (size_t j = 0; j < cell->gates * hidden; j++)
+    for (size_t j = 0; j < cell->gates * hidden; j++) {
         row.gates[j] = (float)(deviation * random_normal(hidden, 1, j));
+        row.recurrent[j] = cell->splits_recurrent ? (float)(deviation * random_normal(hidden, 5, j)) : 0;
+    }
     for (size_t j = 0; j < hidden; j++) {
-        row.c_previous[j] = (float)random_normal(hidden, 2, j);
+        row.h_previous[j] = (float)(0.5 * random_normal(hidden, 6, j));
+        row.c_previous[j] = cell->has_cell_state ? (float)random_normal(hidden, 2, j) : 0;
         row.dh[j] = (float)random_normal(hidden, 3, j);
-        row.dc[j] = (float)random_normal(hidden, 4, j);
+        row.dc[j] = cell->has_cell_state ? (float)random_normal(hidden, 4, j) : 0;
     }
     return row;
+}
+
+/* The arguments of a cell's functions: what it has no use for is not there. */
+static struct cell_row view(const struct cell_ops *cell, struct row *row, struct outcome *outcome)
+{
+    return (struct cell_row){
+        .gates = row->gates,
+        .recurrent = cell->splits_recurrent ? row->recurrent : NULL,
+        .h_previous = row->h_previous,
+        .c_previous = cell->has_cell_state ? row->c_previous : NULL,
+        .h = outcome->h,
+        .c = cell->has_cell_state ? outcome->c : NULL,
+        .saved = cell->has_saved ? outcome->saved : NULL,
+    };
 }
 
 static void to_double(double *out, const float *in, size_t count)
@@ -88,72 +90,113 @@ static void to_double(double *out, const float *in, size_t count)
         out[i] = (double)in[i];
 }
 
+static struct numbers numbers_of(const struct row *row)
+{
+    struct numbers numbers;
+    to_double(numbers.gates, row->gates, MOST_GATES * MOST_HIDDEN);
+    to_double(numbers.recurrent, row->recurrent, MOST_GATES * MOST_HIDDEN);
+    to_double(numbers.h, row->h_previous, MOST_HIDDEN);
+    to_double(numbers.c, row->c_previous, MOST_HIDDEN);
+    return numbers;
+}
+
 static void check_forward(const struct cell_ops *cell, const struct cell_functions *functions, size_t hidden,
                           double deviation)
 {
     struct row row = make_row(cell, hidden, deviation);
-    double gates[MOST_GATES * MOST_HIDDEN];
-    double c_previous[MOST_HIDDEN];
-    to_double(gates, row.gates, cell->gates * hidden);
-    to_double(c_previous, row.c_previous, hidden);
-    struct result expected = reference_of(cell)->row(hidden, gates, c_previous);
-
-    float c[MOST_HIDDEN + 1] = {0};
-    float h[MOST_HIDDEN + 1] = {0};
-    float saved[MOST_HIDDEN + 1] = {0};
-    c[hidden] = h[hidden] = saved[hidden] = 77;
-    functions->forward(hidden, row.gates, row.c_previous, c, saved, h);
+    struct numbers expected = numbers_of(&row);
+    struct outcome outcome = {0};
+    reference_cell_step(reference_of(cell), hidden, expected.gates, expected.recurrent, expected.h,
+                        expected.c);
+    outcome.c[hidden] = outcome.h[hidden] = outcome.saved[hidden] = 77;
+    struct cell_row cell_row = view(cell, &row, &outcome);
+    functions->forward(hidden, &cell_row);
     for (size_t j = 0; j < hidden; j++) {
-        assert_true(fabs((double)h[j] - expected.h[j]) < 1e-6);
+        assert_true(fabs((double)outcome.h[j] - expected.h[j]) < 1e-6);
         if (cell->has_cell_state)
-            assert_true(fabs((double)c[j] - expected.c[j]) < 2e-6);
+            assert_true(fabs((double)outcome.c[j] - expected.c[j]) < 2e-6);
     }
-    assert_true(c[hidden] == 77 && h[hidden] == 77 && saved[hidden] == 77);
+    assert_true(outcome.c[hidden] == 77 && outcome.h[hidden] == 77 && outcome.saved[hidden] == 77);
 }
 
 /* What backward is the gradient of: Σ dh·h + dc·c. */
-static double objective(const struct cell_ops *cell, size_t hidden, const double *gates,
-                        const double *c_previous, const struct row *row)
+static double objective(const struct cell_ops *cell, size_t hidden, const struct numbers *numbers,
+                        const struct row *row)
 {
-    struct result result = reference_of(cell)->row(hidden, gates, c_previous);
+    struct numbers after = *numbers;
     double sum = 0;
+    reference_cell_step(reference_of(cell), hidden, after.gates, after.recurrent, after.h, after.c);
     for (size_t j = 0; j < hidden; j++)
-        sum += (double)row->dh[j] * result.h[j] + (double)row->dc[j] * result.c[j];
+        sum += (double)row->dh[j] * after.h[j] + (double)row->dc[j] * after.c[j];
     return sum;
+}
+
+static void check_differences(const struct cell_ops *cell, size_t hidden, struct numbers *numbers,
+                              double *place, size_t count, const float *gradients, const struct row *row,
+                              const char *what)
+{
+    static const double step = 1e-5;
+    for (size_t j = 0; j < count; j++) {
+        double value = place[j];
+        place[j] = value + step;
+        double above = objective(cell, hidden, numbers, row);
+        place[j] = value - step;
+        double below = objective(cell, hidden, numbers, row);
+        place[j] = value;
+        double difference = (above - below) / (2 * step);
+        if (fabs((double)gradients[j] - difference) > 2e-6 + 1e-5 * fabs(difference))
+            fail_msg("%s, hidden size %zu, %s[%zu]: %.9g, by differences %.9g", cell->name, hidden, what, j,
+                     (double)gradients[j], difference);
+    }
 }
 
 static void check_backward(const struct cell_ops *cell, const struct cell_functions *functions, size_t hidden)
 {
-    static const double step = 1e-5;
     const struct row row = make_row(cell, hidden, 1);
     struct row back = row;
-    double gates[MOST_GATES * MOST_HIDDEN];
-    double c_previous[MOST_HIDDEN];
-    float c[MOST_HIDDEN];
-    float h[MOST_HIDDEN];
-    float saved[MOST_HIDDEN];
-    to_double(gates, row.gates, cell->gates * hidden);
-    to_double(c_previous, row.c_previous, hidden);
-    functions->forward(hidden, back.gates, back.c_previous, c, saved, h);
-    functions->backward(hidden, back.gates, back.c_previous, saved, back.dh, back.dc);
+    struct outcome outcome;
+    struct numbers numbers = numbers_of(&row);
+    float dh_previous[MOST_HIDDEN] = {0};
+    struct cell_row cell_row = view(cell, &back, &outcome);
+    functions->forward(hidden, &cell_row);
+    functions->backward(hidden, &cell_row, back.dh, dh_previous, cell->has_cell_state ? back.dc : NULL);
 
-    for (size_t j = 0; j < cell->gates * hidden + hidden; j++) {
-        size_t of_state = j - cell->gates * hidden;
-        double *place = j < cell->gates * hidden ? &gates[j] : &c_previous[of_state];
-        float gradient = j < cell->gates * hidden ? back.gates[j] : back.dc[of_state];
-        double value = *place;
-        *place = value + step;
-        double above = objective(cell, hidden, gates, c_previous, &row);
-        *place = value - step;
-        double below = objective(cell, hidden, gates, c_previous, &row);
-        *place = value;
-        double difference = (above - below) / (2 * step);
-        if (fabs((double)gradient - difference) > 2e-6 + 1e-5 * fabs(difference))
-            fail_msg("%s, hidden size %zu, number %zu: %.9g, by differences %.9g", cell->name, hidden, j,
-                     (double)gradient, difference);
-    }
+    size_t gates = cell->gates * hidden;
+    check_differences(cell, hidden, &numbers, numbers.gates, gates, back.gates, &row, "gates");
+    if (cell->splits_recurrent)
+        check_differences(cell, hidden, &numbers, numbers.recurrent, gates, back.recurrent, &row,
+                          "recurrent");
+    check_differences(cell, hidden, &numbers, numbers.h, hidden, dh_previous, &row, "h_previous");
+    if (cell->has_cell_state)
+        check_differences(cell, hidden, &numbers, numbers.c, hidden, back.dc, &row, "c_previous");
     assert_memory_equal(back.dh, row.dh, sizeof row.dh);
+    assert_memory_equal(back.h_previous, row.h_previous, sizeof row.h_previous);
     assert_memory_equal(back.c_previous, row.c_previous, sizeof row.c_previous);
+}
+
+/* The gradient of h_previous is added, or left alone where it is not wanted. */
+static void check_direct_gradient(const struct cell_ops *cell, const struct cell_functions *functions)
+{
+    struct row row = make_row(cell, MOST_HIDDEN, 1);
+    struct row other = row;
+    struct outcome outcome;
+    float from_zero[MOST_HIDDEN] = {0};
+    float from_two[MOST_HIDDEN];
+    for (size_t j = 0; j < MOST_HIDDEN; j++)
+        from_two[j] = 2;
+    struct cell_row first = view(cell, &row, &outcome);
+    functions->forward(MOST_HIDDEN, &first);
+    other = row;
+    struct row third = row;
+    struct cell_row second = view(cell, &other, &outcome);
+    struct cell_row last = view(cell, &third, &outcome);
+    functions->backward(MOST_HIDDEN, &first, row.dh, from_zero, row.dc);
+    functions->backward(MOST_HIDDEN, &second, other.dh, from_two, other.dc);
+    functions->backward(MOST_HIDDEN, &last, third.dh, NULL, third.dc);
+    for (size_t j = 0; j < MOST_HIDDEN; j++)
+        assert_true(fabsf(from_two[j] - 2 - from_zero[j]) < 1e-6F);
+    assert_memory_equal(row.gates, third.gates, sizeof row.gates);
+    assert_memory_equal(row.recurrent, third.recurrent, sizeof row.recurrent);
 }
 
 typedef void check_level(const struct cell_ops *cell, const struct cell_functions *functions);
@@ -192,24 +235,30 @@ static void backward_agrees_with_central_differences(void **unused)
     at_every_level(check_backward_sizes);
 }
 
+static void the_direct_gradient_is_added(void **unused)
+{
+    (void)unused;
+    at_every_level(check_direct_gradient);
+}
+
 /* Pre-activations far beyond where exp overflows: finite states and finite gradients. */
 static void check_extremes(const struct cell_ops *cell, const struct cell_functions *functions)
 {
     enum { HIDDEN = 16 };
     struct row row = {0};
-    float c[HIDDEN];
-    float h[HIDDEN];
-    float saved[HIDDEN];
+    struct outcome outcome;
+    float dh_previous[HIDDEN] = {0};
     for (size_t j = 0; j < cell->gates * HIDDEN; j++)
         row.gates[j] = j % 2 ? 1e30F : -1e30F;
     for (size_t j = 0; j < HIDDEN; j++)
-        row.c_previous[j] = row.dh[j] = row.dc[j] = 1;
-    functions->forward(HIDDEN, row.gates, row.c_previous, c, saved, h);
-    functions->backward(HIDDEN, row.gates, row.c_previous, saved, row.dh, row.dc);
+        row.h_previous[j] = row.c_previous[j] = row.dh[j] = row.dc[j] = 1;
+    struct cell_row cell_row = view(cell, &row, &outcome);
+    functions->forward(HIDDEN, &cell_row);
+    functions->backward(HIDDEN, &cell_row, row.dh, dh_previous, row.dc);
     for (size_t j = 0; j < HIDDEN; j++)
-        assert_true(fabsf(h[j]) <= 1 && isfinite(row.dc[j]));
+        assert_true(fabsf(outcome.h[j]) <= 1 && isfinite(row.dc[j]) && isfinite(dh_previous[j]));
     for (size_t j = 0; j < cell->gates * HIDDEN; j++)
-        assert_true(isfinite(row.gates[j]));
+        assert_true(isfinite(row.gates[j]) && isfinite(row.recurrent[j]));
 }
 
 static void extreme_gates_stay_finite(void **unused)
@@ -222,14 +271,13 @@ static void check_not_a_number(const struct cell_ops *cell, const struct cell_fu
 {
     for (size_t place = 0; place < cell->gates * MOST_HIDDEN; place++) {
         struct row row = make_row(cell, MOST_HIDDEN, 1);
-        float c[MOST_HIDDEN];
-        float h[MOST_HIDDEN];
-        float saved[MOST_HIDDEN];
+        struct outcome outcome;
         row.gates[place] = NAN;
-        functions->forward(MOST_HIDDEN, row.gates, row.c_previous, c, saved, h);
+        struct cell_row cell_row = view(cell, &row, &outcome);
+        functions->forward(MOST_HIDDEN, &cell_row);
         size_t lost = 0;
         for (size_t j = 0; j < MOST_HIDDEN; j++)
-            lost += isnan(h[j]) ? 1 : 0;
+            lost += isnan(outcome.h[j]) ? 1 : 0;
         assert_int_equal(lost, 1);
     }
 }
@@ -252,6 +300,9 @@ static void cells_are_found_by_name(void **unused)
             names += *name == ',';
         assert_int_equal(names, cells[i].gates);
     }
+    for (size_t i = 0; i < cell_count; i++)
+        assert_string_equal(cell_names[i], cells[i].name);
+    assert_null(cell_names[cell_count]);
     assert_string_equal(cells[0].name, "lstm");
     assert_null(cell_find("LSTM"));
     assert_null(cell_find(""));
@@ -262,6 +313,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(forward_agrees_with_the_reference),
         cmocka_unit_test(backward_agrees_with_central_differences),
+        cmocka_unit_test(the_direct_gradient_is_added),
         cmocka_unit_test(extreme_gates_stay_finite),
         cmocka_unit_test(what_is_no_number_shows),
         cmocka_unit_test(cells_are_found_by_name),

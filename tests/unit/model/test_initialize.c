@@ -21,7 +21,8 @@ static struct parameters parameters;
 static int make_layout(void **unused)
 {
     (void)unused;
-    struct model_spec spec = {V, H, cell_find("lstm")};
+    struct model_spec spec = {
+        .vocabulary_size = V, .hidden_size = H, .cell = cell_find("lstm"), .num_layers = 1};
     return parameters_layout(&parameters, &spec, &error) == STATUS_OK ? 0 : -1;
 }
 
@@ -99,6 +100,52 @@ static void a_seed_gives_the_same_numbers_always(void **unused)
     memory_free(again);
 }
 
+static double bound_of(const struct parameters *layout, const struct parameter *parameter)
+{
+    size_t in = parameter->kind == PARAMETER_CELL_WEIGHT || parameter->kind == PARAMETER_CELL_BIAS
+                    ? layout->hidden_size
+                    : layout->output_width;
+    return 1 / sqrt((double)in);
+}
+
+/* Every tensor of a cell and of the output, biases too, fills its interval evenly; the embedding is N(0, 1).
+ */
+static void uniform_is_as_pytorch_has_it(void **unused)
+{
+    (void)unused;
+    struct parameters layout;
+    struct model_spec spec = {.vocabulary_size = V,
+                              .hidden_size = H,
+                              .cell = cell_find("gru"),
+                              .num_layers = 2,
+                              .embedding_size = 40,
+                              .bidirectional = true,
+                              .double_bias = true};
+    float *weights;
+    assert_int_equal(parameters_layout(&layout, &spec, &error), STATUS_OK);
+    assert_int_equal(memory_new(&weights, layout.size, &error), STATUS_OK);
+    for (size_t part = 0; part < 3; part++)
+        initialize_uniform(weights, &layout, 1, part, 3);
+    for (size_t i = 0; i < layout.count; i++) {
+        const struct parameter *parameter = &layout.table[i];
+        size_t count = parameters_tensor_size(parameter);
+        bool normal = parameter->kind == PARAMETER_EMBEDDING;
+        double bound = normal ? sqrt(3) : bound_of(&layout, parameter);
+        double sum = 0;
+        double squares = 0;
+        for (size_t k = 0; k < count; k++) {
+            double value = (double)weights[parameter->offset + k] / bound;
+            assert_true(normal || fabs(value) <= 1 + 1e-6);
+            sum += value;
+            squares += value * value;
+        }
+        double n = (double)count;
+        assert_true(fabs(sum / n) < 5 * sqrt(1 / (3 * n)));
+        assert_true(fabs(squares / n - 1.0 / 3) < 5 * sqrt((normal ? 2.0 / 9 : 4.0 / 45) / n));
+    }
+    memory_free(weights);
+}
+
 static size_t equal_numbers(const float *a, const float *b, size_t count)
 {
     size_t equal = 0;
@@ -129,7 +176,8 @@ static void a_number_depends_on_its_place_alone(void **unused)
 {
     (void)unused;
     struct parameters larger;
-    struct model_spec spec = {V + 30, H + 10, cell_find("lstm")};
+    struct model_spec spec = {
+        .vocabulary_size = V + 30, .hidden_size = H + 10, .cell = cell_find("lstm"), .num_layers = 1};
     assert_int_equal(parameters_layout(&larger, &spec, &error), STATUS_OK);
     float *weights = initialized(4);
     float *more;
@@ -146,6 +194,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(weights_are_normal),
+        cmocka_unit_test(uniform_is_as_pytorch_has_it),
         cmocka_unit_test(biases_and_padding_are_zero),
         cmocka_unit_test(a_seed_gives_the_same_numbers_always),
         cmocka_unit_test(tensors_and_seeds_have_numbers_of_their_own),

@@ -120,7 +120,8 @@ static void dense_gradients_are_written_and_rows_added_to(void **unused)
             network.gradients[parameter->offset + i] = 77;
     }
     network_set_state(&network);
-    struct model_batch batch = {network.inputs, network.targets, network.inputs};
+    struct model_batch batch = {
+        .inputs = network.inputs, .targets = network.targets, .input_rows = network.inputs};
     model_gradients(network.model, &batch, 1, network.gradients, NULL);
     assert_memory_equal(network.gradients, expected, dense * sizeof *expected);
     const float *dW_x = network.gradients + network_offset(&network, "layer0/W_x");

@@ -1,21 +1,10 @@
-/* The whole network against central differences of a reference in double, for shapes that fill panels and
- * shapes that do not. */
+/* The whole network against central differences of a reference in double: every tensor of every member of the
+ * family, in shapes that fill panels and shapes that do not. */
 
-#include "lstm_mpi/base/memory.h"
-#include "lstm_mpi/base/random.h"
-#include "lstm_mpi/linalg/blis_setup.h"
-#include "lstm_mpi/model/cell.h"
-#include "lstm_mpi/model/model.h"
-#include "support/reference_lstm.h"
+#include "dropout.h"
+#include "support/network.h"
 
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include <stdio.h>
 
 struct shape {
     size_t V, H, rows, steps;
@@ -27,230 +16,261 @@ static const struct shape shapes[] = {
     {.V = 130, .H = 33, .rows = 12, .steps = 9},
 };
 
-enum { SEED = 7 };
-static const double weight_deviation = 0.4;
+enum { UPDATE = 12, FIRST_ROW = 5 };
 
-/* A network, its weights in float and in double, a batch, and a carried state that is not zero. */
-struct fixture {
-    struct shape shape;
-    struct parameters parameters;
-    struct packed_weights packed;
-    float *packed_memory;
-    struct model *model;
-    float *weights;
-    float *gradients;
-    double *double_weights;
-    double *h, *c;
-    uint32_t *inputs, *targets;
-};
-
-static const double *tensor(const struct fixture *f, const char *path)
+static struct model_batch batch_of(const struct network *network)
 {
-    return f->double_weights + parameters_find(&f->parameters, path)->offset;
+    return (struct model_batch){network->inputs, network->targets, network->inputs, UPDATE, FIRST_ROW};
 }
 
-static void set_state(struct fixture *f)
-{
-    struct model_state state = model_state(f->model);
-    for (size_t i = 0; i < f->shape.rows * f->shape.H; i++) {
-        state.h[i] = (float)(0.5 * random_normal(SEED, 101, i));
-        state.c[i] = (float)(0.5 * random_normal(SEED, 102, i));
-        f->h[i] = (double)state.h[i];
-        f->c[i] = (double)state.c[i];
-    }
-}
-
-static void create(struct fixture *f, struct shape shape)
+/* The reference's masks are those that the model will draw. */
+static void copy_masks(struct network *network)
 {
     struct error error;
-    struct model_spec spec = {shape.V, shape.H, cell_find("lstm")};
-    *f = (struct fixture){.shape = shape};
-    assert_int_equal(parameters_layout(&f->parameters, &spec, &error), STATUS_OK);
-    assert_int_equal(memory_new(&f->weights, f->parameters.size, &error), STATUS_OK);
-    assert_int_equal(memory_new(&f->packed_memory, packed_weights_floats(&spec), &error), STATUS_OK);
-    assert_int_equal(packed_weights_place(&f->packed, &spec, f->weights, f->packed_memory, &error),
-                     STATUS_OK);
-    assert_int_equal(model_create(&f->model, &spec, &f->packed, shape.rows, shape.steps, &error), STATUS_OK);
-    assert_int_equal(memory_new(&f->gradients, f->parameters.size, &error), STATUS_OK);
-    assert_int_equal(memory_new(&f->double_weights, f->parameters.size, &error), STATUS_OK);
-    assert_int_equal(memory_new(&f->h, shape.rows * shape.H, &error), STATUS_OK);
-    assert_int_equal(memory_new(&f->c, shape.rows * shape.H, &error), STATUS_OK);
-    assert_int_equal(memory_new(&f->inputs, shape.rows * shape.steps, &error), STATUS_OK);
-    assert_int_equal(memory_new(&f->targets, shape.rows * shape.steps, &error), STATUS_OK);
-    for (size_t i = 0; i < f->parameters.count; i++) {
-        const struct parameter *parameter = &f->parameters.table[i];
-        for (size_t k = 0; k < parameters_tensor_size(parameter); k++) {
-            float value = (float)(weight_deviation * random_normal(SEED, i, k));
-            f->weights[parameter->offset + k] = value;
-            f->double_weights[parameter->offset + k] = (double)value;
-        }
+    size_t floats = network->steps * network->rows * model_width(&network->spec);
+    float *mask;
+    assert_int_equal(memory_new(&mask, floats, &error), STATUS_OK);
+    assert_int_equal(memory_new(&network->masks, network->spec.num_layers * floats, &error), STATUS_OK);
+    for (size_t layer = 0; layer < network->spec.num_layers; layer++) {
+        struct dropout_address address = {network->spec.dropout_seed, UPDATE, layer, FIRST_ROW};
+        dropout_mask(mask, &address, network->spec.dropout, network->steps, network->rows,
+                     model_width(&network->spec));
+        for (size_t i = 0; i < floats; i++)
+            network->masks[layer * floats + i] = (double)mask[i];
     }
-    for (size_t i = 0; i < shape.rows * shape.steps; i++) {
-        f->inputs[i] = (uint32_t)random_below(SEED, 103, i, shape.V);
-        f->targets[i] = (uint32_t)random_below(SEED, 104, i, shape.V);
-    }
-    enum { PARTS = 3 };
-    for (size_t part = 0; part < PARTS; part++)
-        packed_weights_pack(&f->packed, part, PARTS);
+    memory_free(mask);
 }
 
-static void destroy(struct fixture *f)
+static double loss_at(struct network *network, size_t index, double value)
 {
-    model_destroy(f->model);
-    memory_free(f->weights);
-    memory_free(f->packed_memory);
-    memory_free(f->gradients);
-    memory_free(f->double_weights);
-    memory_free(f->h);
-    memory_free(f->c);
-    memory_free(f->inputs);
-    memory_free(f->targets);
-}
-
-static double reference_loss(struct fixture *f)
-{
-    struct reference_lstm lstm = {
-        f->shape.V,
-        f->shape.H,
-        f->shape.rows,
-        f->shape.steps,
-        tensor(f, "layer0/W_x"),
-        tensor(f, "layer0/W_h"),
-        tensor(f, "layer0/b"),
-        tensor(f, "output/W"),
-        tensor(f, "output/b"),
-    };
-    return reference_lstm_loss(&lstm, f->inputs, f->targets, f->h, f->c);
-}
-
-static double loss_at(struct fixture *f, size_t index, double value)
-{
-    double before = f->double_weights[index];
-    f->double_weights[index] = value;
-    set_state(f);
-    double loss = reference_loss(f);
-    f->double_weights[index] = before;
+    double before = network->double_weights[index];
+    network->double_weights[index] = value;
+    network_set_state(network);
+    double loss = network_reference_loss(network);
+    network->double_weights[index] = before;
     return loss;
 }
 
-static struct model_batch batch_of(const struct fixture *f)
+static double model_loss(struct network *network, float scale)
 {
-    return (struct model_batch){f->inputs, f->targets, f->inputs};
+    struct model_batch batch = batch_of(network);
+    memset(network->gradients, 0, network->parameters.size * sizeof *network->gradients);
+    network_set_state(network);
+    return model_gradients(network->model, &batch, scale, network->gradients, NULL);
 }
 
-static void loss_and_state_agree_with_the_reference(void **unused)
+static void describe(char text[128], const struct model_spec *spec)
 {
-    (void)unused;
-    for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++) {
-        struct fixture f;
-        create(&f, shapes[s]);
-        set_state(&f);
-        struct model_batch batch = batch_of(&f);
-        double loss = model_gradients(f.model, &batch, 1, f.gradients, NULL);
-        assert_true(fabs(loss - reference_loss(&f)) < 2e-6 * loss);
-        struct model_state state = model_state(f.model);
-        for (size_t i = 0; i < f.shape.rows * f.shape.H; i++) {
-            assert_true(fabs((double)state.h[i] - f.h[i]) < 1e-5);
-            assert_true(fabs((double)state.c[i] - f.c[i]) < 1e-5);
-        }
-        destroy(&f);
+    snprintf(text, 128, "%s, %zu layers, %s, embedding %zu%s, %s bias, dropout %g", spec->cell->name,
+             spec->num_layers, spec->bidirectional ? "both directions" : "forward", spec->embedding_size,
+             spec->tie_weights ? " (tied)" : "", spec->double_bias ? "double" : "single", spec->dropout);
+}
+
+static void check_state(const struct network *network, const char *what)
+{
+    struct model_state state = model_state(network->model);
+    for (size_t i = 0; i < state.floats; i++) {
+        if (fabs((double)state.h[i] - network->h[i]) > 1e-5 ||
+            (state.c && fabs((double)state.c[i] - network->c[i]) > 1e-5))
+            fail_msg("%s: the carried state is wrong at %zu", what, i);
     }
 }
 
-static void gradients_agree_with_central_differences(void **unused)
+/* About `samples` numbers of each tensor. */
+static void check_gradients(struct network *network, double scale, size_t samples, const char *what)
+{
+    static const double step = 1e-5;
+    for (size_t i = 0; i < network->parameters.count; i++) {
+        const struct parameter *parameter = &network->parameters.table[i];
+        size_t size = parameters_tensor_size(parameter);
+        for (size_t k = 0; k < size; k += size / samples + 1) {
+            size_t index = parameter->offset + k;
+            double weight = network->double_weights[index];
+            double above = loss_at(network, index, weight + step);
+            double below = loss_at(network, index, weight - step);
+            double difference = (above - below) / (2 * step) * scale;
+            double gradient = (double)network_gradient_of(network, i, k);
+            if (fabs(gradient - difference) > 1e-6 + 1e-4 * fabs(difference))
+                fail_msg("%s: %s[%zu] is %.9g, by differences %.9g", what, parameter->path, k, gradient,
+                         difference);
+        }
+    }
+}
+
+static void check_network(const struct model_spec *spec, size_t rows, size_t steps, size_t samples)
+{
+    struct network network;
+    char what[128];
+    float scale = 1 / (float)(rows * steps);
+    describe(what, spec);
+    network_create_of(&network, spec, rows, steps);
+    if (spec->dropout > 0)
+        copy_masks(&network);
+    double loss = model_loss(&network, scale);
+    double expected = network_reference_loss(&network);
+    if (fabs(loss - expected) > 2e-6 * expected)
+        fail_msg("%s: the loss is %.9g instead of %.9g", what, loss, expected);
+    check_state(&network, what);
+    check_gradients(&network, (double)scale, samples, what);
+    network_destroy(&network);
+}
+
+static void every_shape_agrees_with_central_differences(void **unused)
 {
     (void)unused;
-    static const double step = 1e-5;
-    for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++) {
-        struct fixture f;
-        create(&f, shapes[s]);
-        set_state(&f);
-        float scale = 1 / (float)(f.shape.rows * f.shape.steps);
-        struct model_batch batch = batch_of(&f);
-        model_gradients(f.model, &batch, scale, f.gradients, NULL);
-        for (size_t i = 0; i < f.parameters.count; i++) {
-            const struct parameter *parameter = &f.parameters.table[i];
-            size_t size = parameters_tensor_size(parameter);
-            size_t stride = size / 150 + 1;
-            for (size_t k = 0; k < size; k += stride) {
-                size_t index = parameter->offset + k;
-                double weight = f.double_weights[index];
-                double difference = (loss_at(&f, index, weight + step) - loss_at(&f, index, weight - step)) /
-                                    (2 * step) * (double)scale;
-                double gradient = (double)f.gradients[index];
-                if (fabs(gradient - difference) > 1e-6 + 1e-4 * fabs(difference))
-                    fail_msg("%s[%zu] of shape %zu: %.9g, by differences %.9g", parameter->path, k, s,
-                             gradient, difference);
+    for (size_t cell = 0; cell < cell_count; cell++) {
+        for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++) {
+            struct model_spec spec = {.vocabulary_size = shapes[s].V,
+                                      .hidden_size = shapes[s].H,
+                                      .cell = &cells[cell],
+                                      .num_layers = 1};
+            check_network(&spec, shapes[s].rows, shapes[s].steps, 60);
+        }
+    }
+}
+
+/* Cells × layers × directions × bias × embedding × dropout. */
+static void every_member_agrees_with_central_differences(void **unused)
+{
+    (void)unused;
+    static const size_t embedding_sizes[] = {0, 7, 5};
+    for (size_t member = 0; member < cell_count * 3 * 2 * 2 * 3 * 2; member++) {
+        size_t choice = member;
+        struct model_spec spec = {.vocabulary_size = 9, .hidden_size = 5, .dropout_seed = 4};
+        spec.cell = &cells[choice % cell_count];
+        choice /= cell_count;
+        spec.num_layers = 1 + choice % 3;
+        choice /= 3;
+        spec.bidirectional = choice % 2;
+        choice /= 2;
+        spec.double_bias = choice % 2;
+        choice /= 2;
+        spec.embedding_size = embedding_sizes[choice % 3];
+        choice /= 3;
+        spec.dropout = choice % 2 ? 0.4 : 0;
+        spec.tie_weights = spec.embedding_size == model_width(&spec);
+        check_network(&spec, 3, 4, 12);
+    }
+}
+
+/* Wider than panels, more rows than a block. */
+static void large_members_agree_with_central_differences(void **unused)
+{
+    (void)unused;
+    for (size_t cell = 0; cell < cell_count; cell++) {
+        struct model_spec spec = {.vocabulary_size = 70,
+                                  .hidden_size = 37,
+                                  .cell = &cells[cell],
+                                  .num_layers = 2,
+                                  .embedding_size = 37,
+                                  .tie_weights = true,
+                                  .double_bias = true,
+                                  .dropout = 0.3};
+        check_network(&spec, 60, 4, 4);
+        spec.tie_weights = false;
+        spec.bidirectional = true;
+        spec.embedding_size = 50;
+        check_network(&spec, 49, 4, 4);
+    }
+}
+
+/* Through model_step each step is a window of its own, without dropout. */
+static void steps_give_the_logits_of_the_next_token(void **unused)
+{
+    (void)unused;
+    enum { ROWS = 3, STEPS = 4, V = 40 };
+    for (size_t member = 0; member < cell_count * 2; member++) {
+        struct network network;
+        struct model_spec spec = {.vocabulary_size = V,
+                                  .hidden_size = 17,
+                                  .cell = &cells[member / 2],
+                                  .num_layers = 2,
+                                  .embedding_size = 6,
+                                  .bidirectional = member % 2,
+                                  .dropout = 0.5};
+        float logits[ROWS * V];
+        network_create_of(&network, &spec, ROWS, STEPS);
+        double loss = 0;
+        for (size_t step = 0; step < STEPS; step++) {
+            model_step(network.model, network.inputs + step * ROWS, logits);
+            for (size_t row = 0; row < ROWS; row++) {
+                double total = 0;
+                for (size_t v = 0; v < V; v++)
+                    total += exp((double)logits[row * V + v]);
+                loss += log(total) - (double)logits[row * V + network.targets[step * ROWS + row]];
             }
         }
-        destroy(&f);
+        struct reference_network reference = network_reference(&network);
+        double expected =
+            reference_network_step_loss(&reference, network.inputs, network.targets, network.h, network.c);
+        assert_true(fabs(loss - expected) < 1e-5 * expected);
+        check_state(&network, spec.cell->name);
+        network_destroy(&network);
     }
-}
-
-static void a_step_gives_the_logits_of_the_next_token(void **unused)
-{
-    (void)unused;
-    struct fixture f;
-    create(&f, (struct shape){.V = 40, .H = 17, .rows = 3, .steps = 1});
-    float *logits;
-    struct error error;
-    assert_int_equal(memory_new(&logits, 3 * 40, &error), STATUS_OK);
-    set_state(&f);
-    model_step(f.model, f.inputs, logits);
-    double loss = 0;
-    for (size_t row = 0; row < 3; row++) {
-        double total = 0;
-        for (size_t v = 0; v < 40; v++)
-            total += exp((double)logits[row * 40 + v]);
-        loss += log(total) - (double)logits[row * 40 + f.targets[row]];
-    }
-    assert_true(fabs(loss - reference_loss(&f)) < 1e-5);
-    memory_free(logits);
-    destroy(&f);
 }
 
 static void gradients_go_to_the_rows_that_the_batch_names(void **unused)
 {
     (void)unused;
-    struct fixture f;
-    create(&f, (struct shape){.V = 30, .H = 5, .rows = 2, .steps = 4});
-    uint32_t rows[8];
-    for (uint32_t i = 0; i < 8; i++)
-        rows[i] = i;
-    set_state(&f);
-    struct model_batch batch = {f.inputs, f.targets, rows};
-    model_gradients(f.model, &batch, 1, f.gradients, NULL);
-    const struct parameter *W_x = parameters_find(&f.parameters, "layer0/W_x");
-    float by_row[30][20] = {{0}};
-    for (size_t i = 0; i < 8; i++) {
-        for (size_t j = 0; j < 20; j++)
-            by_row[f.inputs[i]][j] += f.gradients[W_x->offset + i * 20 + j];
+    enum { V = 30, POSITIONS = 8 };
+    for (size_t member = 0; member < 3; member++) {
+        struct network network;
+        struct model_spec spec = {.vocabulary_size = V,
+                                  .hidden_size = 5,
+                                  .cell = cell_find("lstm"),
+                                  .num_layers = 1,
+                                  .bidirectional = member == 1,
+                                  .embedding_size = member == 2 ? 4 : 0};
+        uint32_t rows[POSITIONS];
+        for (uint32_t i = 0; i < POSITIONS; i++)
+            rows[i] = i;
+        network_create_of(&network, &spec, 2, POSITIONS / 2);
+        size_t row_size = network.parameters.row_size;
+        size_t dense = network.parameters.dense_size;
+        float by_row[V][40] = {{0}};
+        assert_true(row_size <= 40);
+        struct model_batch batch = batch_of(&network);
+        batch.input_rows = rows;
+        model_gradients(network.model, &batch, 1, network.gradients, NULL);
+        for (size_t i = 0; i < POSITIONS; i++) {
+            for (size_t j = 0; j < row_size; j++)
+                by_row[network.inputs[i]][j] += network.gradients[dense + i * row_size + j];
+        }
+        model_loss(&network, 1);
+        for (size_t v = 0; v < V; v++) {
+            for (size_t j = 0; j < row_size; j++)
+                assert_true(fabsf(by_row[v][j] - network.gradients[dense + v * row_size + j]) < 1e-6F);
+        }
+        network_destroy(&network);
     }
-    memset(f.gradients, 0, f.parameters.size * sizeof *f.gradients);
-    set_state(&f);
-    batch.input_rows = f.inputs;
-    model_gradients(f.model, &batch, 1, f.gradients, NULL);
-    for (size_t v = 0; v < 30; v++) {
-        for (size_t j = 0; j < 20; j++)
-            assert_true(fabsf(by_row[v][j] - f.gradients[W_x->offset + v * 20 + j]) < 1e-6F);
-    }
-    destroy(&f);
 }
 
-static int start_blis(void **unused)
+/* The same operations as a sum over the tensors that are multiplied with. */
+static void operations_are_those_of_the_matrices(void **unused)
 {
     (void)unused;
-    struct error error;
-    return blis_setup_start(&error) == STATUS_OK ? 0 : -1;
+    struct model_spec spec = {
+        .vocabulary_size = 100, .hidden_size = 10, .cell = cell_find("gru"), .num_layers = 1};
+    assert_true(model_operations_per_token(&spec) == 6 * (10 * 30 + 10 * 100));
+    spec.num_layers = 2;
+    spec.bidirectional = true;
+    spec.embedding_size = 7;
+    assert_true(model_operations_per_token(&spec) ==
+                6 * (2 * (7 * 30 + 10 * 30) + 2 * (20 * 30 + 10 * 30) + 20 * 100));
+    spec.cell = cell_find("rnn");
+    spec.embedding_size = 0;
+    assert_true(model_operations_per_token(&spec) == 6 * (2 * 10 * 10 + 2 * (20 * 10 + 10 * 10) + 20 * 100));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(loss_and_state_agree_with_the_reference),
-        cmocka_unit_test(gradients_agree_with_central_differences),
-        cmocka_unit_test(a_step_gives_the_logits_of_the_next_token),
+        cmocka_unit_test(every_shape_agrees_with_central_differences),
+        cmocka_unit_test(every_member_agrees_with_central_differences),
+        cmocka_unit_test(large_members_agree_with_central_differences),
+        cmocka_unit_test(steps_give_the_logits_of_the_next_token),
         cmocka_unit_test(gradients_go_to_the_rows_that_the_batch_names),
+        cmocka_unit_test(operations_are_those_of_the_matrices),
     };
-    return cmocka_run_group_tests(tests, start_blis, NULL);
+    return cmocka_run_group_tests(tests, network_start_blis, NULL);
 }

@@ -148,7 +148,7 @@ static void test_refuses_what_pytorch_lacks(void **state)
     const struct network_shape lstm = {4, 3, 1, 1, 6, 0, false, false};
     struct network network;
     network_make(&network, &two_gates);
-    check_refusal(&network, "no module for the cell of this model with 2 gates");
+    check_refusal(&network, "no module for the cell lstm with 2 gates");
     network_free(&network);
 
     network_make(&network, &lstm);

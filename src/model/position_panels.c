@@ -1,0 +1,49 @@
+#include "position_panels.h"
+
+#include "lstm_mpi/base/memory.h"
+
+enum status position_panels_create(struct position_panels *operand, enum panels_side side, size_t width,
+                                   size_t rows, size_t steps, bool exact, struct error *error)
+{
+    enum status status;
+    size_t pieces = exact ? rows : 1;
+    size_t positions = exact ? steps : steps * rows;
+    *operand = (struct position_panels){0};
+    TRY(memory_new(&operand->panels, pieces, error));
+    operand->pieces = pieces;
+    for (size_t i = 0; i < pieces; i++)
+        TRY(panels_create(&operand->panels[i], side, width, positions, error));
+done:
+    if (status != STATUS_OK)
+        position_panels_free(operand);
+    return status;
+}
+
+void position_panels_free(struct position_panels *operand)
+{
+    for (size_t i = 0; i < operand->pieces; i++)
+        panels_free(&operand->panels[i]);
+    memory_free(operand->panels);
+    *operand = (struct position_panels){0};
+}
+
+size_t position_panels_floats(const struct position_panels *operand)
+{
+    size_t floats = 0;
+    for (size_t i = 0; i < operand->pieces; i++)
+        floats += operand->panels[i].capacity;
+    return floats;
+}
+
+/* Piece i has every pieces-th position, from i on: all of them, or those of row i. */
+void position_panels_pack(struct position_panels *operand, const struct position_values *values)
+{
+    size_t pieces = operand->pieces;
+    operand->largest = values->largest;
+    for (size_t i = 0; i < pieces; i++)
+        panels_pack(&operand->panels[i], (struct panels_source){.data = values->values + i * values->width,
+                                                                .lanes = values->width,
+                                                                .depth = values->positions / pieces,
+                                                                .lane_stride = 1,
+                                                                .depth_stride = pieces * values->width});
+}
