@@ -49,7 +49,8 @@ static enum status read_model(struct trained_model *model, struct settings *sett
     const struct tensor *W_h = checkpoint_find(checkpoint, "/model/layer0/W_h");
     if (W_h && W_h->dim_count == 2)
         settings->hidden_size = W_h->dims[0];
-    TRY(checkpoint_read_vocabulary(&model->vocabulary, checkpoint, tokenizers[0], error));
+    struct token_rules rules = settings_specs_tokens(settings);
+    TRY(checkpoint_read_vocabulary(&model->vocabulary, checkpoint, &rules, error));
     model->spec = settings_specs_model(settings, vocabulary_size(model->vocabulary));
     TRY(parameters_layout(&parameters, &model->spec, error));
     TRY(memory_new(&model->weights, parameters.size, error));

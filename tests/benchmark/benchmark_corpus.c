@@ -133,6 +133,7 @@ static enum status measure(struct result *result, const struct options *options,
 {
     enum status status;
     struct settings settings = {0};
+    const struct trainer_observer silent = {0};
     TRY(make_settings(&settings, path, options, error));
     double peak_before = peak_bytes();
     *result = (struct result){.bytes = file_bytes(path), .seconds = 1e300};
@@ -140,7 +141,7 @@ static enum status measure(struct result *result, const struct options *options,
         struct inputs inputs;
         TRY(comm_barrier(comm, error));
         double start = clock_seconds();
-        TRY(inputs_read(&inputs, comm, &settings, NULL, error));
+        TRY(inputs_read(&inputs, comm, &settings, NULL, &silent, error));
         double seconds = clock_seconds() - start;
         TRY(comm_max_f64(comm, &seconds, 1, error));
         if (seconds < result->seconds)

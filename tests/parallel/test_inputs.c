@@ -15,6 +15,7 @@
 #include <string.h>
 
 static struct error error;
+static const struct trainer_observer silent;
 static char folder[TEMPORARY_PATH_BYTES];
 
 /* What a plain reading gives: code points in their order, CRLF as LF. */
@@ -143,7 +144,7 @@ static void test_blocks(const struct comm *comm, const char *path, const struct 
     struct inputs inputs;
     make_settings(&settings, path, sampling);
     set(&settings, "max-tokens", max_tokens);
-    CHECK(inputs_read(&inputs, comm, &settings, NULL, &error) == STATUS_OK);
+    CHECK(inputs_read(&inputs, comm, &settings, NULL, &silent, &error) == STATUS_OK);
     CHECK(inputs.corpus_tokens == plain->count);
     CHECK(inputs.spec.tokens == (settings.max_tokens > 0 ? settings.max_tokens : plain->count));
     struct range rows = partition_range(13, (size_t)comm->size, (size_t)comm->rank);
@@ -164,9 +165,10 @@ static void test_given_vocabulary(const struct comm *comm, const char *path, con
     struct vocabulary *vocabulary;
     struct settings settings;
     struct inputs inputs;
-    CHECK(vocabulary_restore(&vocabulary, tokenizers[0], texts, NULL, NULL, 4, &error) == STATUS_OK);
+    CHECK(vocabulary_restore(&vocabulary, &(const struct token_rules){.tokenizer = tokenizers[0]}, texts,
+                             NULL, NULL, 4, &error) == STATUS_OK);
     make_settings(&settings, path, "sequential");
-    CHECK(inputs_read(&inputs, comm, &settings, vocabulary, &error) == STATUS_OK);
+    CHECK(inputs_read(&inputs, comm, &settings, vocabulary, &silent, &error) == STATUS_OK);
     CHECK(inputs.vocabulary == vocabulary);
     struct range range = batches_token_range(&inputs.spec);
     size_t wrong = 0;
@@ -185,7 +187,7 @@ static void check_fails(const struct comm *comm, struct settings *settings, cons
 {
     struct inputs inputs;
     memset(&error, 0, sizeof error);
-    CHECK(inputs_read(&inputs, comm, settings, NULL, &error) == STATUS_FAILED);
+    CHECK(inputs_read(&inputs, comm, settings, NULL, &silent, &error) == STATUS_FAILED);
     CHECK(strstr(error.what, what) && strstr(error.why, why));
     inputs_free(&inputs);
     settings_free(settings);
@@ -255,7 +257,7 @@ static void test_one_rank_without_memory(const struct comm *comm, const char *pa
         double failed = 0;
         make_settings(&settings, path, sampling);
         failing_allocator_after(comm->rank == failing ? allocations : -1);
-        enum status status = inputs_read(&inputs, comm, &settings, NULL, &error);
+        enum status status = inputs_read(&inputs, comm, &settings, NULL, &silent, &error);
         failed = failing_allocator_has_failed();
         failing_allocator_after(-1);
         inputs_free(&inputs);

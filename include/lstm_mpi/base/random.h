@@ -13,6 +13,7 @@ enum random_purpose {
     RANDOM_START_OFFSET,
     RANDOM_SHUFFLE,
     RANDOM_SAMPLE,
+    RANDOM_SHUFFLE_KEY,
 };
 
 /* The stream of a purpose and of its own number below 2^32 (a tensor, an epoch modulo 2^32, a sample). */

@@ -1,5 +1,6 @@
 #include "lstm_mpi/text/vocabulary.h"
 
+#include "cutter.h"
 #include "lstm_mpi/base/memory.h"
 
 #include <setjmp.h>
@@ -10,17 +11,24 @@
 
 static struct error error;
 
-static const struct tokenizer_ops *chars(void)
+static const struct token_rules *chars(void)
 {
-    return tokenizer_find("char");
+    static struct token_rules rules;
+    rules.tokenizer = tokenizer_find("char");
+    return &rules;
+}
+
+static enum status count_portion(void *context, const struct portion *portion, struct error *reason)
+{
+    return token_counts_add(context, portion, reason);
 }
 
 static void count_text(struct token_counts *counts, const char *text, size_t bytes)
 {
-    struct token tokens[256];
-    struct cut cut = {.text = (const unsigned char *)text, .bytes = bytes, .border = bytes};
-    token_counts_add(counts, tokens, chars()->next(&cut, tokens, 256));
-    assert_int_equal(cut.position, bytes);
+    struct cutter cutter = {.rules = counts->rules};
+    assert_int_equal(cutter_cut(&cutter, (const unsigned char *)text, bytes, count_portion, counts, &error),
+                     STATUS_OK);
+    cutter_free(&cutter);
 }
 
 static struct vocabulary *vocabulary_of(const char *text, size_t bytes)
