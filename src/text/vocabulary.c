@@ -23,7 +23,7 @@ struct entry {
 struct vocabulary {
     struct token_rules rules;
     struct word_table *texts;   /* of the tokens but <unk>: id - 1 is the number there */
-    struct word_table *spelled; /* what is shown for texts that a file cannot hold */
+    struct word_table *spelled; /* what is shown for texts that a file cannot hold; NULL: there is none */
     struct entry *entries;      /* [size] by id */
     size_t size;
     uint32_t *ids; /* [code_points] by code point, 0 where there is no token; NULL where tokens are words */
@@ -37,7 +37,6 @@ static enum status create_empty(struct vocabulary **out, const struct token_rule
     TRY(memory_new(&vocabulary, 1, error));
     vocabulary->rules = *rules;
     TRY(word_table_create(&vocabulary->texts, error));
-    TRY(word_table_create(&vocabulary->spelled, error));
     TRY(memory_new(&vocabulary->entries, size, error));
     if (rules->tokenizer->code_points > 0)
         TRY(memory_new(&vocabulary->ids, rules->tokenizer->code_points, error));
@@ -61,6 +60,8 @@ static enum status spell_out(struct vocabulary *vocabulary, const char *text, si
     *shown = text;
     if (!memchr(text, '\0', bytes) && utf8_check(text, bytes) == bytes)
         return STATUS_OK;
+    if (!vocabulary->spelled)
+        TRY(word_table_create(&vocabulary->spelled, error));
     TRY(memory_new(&spelled, SPELLED_OUT_BYTES * bytes + 1, error));
     for (size_t i = 0; i < bytes; i++) {
         if (text[i] == '\0' || bytes == 1)

@@ -41,6 +41,7 @@ enum status word_table_create(struct word_table **out, struct error *error)
     TRY(memory_new(&table, 1, error));
     table->slot_count = FIRST_SLOTS;
     TRY(memory_new(&table->slots, table->slot_count, error));
+    TRY(memory_grow(&table->words, &table->capacity, FIRST_SLOTS / 2, error));
     *out = table;
     table = NULL;
 done:
