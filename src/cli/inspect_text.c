@@ -147,21 +147,35 @@ static void print_tensors(FILE *out, const struct inspection *inspection, const 
 }
 
 /* Control characters as escapes, so that a token neither breaks a line nor moves the cursor. */
-static void print_token(FILE *out, const char *token)
+static void print_character(FILE *out, uint32_t code_point, const char *bytes, size_t length)
 {
-    uint32_t code_point;
-    size_t length = utf8_decode(&code_point, token, strlen(token));
-    bool control = code_point < 0x20 || (code_point >= 0x7F && code_point < 0xA0);
-    if (length == 0 || strcmp(token, " ") == 0)
-        fprintf(out, "'%s'", token);
-    else if (code_point == '\n')
+    if (code_point == '\n')
         fputs("\\n", out);
     else if (code_point == '\t')
         fputs("\\t", out);
-    else if (control)
+    else if (code_point < 0x20 || (code_point >= 0x7F && code_point < 0xA0))
         fprintf(out, "\\x%02X", (unsigned)code_point);
     else
-        fputs(token, out);
+        fwrite(bytes, 1, length, out);
+}
+
+static void print_token(FILE *out, const char *token)
+{
+    bool blank = token[strspn(token, " ")] == '\0';
+    if (blank)
+        fputc('\'', out);
+    while (*token) {
+        uint32_t code_point;
+        size_t length = utf8_decode(&code_point, token, strlen(token));
+        if (length == 0) {
+            fputs(token, out);
+            break;
+        }
+        print_character(out, code_point, token, length);
+        token += length;
+    }
+    if (blank)
+        fputc('\'', out);
 }
 
 /* Of all tokens; 0 where the file keeps no counts. */
@@ -200,7 +214,7 @@ static void list_vocabulary(FILE *out, const struct vocabulary *vocabulary)
         char number[NUMBER_BYTES];
         char code_point[NUMBER_BYTES] = "-";
         uint64_t count = vocabulary_count(vocabulary, id);
-        if (id != VOCABULARY_UNKNOWN)
+        if (id != VOCABULARY_UNKNOWN && vocabulary_has_code_points(vocabulary))
             snprintf(code_point, sizeof code_point, "U+%04" PRIX32, vocabulary_code_point(vocabulary, id));
         fprintf(out, "  %8" PRIu32 "  %10s  %14s  %6.2f%%  ", id, code_point, grouped(number, count),
                 sum > 0 ? 100 * (double)count / (double)sum : 0.0);

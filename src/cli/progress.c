@@ -1,6 +1,7 @@
 #include "progress.h"
 
 #include "lstm_mpi/base/clock.h"
+#include "lstm_mpi/config/settings_specs.h"
 #include "lstm_mpi/linalg/blis_setup.h"
 #include "terminal.h"
 
@@ -26,7 +27,7 @@ static void show_corpus(FILE *out, const struct settings *settings, const struct
         fprintf(out, "the built-in story");
     for (size_t i = 0; i < settings->corpus.count; i++)
         fprintf(out, "%s%s", i > 0 ? ", " : "", settings->corpus.items[i]);
-    fprintf(out, ": %" PRIu64 " characters", facts->corpus_tokens);
+    fprintf(out, ": %" PRIu64 " %s", facts->corpus_tokens, settings_specs_tokens(settings).tokenizer->plural);
     if (facts->trained_tokens < facts->corpus_tokens)
         fprintf(out, ", the first %" PRIu64 " are trained on", facts->trained_tokens);
     fprintf(out, "; vocabulary %" PRIu64 "\n", facts->vocabulary_size);

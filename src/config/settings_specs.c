@@ -14,8 +14,11 @@ struct model_spec settings_specs_model(const struct settings *settings, size_t v
 
 struct token_rules settings_specs_tokens(const struct settings *settings)
 {
-    (void)settings;
-    return (struct token_rules){.tokenizer = tokenizers[0]};
+    return (struct token_rules){
+        .tokenizer = tokenizers[settings->token],
+        .drop_newlines = settings->drop_newlines,
+        .lowercase = settings->lowercase,
+    };
 }
 
 struct batches_spec settings_specs_batches(const struct settings *settings, size_t tokens, struct range rows)

@@ -12,6 +12,7 @@
 #include "lstm_mpi/text/utf8.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unicase.h>
 #include <unictype.h>
@@ -146,12 +147,78 @@ static enum status clean_newlines(struct cutter *cutter, struct stretch *stretch
     return status;
 }
 
+static enum status append(struct cutter *cutter, size_t used, const unsigned char *text, size_t bytes,
+                          struct error *error)
+{
+    enum status status = memory_grow(&cutter->lower, &cutter->lower_bytes, used + bytes, error);
+    if (status == STATUS_OK)
+        memcpy(cutter->lower + used, text, bytes);
+    return status;
+}
+
+/* Appends good UTF-8 in small letters to the first `*used` bytes of cutter->lower. */
+static enum status append_lower(struct cutter *cutter, size_t *used, const unsigned char *text, size_t bytes,
+                                struct error *error)
+{
+    enum status status;
+    /* Few characters grow: a small dotless i is longer than its capital, and a dotted capital gains a mark.
+     */
+    TRY(memory_grow(&cutter->lower, &cutter->lower_bytes, *used + 2 * bytes, error));
+    size_t length = 2 * bytes;
+    uint8_t *room = cutter->lower + *used;
+    uint8_t *lower = u8_tolower(text, bytes, NULL, NULL, room, &length);
+    if (!lower)
+        TRY(error_system(error, errno, "cannot make letters small"));
+    if (lower != room) {
+        status = append(cutter, *used, lower, length, error);
+        free(lower);
+    }
+    *used += length;
+done:
+    return status;
+}
+
+static void lower_ascii(unsigned char *out, const unsigned char *text, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++)
+        out[i] = (unsigned char)(text[i] + (text[i] >= 'A' && text[i] <= 'Z' ? 'a' - 'A' : 0));
+}
+
+/* Bytes that are no UTF-8 stay as they are. */
+static enum status make_lower(struct cutter *cutter, struct stretch *stretch, struct error *error)
+{
+    enum status status = STATUS_OK;
+    size_t used = 0;
+    if (!cutter->rules.lowercase)
+        return STATUS_OK;
+    TRY(memory_grow(&cutter->lower, &cutter->lower_bytes, stretch->bytes, error));
+    size_t position = utf8_ascii_prefix(stretch->text, stretch->bytes);
+    if (position == stretch->bytes) {
+        lower_ascii(cutter->lower, stretch->text, position);
+        used = position;
+    } else {
+        position = 0; /* the letters before may matter to a sigma */
+    }
+    while (position < stretch->bytes) {
+        size_t good = utf8_check(stretch->text + position, stretch->bytes - position);
+        if (good > 0)
+            TRY(append_lower(cutter, &used, stretch->text + position, good, error));
+        position += good;
+        if (position < stretch->bytes)
+            TRY(append(cutter, used++, stretch->text + position++, 1, error));
+    }
+    *stretch = (struct stretch){cutter->lower, used};
+done:
+    return status;
+}
+
 enum status cutter_cut(struct cutter *cutter, const unsigned char *text, size_t bytes, token_sink *sink,
                        void *context, struct error *error)
 {
     enum status status;
     struct stretch stretch = {text, bytes};
     TRY(clean_newlines(cutter, &stretch, error));
+    TRY(make_lower(cutter, &stretch, error));
     TRY(cutter->rules.tokenizer->cut(cutter, stretch.text, stretch.bytes, sink, context, error));
 done:
     return status;
@@ -160,6 +227,7 @@ done:
 void cutter_free(struct cutter *cutter)
 {
     memory_free(cutter->clean);
+    memory_free(cutter->lower);
     memory_free(cutter->breaks);
     *cutter = (struct cutter){0};
 }

@@ -10,6 +10,8 @@ struct cutter {
     struct token_rules rules;
     unsigned char *clean; /* text after the clean-up; owned, like the rest */
     size_t clean_bytes;
+    unsigned char *lower; /* text in small letters */
+    size_t lower_bytes;
     char *breaks; /* for the tokenizer that cuts words: [bytes of the text] */
     size_t breaks_bytes;
 };

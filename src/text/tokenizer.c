@@ -4,8 +4,12 @@
 
 #include <string.h>
 
-const struct tokenizer_ops *const tokenizers[TOKENIZER_COUNT] = {&tokenizer_char};
-const char *const tokenizer_names[TOKENIZER_COUNT + 1] = {"char"};
+const struct tokenizer_ops *const tokenizers[TOKENIZER_COUNT] = {
+    &tokenizer_char,
+    &tokenizer_byte,
+    &tokenizer_word,
+};
+const char *const tokenizer_names[TOKENIZER_COUNT + 1] = {"char", "byte", "word"};
 
 const struct tokenizer_ops *tokenizer_find(const char *name)
 {

@@ -24,6 +24,7 @@ static size_t char_spell(unsigned char text[TOKEN_SPELL_BYTES], uint32_t code_po
 
 const struct tokenizer_ops tokenizer_char = {
     .name = "char",
+    .plural = "characters",
     .code_points = UTF8_CODE_POINTS,
     .needs_utf8 = true,
     .cut = char_cut,

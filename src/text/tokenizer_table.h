@@ -8,5 +8,7 @@ enum { TOKENS_AT_ONCE = 1024 };
 
 /* The rows of tokenizers[], each from its own tokenizer_X.c. */
 extern const struct tokenizer_ops tokenizer_char;
+extern const struct tokenizer_ops tokenizer_byte;
+extern const struct tokenizer_ops tokenizer_word;
 
 #endif

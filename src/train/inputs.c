@@ -8,6 +8,7 @@
 #include "lstm_mpi/text/corpus.h"
 #include "lstm_mpi/train/stop.h"
 #include "stage.h"
+#include "token_sums.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -103,18 +104,15 @@ done:
     return status;
 }
 
-/* Leaves in `blocks` and `counts`, unless it is NULL, those of the whole corpus. */
+/* Leaves in `blocks` those of the whole corpus. */
 static enum status scan_corpus(struct reading *reading, struct token_counts *counts, struct error *error)
 {
     enum status status;
     const struct comm *comm = reading->comm;
     reading->share = 0.5;
     TRY(agree_on_status(comm, scan_my_blocks(reading, counts, error), error));
-    if (comm->size > 1) {
+    if (comm->size > 1)
         TRY(comm_sum_u64(comm, (uint64_t *)reading->blocks, 2 * reading->block_count, error));
-        if (counts)
-            TRY(comm_sum_u64(comm, counts->counts, counts->length, error));
-    }
     reading->done_before = reading->share;
 done:
     return status;
@@ -212,6 +210,7 @@ enum status inputs_read(struct inputs *inputs, const struct comm *comm, const st
     TRY(batches_check(&inputs->spec, error));
     if (!vocabulary) {
         inputs->owns_vocabulary = true;
+        TRY(token_sums_make(&counts, comm, settings->min_freq, error));
         TRY(agree_on_status(comm, vocabulary_create(&inputs->vocabulary, &counts, error), error));
     }
     TRY(agree_same(comm, vocabulary_digest(inputs->vocabulary), "vocabulary", error));

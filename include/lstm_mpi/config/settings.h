@@ -38,7 +38,11 @@ enum { SETTINGS_CAPACITY = 64 };
 struct settings {
     /* train: data */
     struct text_list corpus; /* empty: the built-in corpus */
-    uint64_t max_tokens;     /* 0: all */
+    int token;               /* index of tokenizers[] */
+    bool drop_newlines;
+    bool lowercase;
+    uint64_t min_freq;
+    uint64_t max_tokens; /* 0: all */
     uint64_t batch_size;
     uint64_t num_steps;
     int sampling; /* enum sampling */

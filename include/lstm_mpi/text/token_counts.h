@@ -27,6 +27,13 @@ void token_counts_free(struct token_counts *counts);
 MUST_CHECK enum status token_counts_add(struct token_counts *counts, const struct portion *portion,
                                         struct error *error);
 
+/* The counts of those words of which word_table_part is `part` of `parts`, as bytes for another rank; the
+ * caller owns them: memory_free. */
+MUST_CHECK enum status token_counts_pack(const struct token_counts *counts, size_t part, size_t parts,
+                                         unsigned char **packed, size_t *bytes, struct error *error);
+MUST_CHECK enum status token_counts_add_packed(struct token_counts *counts, const unsigned char *packed,
+                                               size_t bytes, struct error *error);
+
 /* Tokens that occur, but less than `least` times, become unknown ones. */
 void token_counts_drop_rare(struct token_counts *counts, uint64_t least);
 

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { TOKEN_SPELL_BYTES = 4, TOKENIZER_COUNT = 1 };
+enum { TOKEN_SPELL_BYTES = 4, TOKENIZER_COUNT = 3 };
 
 /* Some consecutive tokens. A token is one number: its code point where tokens are characters or bytes, its
  * length in bytes where they are words. */
@@ -26,7 +26,8 @@ typedef enum status token_sink(void *context, const struct portion *portion, str
 struct cutter;
 
 struct tokenizer_ops {
-    const char *name; /* as in --token NAME */
+    const char *name;   /* as in --token NAME */
+    const char *plural; /* "characters" */
 
     /* Tokens are code points below this number; 0: they are words. */
     size_t code_points;
