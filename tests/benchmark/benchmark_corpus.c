@@ -23,6 +23,7 @@ struct options {
     long megabytes;
     char *folder;
     char *sampling;
+    char *token;
     int rounds;
     int json;
     const char *text;
@@ -30,7 +31,8 @@ struct options {
 
 static struct options parse(int argc, const char **argv, poptContext *context)
 {
-    static struct options options = {.folder = "/dev/shm", .sampling = "sequential", .rounds = 3};
+    static struct options options = {
+        .folder = "/dev/shm", .sampling = "sequential", .token = "char", .rounds = 3};
     static struct poptOption table[] = {
         {"megabytes", 'm', POPT_ARG_LONG, &options.megabytes, 0,
          "repeat the text to this length; 0: as it is", "N"},
@@ -38,6 +40,8 @@ static struct options parse(int argc, const char **argv, poptContext *context)
          "where the repeated text is written, and removed again", "DIR"},
         {"sampling", 's', POPT_ARG_STRING | POPT_ARGFLAG_SHOW_DEFAULT, &options.sampling, 0,
          "sequential or random", "NAME"},
+        {"token", 't', POPT_ARG_STRING | POPT_ARGFLAG_SHOW_DEFAULT, &options.token, 0, "char, byte or word",
+         "KIND"},
         {"rounds", 'r', POPT_ARG_INT | POPT_ARGFLAG_SHOW_DEFAULT, &options.rounds, 0,
          "the best of them counts", "N"},
         {"json", 'j', POPT_ARG_NONE, &options.json, 0, "one JSON object instead of a table", NULL},
@@ -99,6 +103,7 @@ static enum status make_settings(struct settings *settings, const char *path, co
     TRY(settings_defaults(settings, error));
     TRY(settings_text_set(settings, settings_find("corpus"), path, "the benchmark", error));
     TRY(settings_text_set(settings, settings_find("sampling"), options->sampling, "the benchmark", error));
+    TRY(settings_text_set(settings, settings_find("token"), options->token, "the benchmark", error));
     TRY(settings_text_set(settings, settings_find("max-tokens"), "0", "the benchmark", error));
 done:
     return status;
@@ -165,16 +170,18 @@ static void print(const struct result *result, const struct options *options, co
 {
     double rate = result->bytes / 1e6 / result->seconds;
     if (options->json) {
-        printf("{\"text\": \"%s\", \"sampling\": \"%s\", \"ranks\": %d, \"bytes\": %.0f, \"tokens\": %.0f, "
+        printf("{\"text\": \"%s\", \"token\": \"%s\", \"sampling\": \"%s\", \"ranks\": %d, \"bytes\": %.0f, "
+               "\"tokens\": %.0f, "
                "\"vocabulary\": %.0f, \"seconds\": %.6g, \"megabytes_per_second\": %.6g, "
                "\"megabytes_per_second_and_rank\": %.6g, \"rank_peak_bytes\": %.0f, \"rank_tokens\": %.0f}\n",
-               options->text, options->sampling, comm->size, result->bytes, result->tokens,
+               options->text, options->token, options->sampling, comm->size, result->bytes, result->tokens,
                result->vocabulary, result->seconds, rate, rate / comm->size, result->held_bytes,
                result->own_tokens);
         return;
     }
-    printf("%s, %.0f MB, %.0f tokens, vocabulary %.0f, %s, %d rank%s\n", options->text, result->bytes / 1e6,
-           result->tokens, result->vocabulary, options->sampling, comm->size, comm->size == 1 ? "" : "s");
+    printf("%s, %.0f MB, %.0f %ss, vocabulary %.0f, %s, %d rank%s\n", options->text, result->bytes / 1e6,
+           result->tokens, options->token, result->vocabulary, options->sampling, comm->size,
+           comm->size == 1 ? "" : "s");
     printf("%10.2f s\n%10.0f MB/s, %.0f a rank\n", result->seconds, rate, rate / comm->size);
     printf("%10.1f MB at most a rank, for %.0f tokens\n", result->held_bytes / 1e6, result->own_tokens);
 }

@@ -69,8 +69,8 @@ class TokensTest(support.ProgramTest):
         clean = text.replace("\r", "").replace("\n", "").lower()
         run_dir, _ = self.train(text, "--lowercase", "--drop-newlines", "--token", "char")
         self.assertEqual(expected_vocabulary(clean), self.vocabulary(run_dir)[0])
-        run_dir, _ = self.train("ab\ncd\r\n" * 40 + "x", "--drop-newlines", "--token", "word", name="joined")
-        longest = [("abcd" * 16, 2), ("abcd" * 8 + "x", 1)]
+        run_dir, _ = self.train("ab\ncd\r\n" * 640 + "x", "--drop-newlines", "--token", "word", name="joined")
+        longest = [("abcd" * 16, 40), ("x", 1)]
         self.assertEqual([("<unk>", 0)] + longest, self.vocabulary(run_dir)[0])
 
     def test_bytes(self):
