@@ -72,16 +72,29 @@ done:
     return status;
 }
 
+/* All ranks compute alike, on whatever hosts they are: a mixture of vector levels would round differently. */
+static enum status start_blis(const struct comm *comm, const struct blis_offer *mine, struct error *error)
+{
+    enum status status;
+    uint64_t lacking_or_preferred[] = {~mine->levels, ~mine->configurations, mine->preferred};
+    TRY(comm_or_u64(comm, lacking_or_preferred, 3, error));
+    struct blis_offer common = {~lacking_or_preferred[0], ~lacking_or_preferred[1], lacking_or_preferred[2]};
+    TRY(agree_on_status(comm, blis_setup_start_common(&common, error), error));
+done:
+    return status;
+}
+
 enum status cli_main(int argc, const char **argv)
 {
     struct error error = {0};
     struct error start_error;
     struct comm comm = {.size = 1};
+    struct blis_offer offer;
     /* Which command it is turns out later. Until then a signal waits, so that none is lost on the way to the
      * first checkpoint. */
     enum status setup_status = stop_on_signals(&error);
     if (setup_status == STATUS_OK)
-        setup_status = blis_setup_start(&error);
+        setup_status = blis_setup_offer(&offer, &error);
     enum status status = comm_start(&comm, &start_error);
     if (status != STATUS_OK) {
         message_error(&start_error);
@@ -91,6 +104,8 @@ enum status cli_main(int argc, const char **argv)
         log_set_sink(print_warning, NULL);
     /* An error of the set-up waits for the ranks, so that it is printed once. */
     status = agree_on_status(&comm, setup_status, &error);
+    if (status == STATUS_OK)
+        status = start_blis(&comm, &offer, &error);
     if (status == STATUS_OK)
         status = run(&comm, argc, argv, &error);
     if (status != STATUS_OK && error.broke_communication) {

@@ -2,62 +2,15 @@
 
 #include "lstm_mpi/base/log.h"
 #include "lstm_mpi/base/memory.h"
-#include "lstm_mpi/config/settings_specs.h"
 #include "lstm_mpi/dist/agree.h"
 #include "lstm_mpi/generate/generator.h"
-#include "lstm_mpi/model/parameters.h"
-#include "lstm_mpi/store/checkpoint.h"
+#include "trained_model.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-
-/* What a checkpoint gives to generate with. */
-struct trained_model {
-    struct vocabulary *vocabulary;
-    struct model_spec spec;
-    float *weights;
-};
-
-static enum status read_weights(float *weights, const struct parameters *parameters,
-                                const struct checkpoint *checkpoint, struct error *error)
-{
-    enum status status = STATUS_OK;
-    for (size_t i = 0; i < parameters->count; i++) {
-        const struct parameter *parameter = &parameters->table[i];
-        struct tensor tensor = {
-            .dims = {parameter->dims[0], parameter->dims[1]},
-            .dim_count = parameter->dim_count,
-            .split_dim = -1,
-            .data = weights + parameter->offset,
-        };
-        snprintf(tensor.path, sizeof tensor.path, "/model/%s", parameter->path);
-        TRY(checkpoint_read_tensor(checkpoint, &tensor, error));
-    }
-done:
-    return status;
-}
-
-/* The hidden size is what the file's weights say, whatever its settings. */
-static enum status read_model(struct trained_model *model, struct settings *settings,
-                              const struct checkpoint *checkpoint, struct error *error)
-{
-    enum status status;
-    struct parameters parameters;
-    const struct tensor *W_h = checkpoint_find(checkpoint, "/model/layer0/W_h");
-    if (W_h && W_h->dim_count == 2)
-        settings->hidden_size = W_h->dims[0];
-    struct token_rules rules = settings_specs_tokens(settings);
-    TRY(checkpoint_read_vocabulary(&model->vocabulary, checkpoint, &rules, error));
-    model->spec = settings_specs_model(settings, vocabulary_size(model->vocabulary));
-    TRY(parameters_layout(&parameters, &model->spec, error));
-    TRY(memory_new(&model->weights, parameters.size, error));
-    TRY(read_weights(model->weights, &parameters, checkpoint, error));
-done:
-    return status;
-}
 
 /* False once nobody reads any more: then there is nothing left to do, and nothing wrong. */
 static enum status write_token(const struct vocabulary *vocabulary, uint32_t token, bool *open,
@@ -140,19 +93,15 @@ enum status command_generate(const struct comm *comm, struct settings *settings,
     TRY(checkpoint_open(&checkpoint, comm, settings->checkpoint, CHECKPOINT_MODEL, error));
     if (comm->rank == 0) {
         signal(SIGPIPE, SIG_IGN);
-        status = settings_saved_shape(settings, checkpoint->saved, checkpoint->saved_count, checkpoint->path,
-                                      error);
+        status = choose_prefix(settings, checkpoint, &prefix, error);
         if (status == STATUS_OK)
-            status = choose_prefix(settings, checkpoint, &prefix, error);
-        if (status == STATUS_OK)
-            status = read_model(&model, settings, checkpoint, error);
+            status = trained_model_read(&model, settings, checkpoint, error);
         if (status == STATUS_OK)
             status = write_text(&model, settings, prefix, error);
     }
     TRY(agree_on_status(comm, status, error));
 done:
     checkpoint_close(checkpoint);
-    vocabulary_destroy(model.vocabulary);
-    memory_free(model.weights);
+    trained_model_free(&model);
     return status;
 }

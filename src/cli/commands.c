@@ -1,7 +1,10 @@
 #include "commands.h"
 
+#include "command_export.h"
 #include "command_generate.h"
+#include "command_import.h"
 #include "command_inspect.h"
+#include "command_report.h"
 #include "command_train.h"
 
 const struct command commands[] = {
@@ -29,12 +32,43 @@ const struct command commands[] = {
     },
     {
         .settings = SETTINGS_INSPECT,
-        .synopsis = "[OPTIONS] FILE",
+        .synopsis = "[OPTIONS] FILE [FILE]",
         .summary = "show what is in a checkpoint, a metrics.h5 or a run directory",
         .description = "Prints a summary of a checkpoint, of a metrics.h5, or of the newest ones in a run "
-                       "directory: format, settings, parameters, progress, metrics.",
+                       "directory: format, settings, parameters, progress, metrics. Of two checkpoints, in "
+                       "what they differ.",
         .example = "lstm_mpi inspect runs/novel/checkpoint.h5",
         .run = command_inspect,
+    },
+    {
+        .settings = SETTINGS_REPORT,
+        .synopsis = "[OPTIONS] RUN_DIR [RUN_DIR ...]",
+        .summary = "show runs as a page for a web browser",
+        .description =
+            "Writes one HTML page with the curves, the ranks' times, the samples and the settings of one "
+            "run or several. The page needs no network.",
+        .example = "lstm_mpi report runs/novel runs/other --output novel.html",
+        .run = command_report,
+    },
+    {
+        .settings = SETTINGS_EXPORT,
+        .synopsis = "--checkpoint FILE FILE.safetensors",
+        .summary = "write a model for PyTorch, as safetensors",
+        .description =
+            "Writes the model of a checkpoint as a safetensors file whose tensors are those of a PyTorch "
+            "state_dict; the vocabulary and the settings go along in its metadata.",
+        .example = "lstm_mpi export --checkpoint runs/novel/checkpoint.h5 novel.safetensors",
+        .run = command_export,
+    },
+    {
+        .settings = SETTINGS_IMPORT,
+        .synopsis = "FILE.safetensors --checkpoint FILE [OPTIONS]",
+        .summary = "make a checkpoint of a model from PyTorch",
+        .description =
+            "Makes a checkpoint of a safetensors file that export wrote, or that was saved from PyTorch: "
+            "its modules are then named rnn, linear and embedding.",
+        .example = "lstm_mpi import novel.safetensors --checkpoint novel.h5",
+        .run = command_import,
     },
     {0},
 };

@@ -8,7 +8,7 @@
 
 enum { HELP_COLUMN = 28, NARROWEST = 50, USUAL_WIDTH = 80, WIDEST = 100, MANY_OPTIONS = 12 };
 
-static const char flag_note[] = "A flag is switched off with --no- in front of its name, as in --no-";
+static const char flag_note[] = "--no- in front of a flag switches it off, as in --no-";
 static const char other_options_help[] = "show this help";
 static const char other_options_version[] = "show the version of the program and of its libraries";
 
@@ -112,14 +112,14 @@ static void describe_option(char *text, size_t bytes, const struct settings_row 
              has_default ? "default:\x1f" : "", shown, repeatable || has_default ? ")" : "");
 }
 
-/* An option is the command's own when no other command takes it. A short list shows those first. */
+/* An option is the command's own when train does not take it too. A short list shows those first. */
 enum part { OWN_OPTIONS, SHARED_OPTIONS, ALL_OPTIONS };
 
 static bool belongs(const struct settings_row *row, const struct command *command, enum part part)
 {
     if (!(row->commands & command->settings))
         return false;
-    bool own = row->commands == (unsigned)command->settings;
+    bool own = !(row->commands & SETTINGS_TRAIN);
     return part == ALL_OPTIONS || own == (part == OWN_OPTIONS);
 }
 

@@ -100,3 +100,56 @@ enum status inspect_csv(FILE *out, const struct inspection *inspection, bool wit
     }
     return ferror(out) ? error_set(error, STATUS_FAILED, "cannot show %s", inspection->path) : STATUS_OK;
 }
+
+static void print_shape(FILE *out, const struct tensor *tensor)
+{
+    for (size_t d = 0; tensor && d < tensor->dim_count; d++)
+        fprintf(out, "%s%zu", d > 0 ? "x" : "", tensor->dims[d]);
+    fputc(',', out);
+}
+
+/* What cannot be compared, or is not finite, is empty. */
+static void print_compared(FILE *out, const struct compared_tensor *tensor)
+{
+    const double values[] = {tensor->most, tensor->most_relative, tensor->left_norm, tensor->right_norm,
+                             tensor->difference_norm};
+    print_text(out, tensor->path);
+    fputc(',', out);
+    print_shape(out, tensor->left);
+    print_shape(out, tensor->right);
+    if (tensor->compared)
+        fprintf(out, "%" PRIu64, tensor->differing);
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        fputc(',', out);
+        if (tensor->compared)
+            print_real(out, values[i]);
+    }
+    fputc('\n', out);
+}
+
+enum status inspect_csv_two(FILE *out, const struct comparison *comparison, bool with_vocabulary,
+                            struct error *error)
+{
+    const struct comparison *two = comparison;
+    if (with_vocabulary) {
+        fputs("file,token\n", out);
+        for (size_t i = 0; i < two->left_only_count; i++) {
+            fputs("1,", out);
+            print_text(out, vocabulary_shown(two->left->vocabulary, two->left_only[i]));
+            fputc('\n', out);
+        }
+        for (size_t i = 0; i < two->right_only_count; i++) {
+            fputs("2,", out);
+            print_text(out, vocabulary_shown(two->right->vocabulary, two->right_only[i]));
+            fputc('\n', out);
+        }
+    } else {
+        fputs("path,left_shape,right_shape,differing,max_difference,max_relative_difference,left_norm,right_"
+              "norm,"
+              "difference_norm\n",
+              out);
+        for (size_t t = 0; t < two->tensor_count; t++)
+            print_compared(out, &two->tensors[t]);
+    }
+    return ferror(out) ? error_set(error, STATUS_FAILED, "cannot show the comparison") : STATUS_OK;
+}

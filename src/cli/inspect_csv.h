@@ -1,6 +1,7 @@
 #ifndef LSTM_MPI_CLI_INSPECT_CSV_H
 #define LSTM_MPI_CLI_INSPECT_CSV_H
 
+#include "comparison.h"
 #include "inspection.h"
 
 #include <stdio.h>
@@ -10,5 +11,9 @@
  * instead: id, token, code_point, count. Quoted as RFC 4180 has it, lines end with a newline alone. */
 MUST_CHECK enum status inspect_csv(FILE *out, const struct inspection *inspection, bool with_vocabulary,
                                    struct error *error);
+
+/* Of two checkpoints: a line for each tensor. */
+MUST_CHECK enum status inspect_csv_two(FILE *out, const struct comparison *comparison, bool with_vocabulary,
+                                       struct error *error);
 
 #endif

@@ -128,14 +128,21 @@ static json_t *config_value(struct builder *builder, const struct inspection *in
     return object;
 }
 
-static json_t *tensor_value(struct builder *builder, const struct tensor *tensor)
+static json_t *shape_value(struct builder *builder, const struct tensor *tensor)
 {
+    if (!tensor)
+        return json_null();
     json_t *shape = json_array();
     for (size_t d = 0; d < tensor->dim_count; d++)
         append(builder, shape, whole(tensor->dims[d]));
+    return shape;
+}
+
+static json_t *tensor_value(struct builder *builder, const struct tensor *tensor)
+{
     json_t *object = json_object();
     put(builder, object, "path", text(tensor->path));
-    put(builder, object, "shape", shape);
+    put(builder, object, "shape", shape_value(builder, tensor));
     put(builder, object, "parameters", whole(tensor_elements(tensor)));
     put(builder, object, "bytes", whole(tensor_elements(tensor) * sizeof(float)));
     return object;
@@ -249,4 +256,93 @@ enum status inspect_json(FILE *out, const struct inspection *inspection, bool wi
         builder.failed = json_dumpf(root, out, JSON_INDENT(2)) != 0 || fputc('\n', out) == EOF;
     json_decref(root);
     return builder.failed ? error_set(error, STATUS_FAILED, "cannot show %s", inspection->path) : STATUS_OK;
+}
+
+/* Two checkpoints */
+
+static json_t *both(struct builder *builder, json_t *left, json_t *right)
+{
+    json_t *pair = json_array();
+    append(builder, pair, left);
+    append(builder, pair, right);
+    return pair;
+}
+
+static json_t *differing_settings_value(struct builder *builder, const struct comparison *comparison)
+{
+    json_t *object = json_object();
+    for (size_t i = 0; i < comparison->setting_count; i++) {
+        const struct compared_setting *setting = &comparison->settings[i];
+        put(builder, object, setting->name, both(builder, text(setting->left), text(setting->right)));
+    }
+    return object;
+}
+
+static json_t *token_list_value(struct builder *builder, const struct vocabulary *vocabulary,
+                                const uint32_t *ids, size_t count)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < count; i++)
+        append(builder, array, text(vocabulary_shown(vocabulary, ids[i])));
+    return array;
+}
+
+static json_t *vocabularies_value(struct builder *builder, const struct comparison *comparison)
+{
+    const struct vocabulary *left = comparison->left->vocabulary;
+    const struct vocabulary *right = comparison->right->vocabulary;
+    json_t *object = json_object();
+    put(builder, object, "equal", json_boolean(comparison->same_vocabulary));
+    put(builder, object, "equal_counts", json_boolean(comparison->same_counts));
+    put(builder, object, "size", both(builder, whole(vocabulary_size(left)), whole(vocabulary_size(right))));
+    put(builder, object, "left_only",
+        token_list_value(builder, left, comparison->left_only, comparison->left_only_count));
+    put(builder, object, "right_only",
+        token_list_value(builder, right, comparison->right_only, comparison->right_only_count));
+    put(builder, object, "other_id", whole(comparison->moved));
+    return object;
+}
+
+static json_t *compared_tensor_value(struct builder *builder, const struct compared_tensor *tensor)
+{
+    bool compared = tensor->compared;
+    json_t *object = json_object();
+    put(builder, object, "path", text(tensor->path));
+    put(builder, object, "shape",
+        both(builder, shape_value(builder, tensor->left), shape_value(builder, tensor->right)));
+    put(builder, object, "equal", json_boolean(compared && tensor->differing == 0));
+    put(builder, object, "differing", compared ? whole(tensor->differing) : json_null());
+    put(builder, object, "max_difference", compared ? real(tensor->most) : json_null());
+    put(builder, object, "max_relative_difference", compared ? real(tensor->most_relative) : json_null());
+    put(builder, object, "norm",
+        compared ? both(builder, real(tensor->left_norm), real(tensor->right_norm)) : json_null());
+    put(builder, object, "difference_norm", compared ? real(tensor->difference_norm) : json_null());
+    return object;
+}
+
+enum status inspect_json_two(FILE *out, const struct comparison *comparison, bool with_vocabulary,
+                             struct error *error)
+{
+    (void)with_vocabulary; /* it is there in any case */
+    struct builder builder = {false};
+    const struct inspection *left = comparison->left;
+    const struct inspection *right = comparison->right;
+    json_t *root = json_object();
+    json_t *tensors = json_array();
+    for (size_t t = 0; t < comparison->tensor_count; t++)
+        append(&builder, tensors, compared_tensor_value(&builder, &comparison->tensors[t]));
+    put(&builder, root, "checkpoint",
+        both(&builder, file_value(&builder, &left->checkpoint_file),
+             file_value(&builder, &right->checkpoint_file)));
+    put(&builder, root, "equal_model", json_boolean(comparison->same_model));
+    put(&builder, root, "config", differing_settings_value(&builder, comparison));
+    put(&builder, root, "vocabulary", vocabularies_value(&builder, comparison));
+    put(&builder, root, "progress",
+        both(&builder, progress_value(&builder, &left->checkpoint->progress),
+             progress_value(&builder, &right->checkpoint->progress)));
+    put(&builder, root, "tensors", tensors);
+    if (!builder.failed)
+        builder.failed = json_dumpf(root, out, JSON_INDENT(2)) != 0 || fputc('\n', out) == EOF;
+    json_decref(root);
+    return builder.failed ? error_set(error, STATUS_FAILED, "cannot show the comparison") : STATUS_OK;
 }

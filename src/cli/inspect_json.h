@@ -1,6 +1,7 @@
 #ifndef LSTM_MPI_CLI_INSPECT_JSON_H
 #define LSTM_MPI_CLI_INSPECT_JSON_H
 
+#include "comparison.h"
 #include "inspection.h"
 
 #include <stdio.h>
@@ -20,5 +21,9 @@
  * string. */
 MUST_CHECK enum status inspect_json(FILE *out, const struct inspection *inspection, bool with_vocabulary,
                                     struct error *error);
+
+/* The same of two checkpoints: in what they differ, in one object. */
+MUST_CHECK enum status inspect_json_two(FILE *out, const struct comparison *comparison, bool with_vocabulary,
+                                        struct error *error);
 
 #endif

@@ -1,7 +1,7 @@
 #include "inspect_text.h"
 
 #include "lstm_mpi/base/clock.h"
-#include "lstm_mpi/text/utf8.h"
+#include "shown.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -9,47 +9,6 @@
 
 /* Rows of the table of metrics, and tokens that stand for the whole vocabulary. */
 enum { MOST_EPOCHS = 12, FIRST_TOKENS = 20 };
-
-enum { NUMBER_BYTES = 40, SHAPE_BYTES = TENSOR_MAX_DIMS * 24 };
-
-/* 1234567 as "1,234,567". */
-static const char *grouped(char text[NUMBER_BYTES], uint64_t value)
-{
-    char digits[NUMBER_BYTES];
-    int count = snprintf(digits, sizeof digits, "%" PRIu64, value);
-    char *to = text;
-    for (int i = 0; i < count; i++) {
-        if (i > 0 && (count - i) % 3 == 0)
-            *to++ = ',';
-        *to++ = digits[i];
-    }
-    *to = '\0';
-    return text;
-}
-
-static const char *sized(char text[NUMBER_BYTES], uint64_t bytes)
-{
-    static const char *const units[] = {"KiB", "MiB", "GiB", "TiB"};
-    double value = (double)bytes / 1024;
-    size_t unit = 0;
-    /* 1023.95 would be rounded to 1024.0. */
-    while (value >= 1023.95 && unit + 1 < sizeof units / sizeof *units) {
-        value /= 1024;
-        unit++;
-    }
-    snprintf(text, NUMBER_BYTES, "%.1f %s", value, units[unit]);
-    return text;
-}
-
-static const char *shaped(char text[SHAPE_BYTES], const struct tensor *tensor)
-{
-    int used = 0;
-    text[0] = '\0';
-    for (size_t d = 0; d < tensor->dim_count; d++)
-        used +=
-            snprintf(text + used, SHAPE_BYTES - (size_t)used, "%s%zu", d > 0 ? " x " : "", tensor->dims[d]);
-    return text;
-}
 
 /* A line "  name          value"; the value follows with further calls of fprintf, and a newline. */
 static void begin_line(FILE *out, const char *name)
@@ -59,12 +18,12 @@ static void begin_line(FILE *out, const char *name)
 
 static void print_file(FILE *out, const struct inspected_file *file)
 {
-    char size[NUMBER_BYTES];
+    char size[SHOWN_NUMBER_BYTES];
     bool metrics = file->facts.is_metrics;
     fprintf(out, "%s\n", file->path);
     begin_line(out, "format");
     fprintf(out, "lstm_mpi %s, version %" PRIu64 ", %s\n", metrics ? "metrics" : "checkpoint",
-            file->facts.format_version, sized(size, file->facts.bytes));
+            file->facts.format_version, shown_size(size, file->facts.bytes));
     if (file->facts.created || file->facts.program_version) {
         begin_line(out, "written");
         if (file->facts.created)
@@ -81,25 +40,25 @@ static void print_file(FILE *out, const struct inspected_file *file)
 
 static void print_progress(FILE *out, const struct inspection *inspection)
 {
-    char number[NUMBER_BYTES];
+    char number[SHOWN_NUMBER_BYTES];
     char duration[CLOCK_TEXT_BYTES];
     const struct progress *progress = &inspection->checkpoint->progress;
     fputs("\nProgress\n", out);
     begin_line(out, "epochs");
-    fputs(grouped(number, progress->epoch), out);
+    fputs(shown_grouped(number, progress->epoch), out);
     if (inspection->values.epochs > 0)
-        fprintf(out, " of %s", grouped(number, inspection->values.epochs));
+        fprintf(out, " of %s", shown_grouped(number, inspection->values.epochs));
     fprintf(out, "%s\n", progress->finished ? ", finished" : "");
     if (progress->batch > 0) {
         begin_line(out, "under way");
-        fprintf(out, "epoch %s, ", grouped(number, progress->epoch + 1));
-        fprintf(out, "%s updates in, from offset %" PRIu64 "\n", grouped(number, progress->batch),
+        fprintf(out, "epoch %s, ", shown_grouped(number, progress->epoch + 1));
+        fprintf(out, "%s updates in, from offset %" PRIu64 "\n", shown_grouped(number, progress->batch),
                 progress->start_offset);
     }
     begin_line(out, "updates");
-    fprintf(out, "%s\n", grouped(number, progress->update));
+    fprintf(out, "%s\n", shown_grouped(number, progress->update));
     begin_line(out, "trained on");
-    fprintf(out, "%s targets\n", grouped(number, progress->tokens_seen));
+    fprintf(out, "%s targets\n", shown_grouped(number, progress->tokens_seen));
     begin_line(out, "time");
     clock_format(duration, progress->seconds);
     fprintf(out, "%s\n", duration);
@@ -119,10 +78,10 @@ static size_t longest_path(const struct checkpoint *checkpoint, const char *grou
 
 static void print_tensor_row(FILE *out, int width, const char *path, const char *shape, uint64_t elements)
 {
-    char number[NUMBER_BYTES];
-    char size[NUMBER_BYTES];
-    fprintf(out, "  %-*s  %18s  %14s  %10s\n", width, path, shape, grouped(number, elements),
-            sized(size, elements * sizeof(float)));
+    char number[SHOWN_NUMBER_BYTES];
+    char size[SHOWN_NUMBER_BYTES];
+    fprintf(out, "  %-*s  %18s  %14s  %10s\n", width, path, shape, shown_grouped(number, elements),
+            shown_size(size, elements * sizeof(float)));
 }
 
 static void print_tensors(FILE *out, const struct inspection *inspection, const char *group,
@@ -132,50 +91,18 @@ static void print_tensors(FILE *out, const struct inspection *inspection, const 
     int width = (int)longest_path(checkpoint, group);
     size_t rows = 0;
     for (size_t t = 0; t < checkpoint->tensor_count; t++) {
-        char shape[SHAPE_BYTES];
+        char shape[SHOWN_SHAPE_BYTES];
         const struct tensor *tensor = &checkpoint->tensors[t];
         if (!inspection_is_below(tensor, group))
             continue;
         if (rows++ == 0)
             fprintf(out, "\n%s\n  %-*s  %18s  %14s  %10s\n", heading, width, "tensor", "shape", "numbers",
                     "size");
-        print_tensor_row(out, width, tensor->path + strlen(group), shaped(shape, tensor),
+        print_tensor_row(out, width, tensor->path + strlen(group), shown_shape(shape, tensor),
                          tensor_elements(tensor));
     }
     if (rows > 1)
         print_tensor_row(out, width, "together", "", inspection_elements(inspection, group));
-}
-
-/* Control characters as escapes, so that a token neither breaks a line nor moves the cursor. */
-static void print_character(FILE *out, uint32_t code_point, const char *bytes, size_t length)
-{
-    if (code_point == '\n')
-        fputs("\\n", out);
-    else if (code_point == '\t')
-        fputs("\\t", out);
-    else if (code_point < 0x20 || (code_point >= 0x7F && code_point < 0xA0))
-        fprintf(out, "\\x%02X", (unsigned)code_point);
-    else
-        fwrite(bytes, 1, length, out);
-}
-
-static void print_token(FILE *out, const char *token)
-{
-    bool blank = token[strspn(token, " ")] == '\0';
-    if (blank)
-        fputc('\'', out);
-    while (*token) {
-        uint32_t code_point;
-        size_t length = utf8_decode(&code_point, token, strlen(token));
-        if (length == 0) {
-            fputs(token, out);
-            break;
-        }
-        print_character(out, code_point, token, length);
-        token += length;
-    }
-    if (blank)
-        fputc('\'', out);
 }
 
 /* Of all tokens; 0 where the file keeps no counts. */
@@ -189,18 +116,18 @@ static uint64_t sum_of_counts(const struct vocabulary *vocabulary)
 
 static void summarize_vocabulary(FILE *out, const struct vocabulary *vocabulary)
 {
-    char number[NUMBER_BYTES];
+    char number[SHOWN_NUMBER_BYTES];
     size_t size = vocabulary_size(vocabulary);
     fputs("\nVocabulary\n", out);
     begin_line(out, "size");
-    fprintf(out, "%s, <unk> included\n", grouped(number, size));
+    fprintf(out, "%s, <unk> included\n", shown_grouped(number, size));
     if (size <= 1)
         return;
     begin_line(out, sum_of_counts(vocabulary) > 0 ? "commonest" : "first");
     for (uint32_t id = 1; id < size && id <= FIRST_TOKENS; id++) {
         if (id > 1)
             fputc(' ', out);
-        print_token(out, vocabulary_shown(vocabulary, id));
+        shown_token(out, vocabulary_shown(vocabulary, id));
     }
     fputc('\n', out);
 }
@@ -211,14 +138,14 @@ static void list_vocabulary(FILE *out, const struct vocabulary *vocabulary)
     size_t size = vocabulary_size(vocabulary);
     fprintf(out, "\nTokens\n  %8s  %10s  %14s  %7s  %s\n", "id", "code point", "count", "share", "token");
     for (uint32_t id = 0; id < size; id++) {
-        char number[NUMBER_BYTES];
-        char code_point[NUMBER_BYTES] = "-";
+        char number[SHOWN_NUMBER_BYTES];
+        char code_point[SHOWN_NUMBER_BYTES] = "-";
         uint64_t count = vocabulary_count(vocabulary, id);
         if (id != VOCABULARY_UNKNOWN && vocabulary_has_code_points(vocabulary))
             snprintf(code_point, sizeof code_point, "U+%04" PRIX32, vocabulary_code_point(vocabulary, id));
-        fprintf(out, "  %8" PRIu32 "  %10s  %14s  %6.2f%%  ", id, code_point, grouped(number, count),
+        fprintf(out, "  %8" PRIu32 "  %10s  %14s  %6.2f%%  ", id, code_point, shown_grouped(number, count),
                 sum > 0 ? 100 * (double)count / (double)sum : 0.0);
-        print_token(out, vocabulary_shown(vocabulary, id));
+        shown_token(out, vocabulary_shown(vocabulary, id));
         fputc('\n', out);
     }
 }
@@ -286,7 +213,7 @@ static void print_perplexity(FILE *out, double perplexity)
 
 static void print_epoch(FILE *out, const struct epoch_record *record, bool validation)
 {
-    char number[NUMBER_BYTES];
+    char number[SHOWN_NUMBER_BYTES];
     char elapsed[CLOCK_TEXT_BYTES];
     clock_format(elapsed, record->seconds);
     fprintf(out, "  %7" PRId64, record->epoch);
@@ -295,7 +222,7 @@ static void print_epoch(FILE *out, const struct epoch_record *record, bool valid
         print_perplexity(out, record->valid_perplexity);
     fprintf(out, "  %10s  %10.3f  %10s\n",
             isfinite(record->tokens_per_second) && record->tokens_per_second >= 0
-                ? grouped(number, (uint64_t)fmin(record->tokens_per_second, 1e18))
+                ? shown_grouped(number, (uint64_t)fmin(record->tokens_per_second, 1e18))
                 : "-",
             record->grad_norm, elapsed);
 }
@@ -336,14 +263,15 @@ static void print_rank_times(FILE *out, const struct history *history)
 /* The first and the last epoch, and some evenly between them. */
 static void print_metrics(FILE *out, const struct history *history)
 {
-    char number[NUMBER_BYTES];
+    char number[SHOWN_NUMBER_BYTES];
     size_t rows = history->count < MOST_EPOCHS ? history->count : MOST_EPOCHS;
     bool validation = has_validation(history);
     if (history->count == 0) {
         fputs("\nMetrics\n  of no epoch yet\n", out);
         return;
     }
-    fprintf(out, "\nMetrics of %s epoch%s", grouped(number, history->count), history->count == 1 ? "" : "s");
+    fprintf(out, "\nMetrics of %s epoch%s", shown_grouped(number, history->count),
+            history->count == 1 ? "" : "s");
     if (rows < history->count)
         fprintf(out, ", %zu of them shown", rows);
     fprintf(out, "\n  %7s  %12s", "epoch", "perplexity");
@@ -392,4 +320,148 @@ enum status inspect_text(FILE *out, const struct inspection *inspection, bool wi
 done:
     settings_free(&defaults);
     return status;
+}
+
+/* Two checkpoints */
+
+static void print_verdicts(FILE *out, const struct comparison *comparison)
+{
+    fprintf(out, "%s\nand %s\n", comparison->left->checkpoint_file.path,
+            comparison->right->checkpoint_file.path);
+    begin_line(out, "model");
+    fputs(comparison->same_model ? "the same, bit for bit\n" : "differs\n", out);
+    begin_line(out, "vocabulary");
+    fputs(!comparison->same_vocabulary ? "differs\n"
+          : comparison->same_counts    ? "the same\n"
+                                       : "the same, with other counts\n",
+          out);
+    begin_line(out, "settings");
+    if (comparison->setting_count > 0)
+        fprintf(out, "%zu differ\n", comparison->setting_count);
+    else
+        fputs("the same\n", out);
+}
+
+static void print_numbers_of_both(FILE *out, const char *name, uint64_t left, uint64_t right)
+{
+    char numbers[2][SHOWN_NUMBER_BYTES];
+    begin_line(out, name);
+    fprintf(out, "%14s  %14s\n", shown_grouped(numbers[0], left), shown_grouped(numbers[1], right));
+}
+
+static void print_both_progresses(FILE *out, const struct comparison *comparison)
+{
+    const struct progress *left = &comparison->left->checkpoint->progress;
+    const struct progress *right = &comparison->right->checkpoint->progress;
+    fputs("\nProgress\n", out);
+    print_numbers_of_both(out, "epochs", left->epoch, right->epoch);
+    print_numbers_of_both(out, "updates", left->update, right->update);
+    print_numbers_of_both(out, "trained on", left->tokens_seen, right->tokens_seen);
+}
+
+/* A list in one line; flags and what is empty in words. */
+static void print_saved(FILE *out, const struct settings_row *row, const char *text)
+{
+    if (!text)
+        text = "not there";
+    else if (row && row->kind == SETTINGS_FLAG)
+        text = strcmp(text, "1") == 0 || strcmp(text, "true") == 0 ? "on" : "off";
+    else if (!text[0])
+        text = row && row->default_shown && !row->default_text ? row->default_shown : "none";
+    for (; *text; text++) {
+        if (*text == '\n')
+            fputs(", ", out);
+        else
+            fputc(*text, out);
+    }
+}
+
+static void print_differing_settings(FILE *out, const struct comparison *comparison)
+{
+    if (comparison->setting_count > 0)
+        fputs("\nSettings that differ\n", out);
+    for (size_t i = 0; i < comparison->setting_count; i++) {
+        const struct compared_setting *setting = &comparison->settings[i];
+        const struct settings_row *row = settings_find(setting->name);
+        fprintf(out, "  %-26s", row ? row->name : setting->name);
+        print_saved(out, row, setting->left);
+        fputs("  |  ", out);
+        print_saved(out, row, setting->right);
+        fputc('\n', out);
+    }
+}
+
+static void print_some_tokens(FILE *out, const char *where, const struct vocabulary *vocabulary,
+                              const uint32_t *ids, size_t count, bool all)
+{
+    char number[SHOWN_NUMBER_BYTES];
+    if (count == 0)
+        return;
+    fprintf(out, "  %s in the %s alone:", shown_grouped(number, count), where);
+    size_t shown = all || count < FIRST_TOKENS ? count : FIRST_TOKENS;
+    for (size_t i = 0; i < shown; i++) {
+        fputc(' ', out);
+        shown_token(out, vocabulary_shown(vocabulary, ids[i]));
+    }
+    fputs(shown < count ? " …\n" : "\n", out);
+}
+
+static void print_differing_tokens(FILE *out, const struct comparison *comparison, bool all)
+{
+    char number[SHOWN_NUMBER_BYTES];
+    if (comparison->same_vocabulary)
+        return;
+    fputs("\nVocabulary\n", out);
+    print_some_tokens(out, "first", comparison->left->vocabulary, comparison->left_only,
+                      comparison->left_only_count, all);
+    print_some_tokens(out, "second", comparison->right->vocabulary, comparison->right_only,
+                      comparison->right_only_count, all);
+    if (comparison->moved > 0)
+        fprintf(out, "  %s in both, with other ids\n", shown_grouped(number, comparison->moved));
+}
+
+static void print_compared_tensor(FILE *out, const struct compared_tensor *tensor, int width)
+{
+    char shapes[2][SHOWN_SHAPE_BYTES];
+    char number[SHOWN_NUMBER_BYTES];
+    fprintf(out, "  %-*s  ", width, tensor->path + 1);
+    if (!tensor->left || !tensor->right)
+        fprintf(out, "in the %s alone, %s\n", tensor->left ? "first" : "second",
+                shown_shape(shapes[0], tensor->left ? tensor->left : tensor->right));
+    else if (!tensor->compared)
+        fprintf(out, "%s, and %s\n", shown_shape(shapes[0], tensor->left),
+                shown_shape(shapes[1], tensor->right));
+    else if (tensor->differing == 0)
+        fprintf(out, "%14s  %10s  %10s  %10.4g  %10.4g  %10s\n", "none", "", "", tensor->left_norm,
+                tensor->right_norm, "");
+    else
+        fprintf(out, "%14s  %10.3g  %10.3g  %10.4g  %10.4g  %10.3g\n",
+                shown_grouped(number, tensor->differing), tensor->most, tensor->most_relative,
+                tensor->left_norm, tensor->right_norm, tensor->difference_norm);
+}
+
+static void print_compared_tensors(FILE *out, const struct comparison *comparison)
+{
+    int width = (int)strlen("tensor");
+    for (size_t t = 0; t < comparison->tensor_count; t++) {
+        int length = (int)strlen(comparison->tensors[t].path) - 1;
+        width = length > width ? length : width;
+    }
+    fprintf(out,
+            "\nTensors, with the numbers that differ, by how much at most, and relative to their size\n");
+    fprintf(out, "  %-*s  %14s  %10s  %10s  %10s  %10s  %10s\n", width, "tensor", "differing", "most",
+            "relative", "norm 1", "norm 2", "of change");
+    for (size_t t = 0; t < comparison->tensor_count; t++)
+        print_compared_tensor(out, &comparison->tensors[t], width);
+}
+
+enum status inspect_text_two(FILE *out, const struct comparison *comparison, bool with_vocabulary,
+                             struct error *error)
+{
+    print_verdicts(out, comparison);
+    print_both_progresses(out, comparison);
+    print_differing_settings(out, comparison);
+    print_differing_tokens(out, comparison, with_vocabulary);
+    print_compared_tensors(out, comparison);
+    return ferror(out) ? error_set(error, STATUS_FAILED, "cannot show the comparison") : STATUS_OK;
 }

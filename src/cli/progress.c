@@ -30,6 +30,8 @@ static void show_corpus(FILE *out, const struct settings *settings, const struct
     fprintf(out, ": %" PRIu64 " %s", facts->corpus_tokens, settings_specs_tokens(settings).tokenizer->plural);
     if (facts->trained_tokens < facts->corpus_tokens)
         fprintf(out, ", the first %" PRIu64 " are trained on", facts->trained_tokens);
+    if (facts->held_out_tokens > 0)
+        fprintf(out, ", the next %" PRIu64 " held out", facts->held_out_tokens);
     fprintf(out, "; vocabulary %" PRIu64 "\n", facts->vocabulary_size);
 }
 
@@ -86,6 +88,44 @@ static void reading(void *context, const struct trainer_reading *reading)
     }
 }
 
+static void show_finished(FILE *out, const struct settings *settings, const struct trainer_facts *facts)
+{
+    if (facts->resumed_epoch < settings->epochs)
+        fprintf(out,
+                "this run is finished: %" PRIu64 " log interval%s brought no better validation perplexity\n",
+                settings->patience, plural(settings->patience));
+    else
+        fprintf(out, "this run is finished: it has done its %" PRIu64 " epochs\n", settings->epochs);
+}
+
+static double mebibytes(uint64_t bytes)
+{
+    return (double)bytes / (1024 * 1024);
+}
+
+static void show_memory(FILE *out, const struct trainer_facts *facts)
+{
+    fprintf(out, "memory     weights %.1f MiB", mebibytes(facts->node_bytes));
+    if (facts->state_bytes > 0)
+        fprintf(out, " and optimizer's state %.1f MiB", mebibytes(facts->state_bytes));
+    fprintf(out, " a host; gradients and activations %.1f MiB a rank\n", mebibytes(facts->rank_bytes));
+}
+
+static void show_update(FILE *out, const struct settings *settings)
+{
+    fprintf(out, "update     %" PRIu64 " rows of %" PRIu64 " steps, %s", settings->batch_size,
+            settings->num_steps, settings->optimizer == SETTINGS_OPTIMIZER_ADAM ? "adam, " : "");
+    if (settings->momentum > 0)
+        fprintf(out, "momentum %g, ", settings->momentum);
+    if (settings->weight_decay > 0)
+        fprintf(out, "weight decay %g, ", settings->weight_decay);
+    fprintf(out, "learning rate %g, ", settings->lr);
+    if (settings->clip_norm > 0)
+        fprintf(out, "gradients clipped to norm %g\n", settings->clip_norm);
+    else
+        fprintf(out, "gradients not clipped\n");
+}
+
 static void begin(void *context, const struct settings *settings, const struct trainer_facts *facts)
 {
     struct progress_view *view = context;
@@ -102,21 +142,15 @@ static void begin(void *context, const struct settings *settings, const struct t
     show_corpus(out, settings, facts);
     fprintf(out, "model      lstm, hidden size %" PRIu64 ": %" PRIu64 " parameters\n", settings->hidden_size,
             facts->learned_parameters);
-    fprintf(out, "memory     weights %.1f MiB a host; gradients and activations %.1f MiB a rank\n",
-            (double)facts->node_bytes / (1024 * 1024), (double)facts->rank_bytes / (1024 * 1024));
-    fprintf(out, "update     %" PRIu64 " rows of %" PRIu64 " steps, learning rate %g, ", settings->batch_size,
-            settings->num_steps, settings->lr);
-    if (settings->clip_norm > 0)
-        fprintf(out, "gradients clipped to norm %g\n", settings->clip_norm);
-    else
-        fprintf(out, "gradients not clipped\n");
+    show_memory(out, facts);
+    show_update(out, settings);
     fprintf(out, "run        %s", settings->run_dir);
     if (facts->resumed_from)
         fprintf(out, ", going on from %s (epoch %" PRIu64 ", update %" PRIu64 ")", facts->resumed_from,
                 facts->resumed_epoch, facts->resumed_update);
     fprintf(out, "\n");
     if (facts->finished_before)
-        fprintf(out, "this run is finished: it has done its %" PRIu64 " epochs\n", settings->epochs);
+        show_finished(out, settings, facts);
     fflush(out);
 }
 
@@ -140,8 +174,11 @@ static void plain_line(struct progress_view *view, const struct trainer_standing
     if (within_epoch)
         fprintf(view->out, "  update %" PRIu64 "/%" PRIu64, standing->update_of_epoch,
                 standing->updates_of_epoch);
-    fprintf(view->out, "  perplexity %.1f  %.0f tokens/s  grad-norm %.2f  %s elapsed  %s left\n",
-            standing->perplexity, standing->tokens_per_second, standing->grad_norm, elapsed, left);
+    fprintf(view->out, "  perplexity %.1f", standing->perplexity);
+    if (!isnan(standing->valid_perplexity))
+        fprintf(view->out, "  validation %.1f", standing->valid_perplexity);
+    fprintf(view->out, "  %.0f tokens/s  grad-norm %.2f  %s elapsed  %s left\n", standing->tokens_per_second,
+            standing->grad_norm, elapsed, left);
     fflush(view->out);
 }
 
@@ -149,11 +186,16 @@ static void draw_standing(struct progress_view *view, const struct trainer_stand
 {
     char left[CLOCK_TEXT_BYTES];
     char before[64];
-    char behind[128];
+    char validation[32] = "";
+    char behind[160];
     clock_format(left, standing->left_seconds);
+    if (!isnan(standing->valid_perplexity))
+        view->valid_perplexity = standing->valid_perplexity;
+    if (view->valid_perplexity > 0)
+        snprintf(validation, sizeof validation, "  validation %.1f", view->valid_perplexity);
     snprintf(before, sizeof before, "epoch %" PRIu64 "/%" PRIu64, standing->epoch, standing->epochs);
-    snprintf(behind, sizeof behind, "perplexity %.1f  %.0f tokens/s  %s left", standing->perplexity,
-             standing->tokens_per_second, left);
+    snprintf(behind, sizeof behind, "perplexity %.1f%s  %.0f tokens/s  %s left", standing->perplexity,
+             validation, standing->tokens_per_second, left);
     double done = ((double)standing->epoch - 1 +
                    (double)standing->update_of_epoch / (double)standing->updates_of_epoch) /
                   (double)standing->epochs;
@@ -198,6 +240,11 @@ static void end(void *context, const struct trainer_result *result)
         fprintf(view->out, "%s%.0f tokens/s on %d rank%s", isfinite(result->perplexity) ? ", " : "",
                 result->tokens_per_second, view->comm->size, plural((uint64_t)view->comm->size));
     fputc('\n', view->out);
+    if (result->best_valid_perplexity > 0)
+        fprintf(view->out, "best validation perplexity %.1f, after update %" PRIu64 ": %s/best.h5\n",
+                result->best_valid_perplexity, result->best_update, view->run_dir);
+    if (result->end == TRAINER_OUT_OF_PATIENCE)
+        fprintf(view->out, "stopped by --patience after update %" PRIu64 "\n", result->update);
     if (result->end == TRAINER_STOPPED_BY_SIGNAL || result->end == TRAINER_STOPPED_BY_CLOCK)
         fprintf(view->out,
                 "stopped %s after update %" PRIu64 "; the checkpoint is in %s, --resume goes on from it\n",

@@ -32,7 +32,8 @@ enum { LARGEST_ROWS = INT32_MAX, LARGEST_HIDDEN = 1 << 24 };
 
 static const char *const init_choices[] = {[SETTINGS_INIT_NORMAL] = "normal", NULL};
 static const char *const bias_choices[] = {[SETTINGS_BIAS_SINGLE] = "single", NULL};
-static const char *const optimizer_choices[] = {[SETTINGS_OPTIMIZER_SGD] = "sgd", NULL};
+static const char *const optimizer_choices[] = {
+    [SETTINGS_OPTIMIZER_SGD] = "sgd", [SETTINGS_OPTIMIZER_ADAM] = "adam", NULL};
 static const char *const progress_choices[] = {[SETTINGS_PROGRESS_AUTO] = "auto",
                                                [SETTINGS_PROGRESS_BAR] = "bar",
                                                [SETTINGS_PROGRESS_PLAIN] = "plain",
@@ -114,6 +115,19 @@ const struct settings_row settings_table[] = {
         .group = data,
         .argument = "N",
         .help = "tokens of the corpus that are trained on, from its start; 0: all",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_FIXED,
+        .stored = true,
+    },
+    {
+        FIELD(valid_fraction),
+        .name = "valid-fraction",
+        .default_text = "0",
+        .below = 1,
+        .group = data,
+        .argument = "F",
+        .help = "the last part of these is held out; its perplexity is shown, and the best weights by it are "
+                "kept in best.h5",
         .commands = SETTINGS_TRAIN,
         .on_resume = SETTINGS_FIXED,
         .stored = true,
@@ -217,7 +231,29 @@ const struct settings_row settings_table[] = {
         .name = "optimizer",
         .choices = optimizer_choices,
         .group = optimization,
-        .help = "sgd: stochastic gradient descent",
+        .help = "sgd: stochastic gradient descent; adam: steps that adapt to each weight (try --lr 0.001)",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_FIXED,
+        .stored = true,
+    },
+    {
+        FIELD(momentum),
+        .name = "momentum",
+        .default_text = "0",
+        .group = optimization,
+        .argument = "X",
+        .help = "sgd: what each step keeps of the one before",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_FIXED,
+        .stored = true,
+    },
+    {
+        FIELD(weight_decay),
+        .name = "weight-decay",
+        .default_text = "0",
+        .group = optimization,
+        .argument = "X",
+        .help = "so many times each weight is added to its gradient, after the clip",
         .commands = SETTINGS_TRAIN,
         .on_resume = SETTINGS_FIXED,
         .stored = true,
@@ -231,6 +267,57 @@ const struct settings_row settings_table[] = {
         .group = optimization,
         .argument = "X",
         .help = "learning rate",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_MAY_DIFFER,
+        .stored = true,
+    },
+    {
+        FIELD(lr_decay),
+        .name = "lr-decay",
+        .default_text = "1",
+        .default_shown = "1 (off)",
+        .lowest_excluded = true,
+        .group = optimization,
+        .argument = "X",
+        .help = "the learning rate is multiplied by it at the end of every epoch",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_MAY_DIFFER,
+        .stored = true,
+    },
+    {
+        FIELD(lr_decay_after),
+        .name = "lr-decay-after",
+        .default_text = "0",
+        .most = LARGEST,
+        .group = optimization,
+        .argument = "N",
+        .help = "the end of epoch N is the first at which --lr-decay is multiplied in",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_MAY_DIFFER,
+        .stored = true,
+    },
+    {
+        FIELD(lr_plateau),
+        .name = "lr-plateau",
+        .default_text = "1",
+        .default_shown = "1 (off)",
+        .lowest_excluded = true,
+        .group = optimization,
+        .argument = "X",
+        .help = "the learning rate is multiplied by it after a log interval without a better validation "
+                "perplexity, and training goes on from the best weights",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_MAY_DIFFER,
+        .stored = true,
+    },
+    {
+        FIELD(lr_warmup),
+        .name = "lr-warmup",
+        .default_text = "0",
+        .most = LARGEST,
+        .group = optimization,
+        .argument = "N",
+        .help = "updates over which the learning rate grows to its full size: update K of them has K/N of it",
         .commands = SETTINGS_TRAIN,
         .on_resume = SETTINGS_MAY_DIFFER,
         .stored = true,
@@ -256,6 +343,15 @@ const struct settings_row settings_table[] = {
         .argument = "N",
         .help = "everything random comes from it",
         .commands = SETTINGS_TRAIN | SETTINGS_GENERATE,
+        .on_resume = SETTINGS_FIXED,
+        .stored = true,
+    },
+    {
+        FIELD(rank_invariant),
+        .name = "rank-invariant",
+        .group = optimization,
+        .help = "bit for bit the same numbers for every number of ranks, wherever they are",
+        .commands = SETTINGS_TRAIN,
         .on_resume = SETTINGS_FIXED,
         .stored = true,
     },
@@ -300,6 +396,19 @@ const struct settings_row settings_table[] = {
         .stored = true,
     },
     {
+        FIELD(patience),
+        .name = "patience",
+        .default_text = "0",
+        .default_shown = "off",
+        .most = LARGEST,
+        .group = duration,
+        .argument = "N",
+        .help = "stop after N log intervals without a better validation perplexity; 0: off",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_FIXED,
+        .stored = true,
+    },
+    {
         FIELD(run_dir),
         .name = "run-dir",
         .default_text = "runs/lstm",
@@ -324,8 +433,10 @@ const struct settings_row settings_table[] = {
         FIELD(overwrite),
         .name = "overwrite",
         .group = run,
-        .help = "allow a run directory that already holds a run, and begin it anew",
-        .commands = SETTINGS_TRAIN,
+        .help =
+            "allow a run directory that already holds a run, and begin it anew; import: allow a file that is "
+            "there already",
+        .commands = SETTINGS_TRAIN | SETTINGS_IMPORT,
         .on_resume = SETTINGS_OF_THIS_START,
         .stored = true,
     },
@@ -450,8 +561,8 @@ const struct settings_row settings_table[] = {
         .name = "checkpoint",
         .group = other,
         .argument = "FILE",
-        .help = "the model to generate from",
-        .commands = SETTINGS_GENERATE,
+        .help = "the file of the model; import makes it",
+        .commands = SETTINGS_GENERATE | SETTINGS_EXPORT | SETTINGS_IMPORT,
         .on_resume = SETTINGS_OF_THIS_START,
     },
     {
@@ -490,11 +601,50 @@ const struct settings_row settings_table[] = {
         .on_resume = SETTINGS_OF_THIS_START,
     },
     {
+        FIELD(runs),
+        .name = "runs",
+        .group = other,
+        .argument = "RUN_DIR",
+        .help = "a run directory; several are shown side by side",
+        .commands = SETTINGS_REPORT,
+        .positional = true,
+        .on_resume = SETTINGS_OF_THIS_START,
+    },
+    {
+        FIELD(output),
+        .name = "output",
+        .default_shown = "standard output; report.html where that is a terminal",
+        .group = other,
+        .argument = "FILE",
+        .help = "where the page goes",
+        .commands = SETTINGS_REPORT,
+        .on_resume = SETTINGS_OF_THIS_START,
+    },
+    {
+        FIELD(safetensors),
+        .name = "safetensors",
+        .group = other,
+        .argument = "FILE.safetensors",
+        .help = "the same model as a PyTorch state_dict",
+        .commands = SETTINGS_EXPORT | SETTINGS_IMPORT,
+        .positional = true,
+        .on_resume = SETTINGS_OF_THIS_START,
+    },
+    {
+        FIELD(vocabulary_from),
+        .name = "vocabulary-from",
+        .group = other,
+        .argument = "FILE",
+        .help = "a checkpoint whose vocabulary the model has, for a file without one",
+        .commands = SETTINGS_IMPORT,
+        .on_resume = SETTINGS_OF_THIS_START,
+    },
+    {
         FIELD(files),
         .name = "files",
         .group = other,
         .argument = "FILE",
-        .help = "a checkpoint, a metrics.h5, or a run directory",
+        .help = "a checkpoint, a metrics.h5, or a run directory; two checkpoints are compared",
         .commands = SETTINGS_INSPECT,
         .positional = true,
         .on_resume = SETTINGS_OF_THIS_START,
@@ -540,6 +690,12 @@ const char *settings_command_name(enum settings_command command)
         return "generate";
     case SETTINGS_INSPECT:
         return "inspect";
+    case SETTINGS_EXPORT:
+        return "export";
+    case SETTINGS_IMPORT:
+        return "import";
+    case SETTINGS_REPORT:
+        return "report";
     case SETTINGS_EVERY_COMMAND:
         break;
     }
@@ -636,9 +792,28 @@ bool settings_equal(const struct settings *a, const struct settings *b, const st
     return left_text && right_text ? strcmp(left_text, right_text) == 0 : left_text == right_text;
 }
 
+enum status settings_check_validation(const struct settings *settings, struct error *error)
+{
+    const char *needing = settings->patience > 0      ? "patience"
+                          : settings->lr_plateau != 1 ? "lr-plateau"
+                                                      : NULL;
+    if (!needing || settings->valid_fraction > 0)
+        return STATUS_OK;
+    error_set(error, STATUS_USAGE, "option --%s", needing);
+    error_why(error, "it needs --valid-fraction, a part of the text that is not trained on");
+    return error_remedy(error, "give both of them, or none");
+}
+
 static enum status check_train(const struct settings *settings, struct error *error)
 {
-    if (!settings->resume || !settings->overwrite)
+    if (settings->momentum != 0 && settings->optimizer != SETTINGS_OPTIMIZER_SGD) {
+        error_set(error, STATUS_USAGE, "options --momentum and --optimizer");
+        error_why(error, "%s has a momentum of its own", optimizer_choices[settings->optimizer]);
+        return error_remedy(error, "leave --momentum out");
+    }
+    if (!settings->resume)
+        return settings_check_validation(settings, error);
+    if (!settings->overwrite)
         return STATUS_OK;
     error_set(error, STATUS_USAGE, "options --resume and --overwrite");
     error_why(error, "one goes on with the run that is there, the other begins it anew");
@@ -661,16 +836,43 @@ static enum status check_generate(const struct settings *settings, struct error 
 
 static enum status check_inspect(const struct settings *settings, struct error *error)
 {
-    if (settings->files.count == 1)
+    size_t count = settings->files.count;
+    if (count == 1 || count == 2)
         return STATUS_OK;
-    if (settings->files.count == 0) {
-        error_set(error, STATUS_USAGE, "command inspect");
-        error_why(error, "there is nothing to look at");
-        return error_remedy(error, "name a checkpoint, a metrics.h5 or a run directory");
-    }
     error_set(error, STATUS_USAGE, "command inspect");
-    error_why(error, "'%s' is one file too many", settings->files.items[1]);
-    return error_remedy(error, "name one checkpoint, metrics.h5 or run directory");
+    if (count == 0)
+        error_why(error, "there is nothing to look at");
+    else
+        error_why(error, "'%s' is one file too many", settings->files.items[2]);
+    return error_remedy(error, "name a checkpoint, a metrics.h5 or a run directory, or two checkpoints");
+}
+
+static enum status check_exchange(const struct settings *settings, enum settings_command command,
+                                  struct error *error)
+{
+    const char *name = settings_command_name(command);
+    if (!settings->checkpoint) {
+        error_set(error, STATUS_USAGE, "option --checkpoint");
+        error_why(error, command == SETTINGS_EXPORT ? "export needs a model" : "import makes one");
+        return error_remedy(error, "give the name of a checkpoint");
+    }
+    if (settings->safetensors.count == 1)
+        return STATUS_OK;
+    error_set(error, STATUS_USAGE, "command %s", name);
+    if (settings->safetensors.count == 0)
+        error_why(error, "the name of the safetensors file is missing");
+    else
+        error_why(error, "'%s' is one file too many", settings->safetensors.items[1]);
+    return error_remedy(error, "name one file beside --checkpoint");
+}
+
+static enum status check_report(const struct settings *settings, struct error *error)
+{
+    if (settings->runs.count > 0)
+        return STATUS_OK;
+    error_set(error, STATUS_USAGE, "command report");
+    error_why(error, "there is nothing to tell of");
+    return error_remedy(error, "name a run directory, or several");
 }
 
 enum status settings_check(const struct settings *settings, enum settings_command command,
@@ -683,6 +885,11 @@ enum status settings_check(const struct settings *settings, enum settings_comman
         return check_generate(settings, error);
     case SETTINGS_INSPECT:
         return check_inspect(settings, error);
+    case SETTINGS_EXPORT:
+    case SETTINGS_IMPORT:
+        return check_exchange(settings, command, error);
+    case SETTINGS_REPORT:
+        return check_report(settings, error);
     case SETTINGS_EVERY_COMMAND:
         break;
     }

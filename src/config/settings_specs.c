@@ -1,7 +1,6 @@
 #include "lstm_mpi/config/settings_specs.h"
 
 #include "lstm_mpi/model/cell.h"
-#include "lstm_mpi/optim/optimizer.h"
 
 struct model_spec settings_specs_model(const struct settings *settings, size_t vocabulary_size)
 {
@@ -37,7 +36,21 @@ struct batches_spec settings_specs_batches(const struct settings *settings, size
     };
 }
 
-const struct optimizer_ops *settings_specs_optimizer(const struct settings *settings)
+struct optimizer settings_specs_optimizer(const struct settings *settings)
 {
-    return optimizers[settings->optimizer];
+    return (struct optimizer){
+        .ops = &optimizers[settings->optimizer],
+        .momentum = settings->momentum,
+        .weight_decay = settings->weight_decay,
+    };
+}
+
+struct schedule settings_specs_schedule(const struct settings *settings)
+{
+    return (struct schedule){
+        .rate = settings->lr,
+        .decay = settings->lr_decay,
+        .decay_after = settings->lr_decay_after,
+        .warmup = settings->lr_warmup,
+    };
 }

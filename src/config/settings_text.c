@@ -33,6 +33,14 @@ static enum status ask_for_whole(const struct settings_row *row, struct error *e
     return error_remedy(error, "give a whole number of at least %" PRIu64 "%s", row->least, or_random);
 }
 
+static enum status ask_for_real(const struct settings_row *row, struct error *error)
+{
+    const char *above = row->lowest_excluded ? "above" : "of at least";
+    if (row->below > 0)
+        return error_remedy(error, "give a number %s %g and below %g", above, row->lowest, row->below);
+    return error_remedy(error, "give a number %s %g", above, row->lowest);
+}
+
 static enum status ask_for_value(const struct settings_row *row, struct error *error)
 {
     char choices[ERROR_TEXT_BYTES / 2];
@@ -41,8 +49,7 @@ static enum status ask_for_value(const struct settings_row *row, struct error *e
     case SETTINGS_WHOLE_OR_RANDOM:
         return ask_for_whole(row, error);
     case SETTINGS_REAL:
-        return error_remedy(error, "give a number %s %g", row->lowest_excluded ? "above" : "of at least",
-                            row->lowest);
+        return ask_for_real(row, error);
     case SETTINGS_FLAG:
         return error_remedy(error, "give true or false");
     case SETTINGS_CHOICE:
@@ -105,7 +112,9 @@ static enum status read_real(double *out, const struct settings_row *row, const 
     double value = strtod(text, &end);
     if (text[0] == '\0' || *end != '\0' || text[strspn(text, "0123456789+-.eE")] != '\0')
         return refuse(row, text, "not a number", origin, error);
-    if (!isfinite(value) || value < row->lowest || (row->lowest_excluded && value == row->lowest))
+    bool too_low = value < row->lowest || (row->lowest_excluded && value == row->lowest);
+    bool too_high = row->below > 0 && value >= row->below;
+    if (!isfinite(value) || too_low || too_high)
         return refuse(row, text, "out of range", origin, error);
     *out = value;
     return STATUS_OK;

@@ -142,24 +142,34 @@ enum status comm_broadcast(const struct comm *comm, void *buffer, size_t bytes, 
 
 /* The same bits everywhere: whatever way MPI takes, all ranks get the sums of one tree, or of two that differ
  * only in a + b and b + a. */
-enum status comm_reduce_pieces(const struct comm *comm, void *values, size_t count, MPI_Datatype type,
-                               MPI_Op operation, size_t piece, struct error *error)
+static enum status reduce_in(const struct comm *comm, MPI_Comm ranks, void *values, size_t count,
+                             MPI_Datatype type, MPI_Op operation, size_t piece, struct error *error)
 {
     int element_bytes;
     enum status status = mpi_check(MPI_Type_size(type, &element_bytes), "MPI_Type_size", error);
     for (size_t reduced = 0; status == STATUS_OK && reduced < count; reduced += piece) {
         void *part = (char *)values + reduced * (size_t)element_bytes;
         int length = (int)smaller(piece, count - reduced);
-        status = mpi_check(
-            COMM_WAIT(comm, MPI_Allreduce(MPI_IN_PLACE, part, length, type, operation, comm->handles->ranks)),
-            "MPI_Allreduce", error);
+        status = mpi_check(COMM_WAIT(comm, MPI_Allreduce(MPI_IN_PLACE, part, length, type, operation, ranks)),
+                           "MPI_Allreduce", error);
     }
     return status;
+}
+
+enum status comm_reduce_pieces(const struct comm *comm, void *values, size_t count, MPI_Datatype type,
+                               MPI_Op operation, size_t piece, struct error *error)
+{
+    return reduce_in(comm, comm->handles->ranks, values, count, type, operation, piece, error);
 }
 
 enum status comm_sum_f32(const struct comm *comm, float *values, size_t count, struct error *error)
 {
     return comm_reduce_pieces(comm, values, count, MPI_FLOAT, MPI_SUM, COMM_PIECE, error);
+}
+
+enum status comm_sum_lane_f64(const struct comm *comm, double *values, size_t count, struct error *error)
+{
+    return reduce_in(comm, comm->handles->lane, values, count, MPI_DOUBLE, MPI_SUM, COMM_PIECE, error);
 }
 
 enum status comm_sum_f64(const struct comm *comm, double *values, size_t count, struct error *error)

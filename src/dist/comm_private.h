@@ -43,6 +43,9 @@ MUST_CHECK enum status comm_broadcast_pieces(const struct comm *comm, void *buff
 MUST_CHECK enum status comm_reduce_pieces(const struct comm *comm, void *values, size_t count,
                                           MPI_Datatype type, MPI_Op operation, size_t piece,
                                           struct error *error);
+/* Sums over the ranks of a lane, in place. Collective among them. */
+MUST_CHECK enum status comm_sum_lane_f64(const struct comm *comm, double *values, size_t count,
+                                         struct error *error);
 MUST_CHECK enum status comm_gather_pieces(const struct comm *comm, const void *mine, size_t bytes, void *all,
                                           size_t piece, struct error *error);
 

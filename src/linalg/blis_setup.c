@@ -92,13 +92,15 @@ static enum status what_blis_would_choose(arch_t *choice, struct error *error)
     return STATUS_OK;
 }
 
-static enum status check_users_choice(const char *value, struct error *error)
+static enum status users_choice(arch_t *choice, const char *value, struct error *error)
 {
     char *end;
     long id = strtol(value, &end, 10);
     for (size_t i = 0; i < CONFIGURATION_COUNT && *value && !*end; i++) {
-        if ((long)configurations[i].id == id && cpu_can_run(&configurations[i], vector_level_in_use()))
+        if ((long)configurations[i].id == id && cpu_can_run(&configurations[i], vector_level_in_use())) {
+            *choice = configurations[i].id;
             return STATUS_OK;
+        }
     }
     error_set(error, STATUS_FAILED, "BLIS_ARCH_TYPE is '%s'", value);
     error_why(error, "BLIS has no such configuration, or this CPU cannot run it");
@@ -114,37 +116,89 @@ static bool needs_more_than(arch_t id, enum vector_level level)
     return false;
 }
 
-/* Sets BLIS_ARCH_TYPE where that is better than what BLIS would choose by itself. */
-static enum status choose_configuration(struct blis_setup *setup, struct error *error)
+static uint64_t bit(arch_t id)
 {
-    const char *users = getenv("BLIS_ARCH_TYPE");
-    if (users) {
-        snprintf(setup->reason, sizeof setup->reason, "BLIS_ARCH_TYPE is set");
-        return check_users_choice(users, error);
+    return UINT64_C(1) << (unsigned)id;
+}
+
+static uint64_t runnable(enum vector_level level)
+{
+    uint64_t ids = 0;
+    for (size_t i = 0; i < CONFIGURATION_COUNT; i++)
+        ids |= cpu_can_run(&configurations[i], level) ? bit(configurations[i].id) : 0;
+    return ids;
+}
+
+static arch_t best_of(uint64_t ids)
+{
+    for (size_t i = 0; i < CONFIGURATION_COUNT; i++) {
+        if (ids & bit(configurations[i].id))
+            return configurations[i].id;
     }
-    arch_t own = BLIS_ARCH_GENERIC;
-    enum status status = what_blis_would_choose(&own, error);
+    return (arch_t)__builtin_ctzll(ids);
+}
+
+/* What BLIS would choose by itself, unless another configuration is better. */
+static enum status own_choice(arch_t *choice, struct blis_setup *setup, struct error *error)
+{
+    enum status status = what_blis_would_choose(choice, error);
     if (status != STATUS_OK)
         return status;
     enum vector_level level = vector_level_in_use();
-    bool too_much = needs_more_than(own, level);
-    bool too_little = own == BLIS_ARCH_GENERIC && level > VECTOR_BASELINE;
-    if (!too_much && !too_little) {
-        snprintf(setup->reason, sizeof setup->reason, "BLIS chose it for this CPU");
-        return STATUS_OK;
-    }
-    const struct configuration *best = configurations;
-    while (!cpu_can_run(best, level))
-        best++;
-    char id[16];
-    snprintf(id, sizeof id, "%d", (int)best->id);
-    if (setenv("BLIS_ARCH_TYPE", id, 1) != 0)
-        return error_system(error, errno, "cannot set BLIS_ARCH_TYPE");
+    bool too_much = needs_more_than(*choice, level);
+    bool too_little = *choice == BLIS_ARCH_GENERIC && level > VECTOR_BASELINE;
     if (too_much)
         snprintf(setup->reason, sizeof setup->reason, "the vector level is %s", vector_level_name(level));
-    else
+    else if (too_little)
         snprintf(setup->reason, sizeof setup->reason, "BLIS does not know this CPU; it has %s",
                  level == VECTOR_AVX512 ? "AVX-512" : "AVX2");
+    else
+        snprintf(setup->reason, sizeof setup->reason, "BLIS chose it for this CPU");
+    if (too_much || too_little)
+        *choice = best_of(runnable(level));
+    return STATUS_OK;
+}
+
+static struct blis_setup in_use;
+
+enum status blis_setup_offer(struct blis_offer *offer, struct error *error)
+{
+    enum status status;
+    arch_t choice = BLIS_ARCH_GENERIC;
+    const char *users = getenv("BLIS_ARCH_TYPE");
+    enum vector_level level = vector_level_in_use();
+    in_use = (struct blis_setup){.threads = 1};
+    *offer = (struct blis_offer){.levels = (UINT64_C(2) << (unsigned)level) - 1};
+    if (users) {
+        TRY(users_choice(&choice, users, error));
+        snprintf(in_use.reason, sizeof in_use.reason, "BLIS_ARCH_TYPE is set");
+    } else {
+        TRY(own_choice(&choice, &in_use, error));
+        offer->configurations = runnable(level);
+    }
+    offer->configurations |= bit(choice);
+    offer->preferred = bit(choice);
+done:
+    return status;
+}
+
+/* Sets BLIS_ARCH_TYPE to what all offer. */
+static enum status choose_common(const struct blis_offer *common, struct error *error)
+{
+    if (common->configurations == 0) {
+        error_set(error, STATUS_FAILED, "the hosts have no kernels of BLIS in common");
+        error_why(error, "they have other libraries, or BLIS_ARCH_TYPE is not the same on all of them");
+        return error_remedy(error, "unset the variable and the best that all can run are chosen");
+    }
+    vector_level_lower((enum vector_level)(63 - __builtin_clzll(common->levels)));
+    uint64_t preferred = common->preferred & common->configurations;
+    arch_t choice = best_of(preferred ? preferred : common->configurations);
+    if (common->preferred != bit(choice))
+        snprintf(in_use.reason, sizeof in_use.reason, "all hosts can run them");
+    char id[16];
+    snprintf(id, sizeof id, "%d", (int)choice);
+    if (setenv("BLIS_ARCH_TYPE", id, 1) != 0)
+        return error_system(error, errno, "cannot set BLIS_ARCH_TYPE");
     return STATUS_OK;
 }
 
@@ -176,8 +230,6 @@ static int threads_of_blis(void)
     return (int)threads;
 }
 
-static struct blis_setup in_use;
-
 const struct blis_setup *blis_setup_in_use(void)
 {
     return &in_use;
@@ -185,9 +237,15 @@ const struct blis_setup *blis_setup_in_use(void)
 
 enum status blis_setup_start(struct error *error)
 {
+    struct blis_offer offer;
+    enum status status = blis_setup_offer(&offer, error);
+    return status == STATUS_OK ? blis_setup_start_common(&offer, error) : status;
+}
+
+enum status blis_setup_start_common(const struct blis_offer *common, struct error *error)
+{
     struct blis_setup *setup = &in_use;
-    *setup = (struct blis_setup){.threads = 1};
-    enum status status = choose_configuration(setup, error);
+    enum status status = choose_common(common, error);
     if (status != STATUS_OK)
         return status;
     bli_init();

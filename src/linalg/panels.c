@@ -204,14 +204,19 @@ void panels_add_weighted_depths(const struct panels *panels, const float *factor
                                                      panels_element(panels, lane, 0), factors, out + lane);
 }
 
+/* BLIS's kernels for small matrices round a row otherwise than its large ones do: without them a row does not
+ * depend on how many rows lie beside it. */
 static void multiply_unpacked(float *C, size_t stride, const struct panels_source *A,
                               const struct panels_source *B, bool accumulate)
 {
     float one = 1;
     float beta = accumulate ? 1 : 0;
-    bli_sgemm(BLIS_NO_TRANSPOSE, BLIS_NO_TRANSPOSE, (dim_t)A->lanes, (dim_t)B->lanes, (dim_t)A->depth, &one,
-              (float *)A->data, (inc_t)A->lane_stride, (inc_t)A->depth_stride, (float *)B->data,
-              (inc_t)B->depth_stride, (inc_t)B->lane_stride, &beta, C, (inc_t)stride, 1);
+    rntm_t runtime;
+    bli_rntm_init_from_global(&runtime);
+    bli_rntm_disable_l3_sup(&runtime);
+    bli_sgemm_ex(BLIS_NO_TRANSPOSE, BLIS_NO_TRANSPOSE, (dim_t)A->lanes, (dim_t)B->lanes, (dim_t)A->depth,
+                 &one, (float *)A->data, (inc_t)A->lane_stride, (inc_t)A->depth_stride, (float *)B->data,
+                 (inc_t)B->depth_stride, (inc_t)B->lane_stride, &beta, C, (inc_t)stride, 1, NULL, &runtime);
 }
 
 /* C is read and written once for each block of depth, so the blocks are deep. The rows of A are gone through

@@ -11,6 +11,24 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+/* Leaves exponentials in place of the logits of a row, and their sum in `total`. */
+static double loss_of_row(const struct softmax_block *block, size_t row, float *total)
+{
+    float *logits = block->logits + row * block->vocabulary;
+    uint32_t target = block->targets[row];
+    float largest;
+    float target_logit = logits[target] + block->bias[target];
+    *total = vector_functions_in_use()->softmax_of_row(block->vocabulary, logits, block->bias, &largest);
+    return log((double)*total) - ((double)target_logit - (double)largest);
+}
+
+void softmax_row_losses(const struct softmax_block *block, double *losses)
+{
+    float total;
+    for (size_t row = 0; row < block->rows; row++)
+        losses[row] = loss_of_row(block, row, &total);
+}
+
 double softmax_loss(const struct softmax_block *block, float *bias_gradient)
 {
     const struct vector_functions *vector = vector_functions_in_use();
@@ -18,12 +36,9 @@ double softmax_loss(const struct softmax_block *block, float *bias_gradient)
     double loss = 0;
     for (size_t row = 0; row < block->rows; row++) {
         float *logits = block->logits + row * V;
-        uint32_t target = block->targets[row];
-        float largest;
-        float target_logit = logits[target] + block->bias[target];
-        float total = vector->softmax_of_row(V, logits, block->bias, &largest);
-        loss += log((double)total) - ((double)target_logit - (double)largest);
-        logits[target] -= total;
+        float total;
+        loss += loss_of_row(block, row, &total);
+        logits[block->targets[row]] -= total;
         vector->scale(V, block->scale / total, logits);
         vector->add(V, logits, bias_gradient);
     }
@@ -117,17 +132,29 @@ void softmax_exponentials(struct softmax *softmax, struct range rows, struct ran
     }
 }
 
+static double loss_of_panels_row(const struct softmax_row *row, float *total)
+{
+    *total = 0;
+    for (size_t lane = 0; lane < SOFTMAX_LANES; lane++)
+        *total += row->total[lane];
+    return log((double)*total) - ((double)row->target_logit - (double)row->largest[0]);
+}
+
+void softmax_row_losses_of_panels(const struct softmax *softmax, double *losses)
+{
+    float total;
+    for (size_t r = 0; r < softmax->logits->source.depth; r++)
+        losses[r] = loss_of_panels_row(&softmax->row[r], &total);
+}
+
 double softmax_loss_of_panels(struct softmax *softmax, float *factors)
 {
     double loss = 0;
     for (size_t r = 0; r < softmax->logits->source.depth; r++) {
-        const struct softmax_row *row = &softmax->row[r];
-        float total = 0;
-        for (size_t lane = 0; lane < SOFTMAX_LANES; lane++)
-            total += row->total[lane];
+        float total;
+        loss += loss_of_panels_row(&softmax->row[r], &total);
         *panels_element(softmax->logits, softmax->targets[r], r) -= total;
         factors[r] = softmax->scale / total;
-        loss += log((double)total) - ((double)row->target_logit - (double)row->largest[0]);
     }
     return loss;
 }

@@ -32,3 +32,8 @@ double vector_sum_of_squares(size_t count, const float *x)
 {
     return vector_functions_in_use()->sum_of_squares(count, x);
 }
+
+float vector_largest(size_t count, const float *x)
+{
+    return vector_functions_in_use()->largest(count, x);
+}

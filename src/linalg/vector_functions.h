@@ -69,6 +69,10 @@ struct vector_functions {
                             float *panel);
     void (*pack_copied)(size_t width, size_t lanes, size_t depth, const float *source, size_t depth_stride,
                         float *panel);
+    /* The largest |x|; NaN counts as nothing. */
+    float (*largest)(size_t count, const float *x);
+    /* sums += (x + rounder) - rounder (see exact_sum.h) */
+    void (*add_rounded)(size_t count, const float *x, double rounder, double *sums);
 };
 
 VECTOR_LEVELS_DECLARE(const struct vector_functions, vector_functions);

@@ -37,12 +37,19 @@ static enum vector_level choose(void)
     return highest;
 }
 
+static int chosen = -1;
+
 enum vector_level vector_level_in_use(void)
 {
-    static int chosen = -1;
     if (chosen < 0)
         chosen = (int)choose();
     return (enum vector_level)chosen;
+}
+
+void vector_level_lower(enum vector_level most)
+{
+    if (vector_level_in_use() > most)
+        chosen = (int)most;
 }
 
 const char *vector_level_name(enum vector_level level)

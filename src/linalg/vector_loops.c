@@ -41,6 +41,21 @@ static double sum_of_squares(size_t count, const float *x)
     return total;
 }
 
+static float largest(size_t count, const float *x)
+{
+    float most = 0;
+#pragma omp simd reduction(max : most)
+    for (size_t i = 0; i < count; i++)
+        most = fabsf(x[i]) > most ? fabsf(x[i]) : most;
+    return most;
+}
+
+static void add_rounded(size_t count, const float *restrict x, double rounder, double *restrict sums)
+{
+    for (size_t i = 0; i < count; i++)
+        sums[i] += ((double)x[i] + rounder) - rounder;
+}
+
 /* Subtracting the largest logit first keeps every exponential at most 1. */
 static float softmax_of_row(size_t count, float *restrict logits, const float *restrict bias,
                             float *largest_logit)
@@ -369,4 +384,6 @@ const struct vector_functions LSTM_MPI_LEVEL_NAME(vector_functions) = {
     .add_weighted_rows = add_weighted_rows,
     .pack_transposed = pack_transposed,
     .pack_copied = pack_copied,
+    .largest = largest,
+    .add_rounded = add_rounded,
 };

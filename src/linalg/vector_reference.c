@@ -124,6 +124,24 @@ static void pack_copied(size_t width, size_t lanes, size_t depth, const float *s
     }
 }
 
+static float largest(size_t count, const float *x)
+{
+    float most = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (fabsf(x[i]) > most)
+            most = fabsf(x[i]);
+    }
+    return most;
+}
+
+/* The nearest multiple of the rounder's last place, the even one of two that are as near. */
+static void add_rounded(size_t count, const float *x, double rounder, double *sums)
+{
+    double quantum = nextafter(rounder, INFINITY) - rounder;
+    for (size_t i = 0; i < count; i++)
+        sums[i] += rounder == 0 ? (double)x[i] : quantum * nearbyint((double)x[i] / quantum);
+}
+
 const struct vector_functions vector_reference = {
     .add = add,
     .sum = sum,
@@ -138,4 +156,6 @@ const struct vector_functions vector_reference = {
     .add_weighted_rows = add_weighted_rows,
     .pack_transposed = pack_transposed,
     .pack_copied = pack_copied,
+    .largest = largest,
+    .add_rounded = add_rounded,
 };

@@ -6,7 +6,8 @@
 #include <string.h>
 
 enum status layer_create(struct layer *layer, const struct cell_ops *cell,
-                         const struct packed_weights *weights, size_t rows, size_t steps, struct error *error)
+                         const struct packed_weights *weights, size_t rows, size_t steps, bool exact,
+                         struct error *error)
 {
     enum status status;
     size_t hidden = weights->hidden;
@@ -22,8 +23,7 @@ enum status layer_create(struct layer *layer, const struct cell_ops *cell,
     };
     TRY(panels_create(&layer->h_rows, PANELS_NARROW, rows, hidden, error));
     TRY(panels_create(&layer->gate_rows, PANELS_NARROW, rows, width, error));
-    TRY(panels_create(&layer->h_columns, PANELS_NARROW, hidden, steps * rows, error));
-    TRY(panels_create(&layer->all_gates, PANELS_WIDE, width, steps * rows, error));
+    TRY(gradient_sums_product_create(&layer->W_h, hidden, width, rows, steps, exact, error));
     TRY(memory_new(&layer->gates, steps * rows * width, error));
     TRY(memory_new(&layer->h, (steps + 1) * rows * hidden, error));
     TRY(memory_new(&layer->c, (steps + 1) * rows * hidden, error));
@@ -39,8 +39,7 @@ void layer_free(struct layer *layer)
 {
     panels_free(&layer->h_rows);
     panels_free(&layer->gate_rows);
-    panels_free(&layer->h_columns);
-    panels_free(&layer->all_gates);
+    gradient_sums_product_free(&layer->W_h);
     memory_free(layer->gates);
     memory_free(layer->h);
     memory_free(layer->c);
@@ -52,8 +51,8 @@ void layer_free(struct layer *layer)
 size_t layer_floats(const struct layer *layer)
 {
     size_t state = layer->rows * layer->hidden;
-    size_t packed = layer->h_rows.capacity + layer->gate_rows.capacity + layer->h_columns.capacity +
-                    layer->all_gates.capacity;
+    size_t packed =
+        layer->h_rows.capacity + layer->gate_rows.capacity + gradient_sums_product_floats(&layer->W_h);
     size_t gates = layer->steps * layer->rows * layer->gate_width;
     size_t states_and_saved = (2 * (layer->steps + 1) + layer->steps + 1) * state;
     return packed + gates + states_and_saved;
@@ -119,18 +118,13 @@ void layer_backward(struct layer *layer, float *dh, const uint32_t *input_rows,
     }
     phase_end(times, PHASE_STEPS_BACKWARD);
 
-    panels_pack(&layer->h_columns, (struct panels_source){layer->h, .lanes = H, .depth = positions, 1, H});
-    panels_pack(&layer->all_gates,
-                (struct panels_source){layer->gates, .lanes = G, .depth = positions, 1, G});
-    panels_multiply(gradients->W_h, G, &layer->h_columns, &layer->all_gates, false);
+    const struct gradient_sums *sums = &gradients->sums;
+    struct position_values h = gradient_sums_values(sums, layer->h, positions, H);
+    struct position_values gates = gradient_sums_values(sums, layer->gates, positions, G);
+    gradient_sums_product(sums, gradients->W_h, &layer->W_h, &h, &gates);
     phase_end(times, PHASE_DW_H);
 
-    memset(gradients->b, 0, G * sizeof *gradients->b);
-    for (size_t position = 0; position < positions; position++) {
-        const float *row = layer->gates + position * G;
-        vector_add(G, row, gradients->b);
-        vector_add(G, row, gradients->W_x + input_rows[position] * G);
-    }
+    gradient_sums_rows(sums, gradients->b, gradients->W_x, &gates, input_rows);
     phase_end(times, PHASE_DW_X);
 }
 

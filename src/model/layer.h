@@ -3,6 +3,7 @@
 
 /* One recurrent layer with one-hot inputs over T steps of some rows. */
 
+#include "gradient_sums.h"
 #include "lstm_mpi/linalg/panels.h"
 #include "lstm_mpi/model/cell.h"
 #include "lstm_mpi/model/gradients_listener.h"
@@ -11,10 +12,12 @@
 
 #include <stdint.h>
 
+/* Where the gradients go, and their offsets there. */
 struct layer_gradients {
-    float *W_x; /* rows of G floats: row input_rows[t·rows + r] belongs to the input at (t, r) */
-    float *W_h;
-    float *b;
+    struct gradient_sums sums;
+    size_t W_x; /* rows of G: row input_rows[t·rows + r] belongs to the input at (t, r) */
+    size_t W_h;
+    size_t b;
 };
 
 struct layer {
@@ -27,8 +30,7 @@ struct layer {
     const struct packed_weights *weights; /* a view */
     struct panels h_rows;                 /* H of one step as the left operand */
     struct panels gate_rows;              /* gradient of one step's gates as the left operand */
-    struct panels h_columns;              /* H of all steps, transposed, as the left operand */
-    struct panels all_gates;              /* gradient of all steps' gates as the right operand */
+    struct position_product W_h;          /* Hᵀ · gradient of the gates, over all steps */
     float *gates; /* [T, rows, G]: activations, after layer_backward the gradient of the pre-activations */
     float *h;     /* [T + 1, rows, H]; h[0] is the carried state */
     float *c;     /* [T + 1, rows, H] */
@@ -36,10 +38,12 @@ struct layer {
     float *dc;    /* [rows, H] */
 };
 
-/* The weights must outlive the layer. */
+/* `exact`: layer_backward will be asked for exact sums, else for plain ones. The weights must outlive the
+ * layer.
+ */
 MUST_CHECK enum status layer_create(struct layer *layer, const struct cell_ops *cell,
                                     const struct packed_weights *weights, size_t rows, size_t steps,
-                                    struct error *error);
+                                    bool exact, struct error *error);
 void layer_free(struct layer *layer);
 
 /* Floats that it holds. */

@@ -17,6 +17,11 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
 /* Batches of like size that end where a panel ends. */
 static size_t rows_of_batch(size_t rows, size_t vocabulary)
 {
@@ -41,12 +46,12 @@ static size_t piece_columns(void)
 }
 
 enum status output_create(struct output *output, const struct packed_weights *weights, size_t rows,
-                          struct error *error)
+                          size_t least_batch, struct error *error)
 {
     enum status status;
     size_t hidden = weights->hidden;
     size_t vocabulary = weights->vocabulary;
-    size_t batch = rows_of_batch(rows, vocabulary);
+    size_t batch = larger(rows_of_batch(rows, vocabulary), least_batch);
     size_t block = panels_are_views() ? batch : smaller(batch, rows_of_block());
     *output = (struct output){.weights = weights,
                               .hidden = hidden,
@@ -113,8 +118,10 @@ static void pack_h_columns(struct output *output, const struct batch_of_rows *ba
     panels_pack(&output->h_columns, (struct panels_source){batch->h, .lanes = H, .depth = batch->rows, 1, H});
 }
 
-/* All there is to do, as one says it; so it is done where BLIS has threads, and panels are views. */
-static double plain_loss(struct output *output, const struct batch_of_rows *batch, struct phase_times *times)
+/* The loss, the gradients of h and b, and that of the logits, as one says it; so it is done where BLIS has
+ * threads, and panels are views. */
+static double plain_rows_loss(struct output *output, const struct batch_of_rows *batch, float *b_gradient,
+                              struct panels *logit_columns, struct phase_times *times)
 {
     size_t H = output->hidden;
     size_t V = output->vocabulary;
@@ -122,21 +129,27 @@ static double plain_loss(struct output *output, const struct batch_of_rows *batc
     struct softmax_block block = {output->logits, rows,        V, output->weights->b_output,
                                   batch->targets, batch->scale};
     struct panels logit_rows;
-    struct panels logit_columns;
     panels_place(&logit_rows, PANELS_NARROW, rows, V, NULL);
-    panels_place(&logit_columns, PANELS_WIDE, V, rows, NULL);
-
     pack_h_rows(output, batch->h, rows);
     panels_multiply(output->logits, V, &output->h_rows, &output->weights->W_forward, false);
     phase_end(times, PHASE_LOGITS);
-    double loss = softmax_loss(&block, batch->gradients->b);
+    double loss = softmax_loss(&block, b_gradient);
     phase_end(times, PHASE_SOFTMAX);
     panels_pack(&logit_rows, (struct panels_source){output->logits, .lanes = rows, .depth = V, V, 1});
     panels_multiply(batch->dh, H, &logit_rows, &output->weights->W_backward, false);
     phase_end(times, PHASE_OUTPUT_DH);
+    panels_pack(logit_columns, (struct panels_source){output->logits, .lanes = V, .depth = rows, 1, V});
+    return loss;
+}
+
+static double plain_loss(struct output *output, const struct batch_of_rows *batch, struct phase_times *times)
+{
+    struct panels logit_columns;
+    panels_place(&logit_columns, PANELS_WIDE, output->vocabulary, batch->rows, NULL);
+    double loss = plain_rows_loss(output, batch, batch->gradients->b, &logit_columns, times);
     pack_h_columns(output, batch);
-    panels_pack(&logit_columns, (struct panels_source){output->logits, .lanes = V, .depth = rows, 1, V});
-    panels_multiply(batch->gradients->W, V, &output->h_columns, &logit_columns, !batch->first);
+    panels_multiply(batch->gradients->W, output->vocabulary, &output->h_columns, &logit_columns,
+                    !batch->first);
     phase_end(times, PHASE_OUTPUT_DW);
     return loss;
 }
@@ -152,14 +165,15 @@ struct block {
     float scale;
 };
 
-static struct block block_of(const struct output *output, const struct batch_of_rows *batch, size_t row)
+static struct block block_of(const struct output *output, const struct batch_of_rows *batch,
+                             const struct panels *logit_columns, size_t row)
 {
     struct range rows = {row, smaller(batch->rows - row, output->block_rows)};
     return (struct block){
-        .logits = panels_slice(&output->logit_columns, (struct range){0, output->vocabulary}, rows),
+        .logits = panels_slice(logit_columns, (struct range){0, output->vocabulary}, rows),
         .h = batch->h + row * output->hidden,
         .rows = rows.count,
-        .dh = batch->dh + row * output->hidden,
+        .dh = batch->dh ? batch->dh + row * output->hidden : NULL,
         .targets = batch->targets + row,
         .factors = output->factors + row,
         .scale = batch->scale,
@@ -246,17 +260,39 @@ static void batch_dW_and_db(struct output *output, const struct batch_of_rows *b
     }
 }
 
-/* What plain_loss does, with the logits in panels from the first product to the last. */
-static double packed_loss(struct output *output, const struct batch_of_rows *batch, struct phase_times *times)
+/* What plain_rows_loss does, with the logits in panels from the first product to the last, but for the
+ * factors of the rows. */
+static double packed_rows_loss(struct output *output, const struct batch_of_rows *batch,
+                               struct panels *logit_columns, struct phase_times *times)
 {
     double loss = 0;
-    panels_begin(&output->logit_columns, output->vocabulary, batch->rows);
+    panels_begin(logit_columns, output->vocabulary, batch->rows);
     for (size_t row = 0; row < batch->rows; row += output->block_rows) {
-        struct block block = block_of(output, batch, row);
+        struct block block = block_of(output, batch, logit_columns, row);
         loss += block_loss(output, &block, times);
     }
+    return loss;
+}
+
+static double packed_loss(struct output *output, const struct batch_of_rows *batch, struct phase_times *times)
+{
+    double loss = packed_rows_loss(output, batch, &output->logit_columns, times);
     batch_dW_and_db(output, batch);
     phase_end(times, PHASE_OUTPUT_DW);
+    return loss;
+}
+
+double output_rows_loss(struct output *output, const float *h, const uint32_t *targets, size_t rows,
+                        float scale, float *dh, float *b_gradient, struct panels *logit_columns,
+                        struct phase_times *times)
+{
+    struct batch_of_rows batch = {.h = h, .targets = targets, .rows = rows, .scale = scale, .dh = dh};
+    if (panels_are_views())
+        return plain_rows_loss(output, &batch, b_gradient, logit_columns, times);
+    double loss = packed_rows_loss(output, &batch, logit_columns, times);
+    panels_add_weighted_depths(logit_columns, output->factors, b_gradient);
+    panels_scale_depths(logit_columns, output->factors);
+    phase_end(times, PHASE_SOFTMAX);
     return loss;
 }
 
@@ -289,4 +325,45 @@ void output_logits(struct output *output, const float *h, size_t rows, float *lo
     }
     for (size_t row = 0; row < rows; row++)
         vector_add(V, output->weights->b_output, logits + row * V);
+}
+
+static void plain_row_losses(struct output *output, const struct batch_of_rows *batch, double *losses)
+{
+    size_t V = output->vocabulary;
+    struct softmax_block block = {output->logits, batch->rows, V, output->weights->b_output,
+                                  batch->targets, batch->scale};
+    pack_h_rows(output, batch->h, batch->rows);
+    panels_multiply(output->logits, V, &output->h_rows, &output->weights->W_forward, false);
+    softmax_row_losses(&block, losses);
+}
+
+static void packed_row_losses(struct output *output, const struct batch_of_rows *batch, double *losses)
+{
+    size_t V = output->vocabulary;
+    size_t width = output->logit_piece.width;
+    size_t most_columns = piece_columns();
+    panels_begin(&output->logit_columns, V, batch->rows);
+    for (size_t first = 0; first < batch->rows; first += output->block_rows) {
+        struct block block = block_of(output, batch, &output->logit_columns, first);
+        block_logits(output, &block);
+        for (size_t column = 0; column < V; column += most_columns) {
+            struct range columns = {column, smaller(V - column, most_columns)};
+            for (size_t row = 0; row < block.rows; row += width) {
+                struct range rows = {row, smaller(block.rows - row, width)};
+                softmax_exponentials(&output->softmax, rows, columns, &output->logit_piece);
+            }
+        }
+        softmax_row_losses_of_panels(&output->softmax, losses + first);
+    }
+}
+
+void output_row_losses(struct output *output, const float *h, const uint32_t *targets, size_t rows,
+                       double *losses)
+{
+    for (size_t row = 0; row < rows; row += output->batch_rows) {
+        struct batch_of_rows batch = {.h = h + row * output->hidden,
+                                      .targets = targets + row,
+                                      .rows = smaller(rows - row, output->batch_rows)};
+        (panels_are_views() ? plain_row_losses : packed_row_losses)(output, &batch, losses + row);
+    }
 }

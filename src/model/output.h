@@ -31,9 +31,10 @@ struct output {
 };
 
 /* For any number of rows up to `rows` at once; they are worked through in batches, so that the logits of all
- * of them are never held. The weights must outlive the layer. */
+ * of them are never held. A batch has at least `least_batch` rows: as many can output_rows_loss take. The
+ * weights must outlive the layer. */
 MUST_CHECK enum status output_create(struct output *output, const struct packed_weights *weights, size_t rows,
-                                     struct error *error);
+                                     size_t least_batch, struct error *error);
 void output_free(struct output *output);
 
 /* Floats that it holds. */
@@ -44,7 +45,18 @@ size_t output_floats(const struct output *output);
 double output_loss(struct output *output, const float *h, const uint32_t *targets, size_t rows, float scale,
                    float *dh, const struct output_gradients *gradients, struct phase_times *times);
 
+/* All of it but the gradient of W, for at most so many rows as a batch has: returns the loss, writes the
+ * gradient of h, adds that of b, and packs that of the logits as the right operand [rows, V] into
+ * `logit_columns`. */
+double output_rows_loss(struct output *output, const float *h, const uint32_t *targets, size_t rows,
+                        float scale, float *dh, float *b_gradient, struct panels *logit_columns,
+                        struct phase_times *times);
+
 /* logits: [rows, V], with the bias. */
 void output_logits(struct output *output, const float *h, size_t rows, float *logits);
+
+/* The cross-entropy of each of `rows` rows of h against its target: losses [rows]. */
+void output_row_losses(struct output *output, const float *h, const uint32_t *targets, size_t rows,
+                       double *losses);
 
 #endif

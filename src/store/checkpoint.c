@@ -96,7 +96,8 @@ static bool is_below(const char *path, const char *group)
 static void note_tensor(struct h5 *h5, const char *path, void *context)
 {
     struct checkpoint *checkpoint = context;
-    if (!is_below(path, "/model") && !is_below(path, "/state") && !is_below(path, "/optimizer"))
+    if (!is_below(path, "/model") && !is_below(path, "/state") && !is_below(path, "/optimizer") &&
+        !is_below(path, "/best"))
         return;
     struct h5_dataset dataset = h5_open_dataset(h5, path);
     h5_close_dataset(h5, &dataset);

@@ -7,7 +7,7 @@
  * 5. After a failure there is no PATH.part. After a kill there may be one: it is never read, and the next
  *    writer of PATH, or the next claim of the folder, removes it.
  */
-#include "durable_file.h"
+#include "lstm_mpi/store/durable_file.h"
 #include "lstm_mpi/base/memory.h"
 
 #include <errno.h>
@@ -82,6 +82,13 @@ static int write_all(int descriptor, const char *data, size_t bytes, off_t offse
         }
     }
     return 0;
+}
+
+enum status durable_file_write(const struct durable_file *file, const void *data, size_t bytes,
+                               uint64_t offset_bytes, struct error *error)
+{
+    int failure = write_all(file->descriptor, data, bytes, (off_t)offset_bytes);
+    return failure == 0 ? STATUS_OK : cannot_write(file, failure, error);
 }
 
 static int copy_stretch(int to, int from, off_t offset, off_t end)

@@ -1,6 +1,6 @@
 #include "lstm_mpi/store/metrics_file.h"
-#include "durable_file.h"
 #include "file_format.h"
+#include "lstm_mpi/store/durable_file.h"
 #include "metrics_table.h"
 
 static enum status fill(const struct durable_file *file, const struct history *history, struct error *error)

@@ -1,9 +1,9 @@
 #include "lstm_mpi/store/run_directory.h"
-#include "durable_file.h"
 #include "lstm_mpi/base/log.h"
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/dist/agree.h"
 #include "lstm_mpi/store/checkpoint.h"
+#include "lstm_mpi/store/durable_file.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -17,6 +17,7 @@
 
 static const char checkpoint_stem[] = "checkpoint";
 static const char checkpoint_name[] = RUN_DIRECTORY_CHECKPOINT;
+static const char best_name[] = RUN_DIRECTORY_BEST;
 static const char metrics_name[] = RUN_DIRECTORY_METRICS;
 static const char older_prefix[] = "checkpoint-";
 static const char older_suffix[] = ".h5";
@@ -58,6 +59,7 @@ static bool is_older(const char *name, uint64_t *update)
 /* What is in the folder. */
 struct contents {
     bool checkpoint;
+    bool best;
     bool metrics;
     uint64_t *older; /* updates, falling */
     size_t older_count;
@@ -86,6 +88,7 @@ static enum status list_contents(struct contents *contents, const struct run_dir
     while ((entry = readdir(folder))) {
         uint64_t update;
         contents->checkpoint |= strcmp(entry->d_name, checkpoint_name) == 0;
+        contents->best |= strcmp(entry->d_name, best_name) == 0;
         contents->metrics |= strcmp(entry->d_name, metrics_name) == 0;
         if (is_older(entry->d_name, &update)) {
             TRY(memory_grow(&contents->older, &contents->capacity, contents->older_count + 1, error));
@@ -141,6 +144,7 @@ static bool is_leftover(const char *name)
 {
     const char *suffix = strstr(name, ".h5" DURABLE_FILE_SUFFIX);
     bool ours = strncmp(name, checkpoint_stem, sizeof checkpoint_stem - 1) == 0 ||
+                strncmp(name, best_name, sizeof best_name - 1) == 0 ||
                 strncmp(name, metrics_name, sizeof metrics_name - 1) == 0;
     return ours && suffix;
 }
@@ -169,7 +173,8 @@ static enum status claim_folder(const struct run_directory *run, enum run_claim 
     enum status status = STATUS_OK;
     struct contents contents = {0};
     TRY(list_contents(&contents, run, error));
-    if (claim == RUN_CLAIM_NEW && (contents.checkpoint || contents.metrics || contents.older_count > 0))
+    if (claim == RUN_CLAIM_NEW &&
+        (contents.checkpoint || contents.best || contents.metrics || contents.older_count > 0))
         TRY(holds_a_run(run, error));
     TRY(remove_leftovers(run, error));
 done:
@@ -184,6 +189,8 @@ enum status run_directory_claim(struct run_directory *run, const struct comm *co
     enum status status = memory_copy_text(&run->path, path, error);
     if (status == STATUS_OK)
         status = join(&run->checkpoint, path, checkpoint_name, error);
+    if (status == STATUS_OK)
+        status = join(&run->best, path, best_name, error);
     if (status == STATUS_OK)
         status = join(&run->metrics, path, metrics_name, error);
     if (status == STATUS_OK && comm->rank == 0)
@@ -201,6 +208,7 @@ void run_directory_free(struct run_directory *run)
 {
     memory_free(run->path);
     memory_free(run->checkpoint);
+    memory_free(run->best);
     memory_free(run->metrics);
     *run = (struct run_directory){0};
 }
@@ -352,10 +360,18 @@ enum status run_directory_write_checkpoint(struct run_directory *run, const stru
         goto done;
     run->has_newest = true;
     run->newest_update = snapshot->progress.update;
+    if (comm->rank == 0 && run->newest_update == 0 && unlink(run->best) != 0 && errno != ENOENT)
+        log_warning("cannot remove %s of an earlier run: %s", run->best, strerror(errno));
     if (comm->rank == 0)
         status = prune(run, keep, error);
     TRY(agree_on_status(comm, status, error));
 done:
     memory_free(made);
     return status;
+}
+
+enum status run_directory_write_best(const struct run_directory *run, const struct comm *comm,
+                                     const struct snapshot *snapshot, struct error *error)
+{
+    return checkpoint_write(comm, run->best, snapshot, error);
 }

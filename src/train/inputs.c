@@ -11,6 +11,7 @@
 #include "token_sums.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 /* A block is two numbers, so an array of them is summed as numbers. */
@@ -135,19 +136,36 @@ done:
     return status;
 }
 
-/* The tokens of this rank's rows, in memory of its own. */
-static enum status read_own_tokens(struct inputs *inputs, struct reading *reading, struct error *error)
+/* The tokens of a range, in memory of this rank's own. */
+static enum status read_tokens(uint32_t **ids, const struct vocabulary *vocabulary, struct range range,
+                               struct reading *reading, struct error *error)
 {
     enum status status;
     size_t capacity = 0;
-    struct range range = batches_token_range(&inputs->spec);
-    struct encoding encoding = {inputs->vocabulary, range.first, range.first + range.count, NULL};
+    struct encoding encoding = {vocabulary, range.first, range.first + range.count, NULL};
     /* Not memory_new: these may be gigabytes, and each number is written just once. */
-    TRY(memory_grow(&inputs->ids, &capacity, range.count, error));
-    encoding.ids = inputs->ids;
+    TRY(memory_grow(ids, &capacity, range.count, error));
+    encoding.ids = *ids;
     TRY(encode(reading, &encoding, error));
 done:
     return agree_on_status(reading->comm, status, error);
+}
+
+/* Of this rank's rows. */
+static enum status read_own_tokens(struct inputs *inputs, struct reading *reading, struct error *error)
+{
+    struct range range = batches_token_range(&inputs->spec);
+    return read_tokens(&inputs->ids, inputs->vocabulary, range, reading, error);
+}
+
+/* Of this rank's rows of the held-out part. */
+static enum status read_held_out(struct inputs *inputs, struct reading *reading, struct error *error)
+{
+    struct range range = evaluation_tokens(&inputs->held_out);
+    range.first += inputs->spec.tokens;
+    reading->done_before = 1;
+    reading->share = 0;
+    return read_tokens(&inputs->held_out_ids, inputs->vocabulary, range, reading, error);
 }
 
 /* All tokens, once a node; each of its ranks reads a part. */
@@ -172,9 +190,40 @@ done:
     return status;
 }
 
-static size_t trained_tokens(uint64_t tokens, const struct settings *settings)
+static size_t limited_tokens(uint64_t tokens, const struct settings *settings)
 {
     return settings->max_tokens > 0 && settings->max_tokens < tokens ? settings->max_tokens : tokens;
+}
+
+/* The product's own rounding must not cost a token: 0.29 · 100 is a little less than 29. */
+static size_t held_out_tokens(size_t tokens, const struct settings *settings)
+{
+    return (size_t)nextafter(settings->valid_fraction * (double)tokens, INFINITY);
+}
+
+static enum status check_held_out(size_t tokens, size_t held_out, const struct settings *settings,
+                                  struct error *error)
+{
+    if (settings->valid_fraction == 0 || held_out >= 2)
+        return STATUS_OK;
+    error_set(error, STATUS_FAILED, "option --valid-fraction");
+    error_why(error, "%g of %zu tokens are %zu, and validation needs 2", settings->valid_fraction, tokens,
+              held_out);
+    return error_remedy(error, "hold out a larger part");
+}
+
+/* Which tokens are trained on, which are held out, and this rank's rows of both. */
+static enum status deal_out(struct inputs *inputs, const struct comm *comm, const struct settings *settings,
+                            struct error *error)
+{
+    size_t tokens = limited_tokens(inputs->corpus_tokens, settings);
+    size_t held_out = settings->valid_fraction > 0 ? held_out_tokens(tokens, settings) : 0;
+    struct range rows = partition_range(settings->batch_size, (size_t)comm->size, (size_t)comm->rank);
+    inputs->spec = settings_specs_batches(settings, tokens - held_out, rows);
+    inputs->held_out =
+        (struct evaluation_spec){held_out, inputs->spec.batch_size, rows, inputs->spec.num_steps};
+    enum status status = check_held_out(tokens, held_out, settings, error);
+    return status == STATUS_OK ? batches_check(&inputs->spec, error) : status;
 }
 
 static enum status prepare(struct reading *reading, struct token_counts *counts,
@@ -205,9 +254,7 @@ enum status inputs_read(struct inputs *inputs, const struct comm *comm, const st
     TRY(scan_corpus(&reading, vocabulary ? NULL : &counts, error));
     inputs->corpus_tokens = corpus_tokens(reading.blocks, reading.block_count);
     inputs->corpus_digest = corpus_digest(reading.blocks, reading.block_count);
-    struct range rows = partition_range(settings->batch_size, (size_t)comm->size, (size_t)comm->rank);
-    inputs->spec = settings_specs_batches(settings, trained_tokens(inputs->corpus_tokens, settings), rows);
-    TRY(batches_check(&inputs->spec, error));
+    TRY(deal_out(inputs, comm, settings, error));
     if (!vocabulary) {
         inputs->owns_vocabulary = true;
         TRY(token_sums_make(&counts, comm, settings->min_freq, error));
@@ -218,6 +265,8 @@ enum status inputs_read(struct inputs *inputs, const struct comm *comm, const st
         TRY(read_shared_tokens(inputs, &reading, error));
     else
         TRY(read_own_tokens(inputs, &reading, error));
+    if (inputs->held_out.tokens > 0)
+        TRY(read_held_out(inputs, &reading, error));
 done:
     token_counts_free(&counts);
     memory_free(reading.blocks);
@@ -231,6 +280,7 @@ void inputs_free(struct inputs *inputs)
         comm_shared_free(inputs->shared);
     else
         memory_free(inputs->ids);
+    memory_free(inputs->held_out_ids);
     if (inputs->owns_vocabulary)
         vocabulary_destroy(inputs->vocabulary);
     *inputs = (struct inputs){0};

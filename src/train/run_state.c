@@ -10,7 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static void view_parameters(struct run_state *run)
+/* Views of a flat buffer as tensors of this group of the checkpoint. */
+static void view_parameters(struct run_state *run, const char *group, float *buffer)
 {
     const struct parameters *parameters = &run->update.parameters;
     for (size_t i = 0; i < parameters->count; i++) {
@@ -20,10 +21,24 @@ static void view_parameters(struct run_state *run)
             .dims = {parameter->dims[0], parameter->dims[1]},
             .dim_count = parameter->dim_count,
             .split_dim = -1,
-            .data = run->update.weights + parameter->offset,
+            .data = buffer + parameter->offset,
             .gates = parameter->gates,
         };
-        snprintf(tensor->path, sizeof tensor->path, "/model/%s", parameter->path);
+        snprintf(tensor->path, sizeof tensor->path, "%s/%s", group, parameter->path);
+    }
+}
+
+static void view_optimizer(struct run_state *run)
+{
+    const struct optimizer *optimizer = &run->update.spec.optimizer;
+    for (size_t i = 0; i < optimizer_state_count(optimizer); i++) {
+        char group[TENSOR_PATH_BYTES - PARAMETER_PATH_BYTES];
+        snprintf(group, sizeof group, "/optimizer/%s", optimizer->ops->state_names[i]);
+        view_parameters(run, group, run->update.states[i]);
+        if (!run->validation.best)
+            continue;
+        snprintf(group, sizeof group, "/best/optimizer/%s", optimizer->ops->state_names[i]);
+        view_parameters(run, group, validation_best(&run->validation, 1 + i));
     }
 }
 
@@ -54,6 +69,7 @@ static struct update_spec update_spec_of(const struct run_state *run)
         .num_steps = run->inputs.spec.num_steps,
         .optimizer = settings_specs_optimizer(settings),
         .clip_norm = settings->clip_norm,
+        .rank_invariant = settings->rank_invariant,
     };
 }
 
@@ -62,7 +78,10 @@ static enum status create_parts(struct run_state *run, struct error *error)
     enum status status;
     TRY(batches_create(&run->batches, &run->inputs.spec, run->inputs.ids, error));
     TRY(memory_new(&run->epoch_times, (size_t)run->comm->size, error));
-    view_parameters(run);
+    view_parameters(run, "/model", run->update.weights);
+    view_optimizer(run);
+    if (run->validation.best)
+        view_parameters(run, "/best/model", validation_best(&run->validation, 0));
     struct model_state state = model_state(run->update.model);
     view_state(run, "/state/h", state.h);
     view_state(run, "/state/c", state.c);
@@ -75,30 +94,39 @@ static bool is_weight(const struct tensor *tensor)
     return strncmp(tensor->path, "/model/", strlen("/model/")) == 0;
 }
 
-/* The ranks of a node read its weights together, each its share of the first dimension. */
-static struct tensor share_of_node(const struct tensor *weight, const struct comm *comm)
+/* They are in the checkpoint only where that run would have put them back. */
+static bool is_best(const struct tensor *tensor)
 {
-    struct tensor share = *weight;
-    struct range mine = partition_range(weight->dims[0], (size_t)comm->node_size, (size_t)comm->node_rank);
-    size_t index_floats = weight->dim_count == 2 ? weight->dims[1] : 1;
+    return strncmp(tensor->path, "/best/", strlen("/best/")) == 0;
+}
+
+/* The ranks of a node read what it holds once together, each its share of the first dimension. */
+static struct tensor share_of_node(const struct tensor *whole, const struct comm *comm)
+{
+    struct tensor share = *whole;
+    struct range mine = partition_range(whole->dims[0], (size_t)comm->node_size, (size_t)comm->node_rank);
+    size_t index_floats = whole->dim_count == 2 ? whole->dims[1] : 1;
     share.split_dim = 0;
     share.local_first = mine.first;
     share.local_count = mine.count;
-    share.data = weight->data + mine.first * index_floats;
+    share.data = whole->data + mine.first * index_floats;
     return share;
 }
 
-/* Each rank reads its share of the weights and its own rows of the state. */
-static enum status read_tensors(struct run_state *run, const struct checkpoint *origin, bool with_state,
+/* Each rank reads its share of the weights, and for a run its share of the optimizer's states and its own
+ * rows of the carried one. */
+static enum status read_tensors(struct run_state *run, const struct checkpoint *origin, bool weights_only,
                                 struct error *error)
 {
     enum status status = STATUS_OK;
     for (size_t i = 0; i < run->tensor_count; i++) {
         struct tensor tensor = run->tensors[i];
-        if (is_weight(&tensor))
-            tensor = share_of_node(&tensor, run->comm);
-        else if (!with_state)
+        if (weights_only && !is_weight(&tensor))
             continue;
+        if (is_best(&tensor) && !checkpoint_find(origin, tensor.path))
+            continue;
+        if (tensor.split_dim < 0)
+            tensor = share_of_node(&tensor, run->comm);
         TRY(checkpoint_read_tensor(origin, &tensor, error));
     }
 done:
@@ -143,14 +171,27 @@ done:
     return status;
 }
 
+/* Best weights that are not there cannot be put back: the next ones found are the best. */
+static bool lacks_best(const struct run_state *run, const struct checkpoint *origin)
+{
+    for (size_t i = 0; i < run->tensor_count; i++) {
+        if (is_best(&run->tensors[i]) && !checkpoint_find(origin, run->tensors[i].path))
+            return true;
+    }
+    return false;
+}
+
 static enum status take_over(struct run_state *run, const struct checkpoint *origin, struct error *error)
 {
     enum status status;
     TRY(check_corpus(run, origin, error));
     TRY(check_progress(run, origin, error));
-    TRY(read_tensors(run, origin, true, error));
+    TRY(read_tensors(run, origin, false, error));
     TRY(copy_history(run, origin, error));
     run->progress = origin->progress;
+    if (lacks_best(run, origin))
+        run->progress.best_valid_perplexity = 0;
+    run->update.optimizer_updates = origin->progress.optimizer_updates;
     if (origin->epoch_times && origin->epoch_ranks > (size_t)run->comm->rank)
         run->earlier_times = origin->epoch_times[run->comm->rank];
 done:
@@ -163,7 +204,7 @@ static enum status fill_parts(struct run_state *run, const struct checkpoint *or
     if (origin && resume)
         return take_over(run, origin, error);
     if (origin)
-        return read_tensors(run, origin, false, error);
+        return read_tensors(run, origin, true, error);
     initialize_normal(run->update.weights, &run->update.parameters, run->settings->seed,
                       (size_t)run->comm->node_rank, (size_t)run->comm->node_size);
     return STATUS_OK;
@@ -176,13 +217,15 @@ enum status run_state_create(struct run_state *run, const struct comm *comm, str
     enum status status = STATUS_OK;
     struct vocabulary *vocabulary = NULL;
     struct token_rules rules = settings_specs_tokens(settings);
-    *run = (struct run_state){.comm = comm, .settings = settings};
+    *run = (struct run_state){.comm = comm, .settings = settings, .progress = {.rate_factor = 1}};
     if (origin)
         status = checkpoint_read_vocabulary(&vocabulary, origin, &rules, error);
     TRY(agree_on_status(comm, status, error));
     TRY(inputs_read(&run->inputs, comm, settings, vocabulary, observer, error));
     struct update_spec spec = update_spec_of(run);
     TRY(update_create(&run->update, comm, &spec, error));
+    TRY(validation_create(&run->validation, &run->inputs.held_out, run->inputs.held_out_ids, &run->update,
+                          settings->lr_plateau != 1, error));
     TRY(agree_on_status(comm, create_parts(run, error), error));
     TRY(agree_on_status(comm, fill_parts(run, origin, resume, error), error));
     TRY(update_load_weights(&run->update, error));
@@ -197,6 +240,7 @@ done:
 void run_state_free(struct run_state *run)
 {
     batches_destroy(run->batches);
+    validation_free(&run->validation);
     update_free(&run->update);
     inputs_free(&run->inputs);
     history_free(&run->history);

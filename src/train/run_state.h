@@ -9,14 +9,16 @@
 #include "lstm_mpi/store/checkpoint.h"
 #include "lstm_mpi/store/snapshot.h"
 #include "update.h"
+#include "validation.h"
 
-enum { RUN_MAX_TENSORS = PARAMETER_MAX_COUNT + 2 };
+enum { RUN_MAX_TENSORS = 2 * PARAMETER_MAX_COUNT * (1 + OPTIMIZER_MAX_STATES) + 2 };
 
 struct run_state {
     const struct comm *comm;
     struct settings *settings;
     struct inputs inputs;
     struct update update;
+    struct validation validation;
     struct batches *batches;
     struct history history;
     struct progress progress;
@@ -25,7 +27,8 @@ struct run_state {
     struct rank_times earlier_times; /* this rank's, of the epoch under way, in earlier starts */
     double compute_at_epoch;         /* the update's compute_seconds and wait_seconds when the epoch began */
     double wait_at_epoch;
-    struct tensor tensors[RUN_MAX_TENSORS]; /* views of weights and state */
+    struct tensor
+        tensors[RUN_MAX_TENSORS]; /* views of weights, optimizer's states, best weights, carried state */
     size_t tensor_count;
 };
 

@@ -3,6 +3,7 @@
 #include "lstm_mpi/base/clock.h"
 #include "lstm_mpi/base/digest.h"
 #include "lstm_mpi/base/memory.h"
+#include "lstm_mpi/config/settings_specs.h"
 #include "lstm_mpi/dist/agree.h"
 #include "lstm_mpi/dist/watch.h"
 #include "lstm_mpi/store/checkpoint.h"
@@ -34,13 +35,18 @@ struct trainer {
     double checkpoint_at;
     uint64_t checkpoint_update; /* of the newest checkpoint */
     uint64_t checkpoint_epoch;
+    uint64_t validated_update; /* of the newest validation; 0: none */
+    double valid_perplexity;
 };
 
 static const struct trainer_observer silent_observer;
 
 static bool is_finished(const struct trainer *trainer)
 {
-    return trainer->run.progress.epoch >= trainer->settings->epochs;
+    const struct progress *progress = &trainer->run.progress;
+    const struct settings *settings = trainer->settings;
+    bool impatient = settings->patience > 0 && progress->intervals_since_best >= settings->patience;
+    return progress->epoch >= settings->epochs || impatient;
 }
 
 static double epoch_seconds(const struct trainer *trainer)
@@ -62,17 +68,23 @@ static enum status write_metrics(struct trainer *trainer, struct error *error)
     return agree_on_status(trainer->comm, status, error);
 }
 
+static enum status snapshot_now(struct trainer *trainer, struct snapshot *snapshot, struct error *error)
+{
+    struct progress *progress = &trainer->run.progress;
+    progress->seconds = run_seconds(trainer);
+    progress->epoch_seconds = progress->batch > 0 ? epoch_seconds(trainer) : 0;
+    progress->finished = is_finished(trainer);
+    return run_state_snapshot(&trainer->run, snapshot, error);
+}
+
 static enum status save(struct trainer *trainer, struct error *error)
 {
     enum status status;
     struct snapshot snapshot;
-    struct progress *progress = &trainer->run.progress;
+    const struct progress *progress = &trainer->run.progress;
     double start = clock_seconds();
     watch_step(trainer->comm, STAGE_CHECKPOINT, 0);
-    progress->seconds = run_seconds(trainer);
-    progress->epoch_seconds = progress->batch > 0 ? epoch_seconds(trainer) : 0;
-    progress->finished = is_finished(trainer);
-    TRY(run_state_snapshot(&trainer->run, &snapshot, error));
+    TRY(snapshot_now(trainer, &snapshot, error));
     TRY(run_directory_write_checkpoint(&trainer->directory, trainer->comm, &snapshot, trainer->settings->keep,
                                        error));
     TRY(write_metrics(trainer, error));
@@ -105,6 +117,7 @@ static enum status find_origin(struct trainer *trainer, struct checkpoint **orig
             trainer->comm,
             settings_saved_resume(settings, (*origin)->saved, (*origin)->saved_count, (*origin)->path, error),
             error));
+        TRY(settings_check_validation(settings, error));
     } else if (settings->init_from) {
         TRY(checkpoint_open(origin, trainer->comm, settings->init_from, CHECKPOINT_MODEL, error));
         TRY(agree_on_status(
@@ -125,7 +138,9 @@ static struct trainer_facts facts_of(const struct trainer *trainer, const struct
         .trained_tokens = run->inputs.spec.tokens,
         .vocabulary_size = vocabulary_size(run->inputs.vocabulary),
         .learned_parameters = parameters_learned(&run->update.parameters),
-        .node_bytes = update_node_bytes(&run->update),
+        .node_bytes = update_node_bytes(&run->update) + validation_node_bytes(&run->validation),
+        .state_bytes = update_state_bytes(&run->update),
+        .held_out_tokens = run->inputs.held_out.tokens,
         .rank_bytes = update_rank_bytes(&run->update),
         .resumed_update = run->progress.update,
         .resumed_epoch = run->progress.epoch,
@@ -224,6 +239,7 @@ static struct trainer_standing standing_of(const struct trainer *trainer, uint64
         .updates_of_epoch = updates_of_epoch,
         .update = progress->update,
         .perplexity = exp(progress->loss_sum / (double)progress->epoch_tokens),
+        .valid_perplexity = NAN,
         .tokens_per_second = (double)progress->epoch_tokens / seconds,
         .grad_norm = progress->grad_norm_sum / (double)progress->batch,
         .elapsed_seconds = run_seconds(trainer),
@@ -256,14 +272,72 @@ static enum status not_finite(const struct trainer *trainer, const struct totals
         trainer->checkpoint_update, trainer->settings->run_dir);
 }
 
+/* The perplexity of the held-out part. The time that it takes is not training's. */
+static enum status validate(struct trainer *trainer, struct trainer_standing *standing, struct error *error)
+{
+    enum status status = STATUS_OK;
+    struct run_state *run = &trainer->run;
+    double start = clock_seconds();
+    if (run->inputs.held_out.tokens == 0)
+        return STATUS_OK;
+    if (trainer->validated_update != run->progress.update) {
+        TRY(validation_run(&run->validation, &trainer->valid_perplexity, error));
+        trainer->validated_update = run->progress.update;
+        trainer->epoch_started_at += clock_seconds() - start;
+    }
+    standing->valid_perplexity = trainer->valid_perplexity;
+done:
+    return status;
+}
+
+/* What the perplexity of the held-out part means, if it was taken: better weights are written to best.h5. */
+static enum status judge(struct trainer *trainer, const struct trainer_standing *standing,
+                         struct error *error)
+{
+    enum status status;
+    struct run_state *run = &trainer->run;
+    struct snapshot snapshot;
+    bool better;
+    if (run->inputs.held_out.tokens == 0 || trainer->validated_update != run->progress.update)
+        return STATUS_OK;
+    TRY(validation_judge(&run->validation, standing->valid_perplexity, trainer->settings->lr_plateau,
+                         &run->progress, &better, error));
+    if (!better)
+        goto done;
+    TRY(snapshot_now(trainer, &snapshot, error));
+    TRY(run_directory_write_best(&trainer->directory, trainer->comm, &snapshot, error));
+done:
+    return status;
+}
+
+/* Log lines within an epoch end a log interval; the one at its end does that of the epoch. */
+static enum status end_update(struct trainer *trainer, struct error *error)
+{
+    enum status status = STATUS_OK;
+    const struct settings *settings = trainer->settings;
+    const struct progress *progress = &trainer->run.progress;
+    struct trainer_standing standing = standing_of(trainer, progress->epoch + 1);
+    if (settings->log_every_updates > 0 && progress->update % settings->log_every_updates == 0) {
+        TRY(validate(trainer, &standing, error));
+        if (progress->batch < standing.updates_of_epoch)
+            TRY(judge(trainer, &standing, error));
+    }
+    if (trainer->observer->update)
+        trainer->observer->update(trainer->observer->context, &standing);
+done:
+    return status;
+}
+
 static enum status make_update(struct trainer *trainer, const struct batch *batch, struct totals *totals,
                                struct error *error)
 {
     struct run_state *run = &trainer->run;
     struct progress *progress = &run->progress;
+    struct schedule schedule = settings_specs_schedule(trainer->settings);
+    double rate = progress->rate_factor * schedule_rate(&schedule, progress->epoch + 1, progress->update + 1);
     watch_step(trainer->comm, STAGE_UPDATE, progress->update + 1);
     *totals = my_totals(trainer);
-    enum status status = update_run(&run->update, batch, trainer->settings->lr, totals, error);
+    enum status status = update_run(&run->update, batch, rate, totals, error);
     if (status != STATUS_OK)
         return status;
     if (!update_is_finite(&run->update, totals))
@@ -275,11 +349,9 @@ static enum status make_update(struct trainer *trainer, const struct batch *batc
     progress->epoch_tokens += targets;
     progress->loss_sum += totals->loss;
     progress->grad_norm_sum += run->update.grad_norm;
-    if (trainer->observer->update) {
-        struct trainer_standing standing = standing_of(trainer, progress->epoch + 1);
-        trainer->observer->update(trainer->observer->context, &standing);
-    }
-    return STATUS_OK;
+    progress->rate = rate;
+    progress->optimizer_updates = run->update.optimizer_updates;
+    return end_update(trainer, error);
 }
 
 /* Starts the epoch, or goes on within it after a resume. */
@@ -322,7 +394,7 @@ static enum status record_epoch(struct trainer *trainer, const struct trainer_st
     struct epoch_record record = {
         .epoch = (int64_t)standing->epoch,
         .perplexity = standing->perplexity,
-        .valid_perplexity = NAN,
+        .valid_perplexity = standing->valid_perplexity,
         .tokens_per_second = standing->tokens_per_second,
         .seconds = standing->elapsed_seconds,
         .grad_norm = standing->grad_norm,
@@ -343,9 +415,13 @@ static enum status end_epoch(struct trainer *trainer, struct error *error)
     struct progress *progress = &trainer->run.progress;
     struct trainer_standing standing = standing_of(trainer, progress->epoch + 1);
     TRY(check_weights(trainer, error));
+    if (standing.epoch % settings->log_every == 0 || standing.epoch == settings->epochs ||
+        trainer->validated_update == progress->update)
+        TRY(validate(trainer, &standing, error));
     TRY(record_epoch(trainer, &standing, error));
     progress->epoch++;
     progress->batch = 0;
+    TRY(judge(trainer, &standing, error));
     if (trainer->observer->epoch)
         trainer->observer->epoch(trainer->observer->context, &standing);
     if (settings->checkpoint_every > 0 && progress->epoch % settings->checkpoint_every == 0)
@@ -400,6 +476,10 @@ static enum status finish(struct trainer *trainer, struct trainer_result *result
     double seconds = clock_seconds() - trainer->trained_at;
     uint64_t targets = run->inputs.spec.batch_size * run->inputs.spec.num_steps;
     result->update = progress->update;
+    if (result->end == TRAINER_FINISHED && progress->epoch < trainer->settings->epochs)
+        result->end = TRAINER_OUT_OF_PATIENCE;
+    result->best_valid_perplexity = progress->best_valid_perplexity;
+    result->best_update = progress->best_update;
     result->tokens_per_second = updates > 0 ? (double)(updates * targets) / seconds : 0;
     result->perplexity =
         run->history.count > 0 ? run->history.records[run->history.count - 1].perplexity : NAN;
@@ -407,7 +487,7 @@ static enum status finish(struct trainer *trainer, struct trainer_result *result
         TRY(save(trainer, error));
     if (trainer->observer->end)
         trainer->observer->end(trainer->observer->context, result);
-    if (updates > 0 && (result->end == TRAINER_FINISHED || result->end == TRAINER_MAX_UPDATES))
+    if (updates > 0 && result->end != TRAINER_STOPPED_BY_SIGNAL && result->end != TRAINER_STOPPED_BY_CLOCK)
         TRY(show_samples(trainer, error));
 done:
     return status;

@@ -8,8 +8,87 @@
 #include <math.h>
 #include <string.h>
 
-_Static_assert(sizeof(struct totals) % sizeof(double) == 0, "struct totals is summed as doubles");
-enum { TOTALS_COUNT = sizeof(struct totals) / sizeof(double) };
+float update_loss_scale(const struct update *update)
+{
+    return 1.0F / (float)(update->spec.batch_size * update->spec.num_steps);
+}
+
+static enum status plain_create(struct update *update, size_t capacity, struct error *error)
+{
+    return reduction_create(&update->gradients, update->comm, capacity, update->parameters.count, error);
+}
+
+static void plain_free(struct update *update)
+{
+    reduction_destroy(update->gradients);
+}
+
+static size_t plain_rank_bytes(const struct update *update)
+{
+    return reduction_bytes(update->gradients);
+}
+
+static void begin_sum(void *reduction, struct range range)
+{
+    reduction_begin(reduction, range);
+}
+
+static void continue_sum(void *reduction)
+{
+    reduction_continue(reduction);
+}
+
+/* All gradients are then final and in the hands of the reduction. */
+static void plain_gradients(struct update *update, const struct batch *batch, struct totals *totals)
+{
+    float *gradients = reduction_buffer(update->gradients);
+    struct range rows = {update->parameters.dense_size, update->touched.count * update->parameters.row_size};
+    struct gradients_listener listener = {begin_sum, continue_sum, update->gradients};
+    memset(gradients + rows.first, 0, rows.count * sizeof *gradients);
+    struct model_batch model_batch = {batch->inputs, batch->targets, update->touched.row_of_input};
+    totals->loss =
+        model_gradients(update->model, &model_batch, update_loss_scale(update), gradients, &listener);
+    reduction_begin(update->gradients, rows);
+}
+
+static enum status plain_exchange(struct update *update, size_t count, struct totals *totals,
+                                  struct gradient_parts *sums, struct error *error)
+{
+    enum status status;
+    const struct comm *comm = update->comm;
+    (void)count;
+    *sums = (struct gradient_parts){.data = reduction_buffer(update->gradients)};
+    TRY(reduction_finish(update->gradients, &sums->parts, error));
+    for (size_t i = 0; comm->on_first_node && i < sums->parts.count; i++)
+        totals->squared_norm +=
+            vector_sum_of_squares(sums->parts.ranges[i].count, sums->data + sums->parts.ranges[i].first);
+    if (comm->size > 1)
+        TRY(comm_sum_f64(comm, (double *)totals, TOTALS_COUNT, error));
+done:
+    return status;
+}
+
+static const struct update_way plain = {
+    .create = plain_create,
+    .free = plain_free,
+    .rank_bytes = plain_rank_bytes,
+    .gradients = plain_gradients,
+    .exchange = plain_exchange,
+};
+
+static enum status create_states(struct update *update, struct error *error)
+{
+    size_t size = update->parameters.size;
+    size_t count = optimizer_state_count(&update->spec.optimizer);
+    void *memory;
+    if (count == 0)
+        return STATUS_OK;
+    enum status status = comm_shared_allocate(&update->shared_states, &memory, update->comm,
+                                              count * size * sizeof(float), error);
+    for (size_t i = 0; status == STATUS_OK && i < count; i++)
+        update->states[i] = (float *)memory + i * size;
+    return status;
+}
 
 static enum status create_shared(struct update *update, struct error *error)
 {
@@ -25,10 +104,10 @@ static enum status create_shared(struct update *update, struct error *error)
                              error));
     TRY(comm_shared_allocate(&update->shared_packed, &packed, comm,
                              packed_weights_floats(&spec->model) * sizeof(float), error));
-    TRY(reduction_create(&update->gradients, comm,
-                         update->parameters.dense_size + most_rows * update->parameters.row_size,
-                         update->parameters.count, error));
     update->weights = weights;
+    TRY(update->way->create(update, update->parameters.dense_size + most_rows * update->parameters.row_size,
+                            error));
+    TRY(create_states(update, error));
     TRY(packed_weights_place(&update->packed, &spec->model, weights, packed, error));
 done:
     return status;
@@ -38,7 +117,8 @@ static enum status create_own(struct update *update, struct error *error)
 {
     enum status status;
     const struct update_spec *spec = &update->spec;
-    TRY(model_create(&update->model, &spec->model, &update->packed, spec->rows, spec->num_steps, error));
+    TRY((spec->rank_invariant ? model_create_exact : model_create)(
+        &update->model, &spec->model, &update->packed, spec->rows, spec->num_steps, error));
     TRY(touched_rows_create(&update->touched, spec->model.vocabulary_size, spec->rows * spec->num_steps,
                             spec->batch_size * spec->num_steps, error));
 done:
@@ -49,7 +129,8 @@ enum status update_create(struct update *update, const struct comm *comm, const 
                           struct error *error)
 {
     enum status status;
-    *update = (struct update){.spec = *spec, .comm = comm};
+    *update = (struct update){
+        .spec = *spec, .comm = comm, .way = spec->rank_invariant ? &update_invariant : &plain};
     TRY(parameters_layout(&update->parameters, &spec->model, error));
     TRY(create_shared(update, error));
     TRY(agree_on_status(comm, create_own(update, error), error));
@@ -63,7 +144,9 @@ void update_free(struct update *update)
 {
     model_destroy(update->model);
     touched_rows_free(&update->touched);
-    reduction_destroy(update->gradients);
+    if (update->way)
+        update->way->free(update);
+    comm_shared_free(update->shared_states);
     comm_shared_free(update->shared_packed);
     comm_shared_free(update->shared_weights);
     *update = (struct update){0};
@@ -74,9 +157,14 @@ size_t update_node_bytes(const struct update *update)
     return (update->parameters.size + packed_weights_floats(&update->spec.model)) * sizeof(float);
 }
 
+size_t update_state_bytes(const struct update *update)
+{
+    return optimizer_state_count(&update->spec.optimizer) * update->parameters.size * sizeof(float);
+}
+
 size_t update_rank_bytes(const struct update *update)
 {
-    return reduction_bytes(update->gradients) + model_bytes(update->model);
+    return update->way->rank_bytes(update) + model_bytes(update->model);
 }
 
 /* The ranks of a node pack its weights together, after all of them have written theirs. */
@@ -91,33 +179,6 @@ done:
     return status;
 }
 
-static void begin_sum(void *reduction, struct range range)
-{
-    reduction_begin(reduction, range);
-}
-
-static void continue_sum(void *reduction)
-{
-    reduction_continue(reduction);
-}
-
-/* Leaves this rank's gradient of the mean loss over the global batch in its buffer, all of it final and in
- * the hands of the reduction; returns the sum of the losses of its rows. */
-static double my_gradients(struct update *update, const struct batch *batch)
-{
-    float *gradients = reduction_buffer(update->gradients);
-    struct range rows = {update->parameters.dense_size, update->touched.count * update->parameters.row_size};
-    struct gradients_listener listener = {begin_sum, continue_sum, update->gradients};
-    memset(gradients + rows.first, 0, rows.count * sizeof *gradients);
-    if (batch->state_starts_at_zero)
-        model_zero_state(update->model);
-    float scale = 1.0F / (float)(update->spec.batch_size * update->spec.num_steps);
-    struct model_batch model_batch = {batch->inputs, batch->targets, update->touched.row_of_input};
-    double loss = model_gradients(update->model, &model_batch, scale, gradients, &listener);
-    reduction_begin(update->gradients, rows);
-    return loss;
-}
-
 static struct range intersection(struct range a, size_t first, size_t end)
 {
     size_t a_end = a.first + a.count;
@@ -126,18 +187,46 @@ static struct range intersection(struct range a, size_t first, size_t end)
     return (struct range){first, end > first ? end - first : 0};
 }
 
+/* New weights from `place` on of the flat buffers. */
+static void move_weights(const struct update *update, const struct optimizer_step *step, size_t place,
+                         const float *gradients, size_t count)
+{
+    struct optimizer_piece piece = {
+        .count = count, .weights = update->weights + place, .gradients = gradients};
+    for (size_t i = 0; i < OPTIMIZER_MAX_STATES; i++)
+        piece.states[i] = update->states[i] ? update->states[i] + place : NULL;
+    optimizer_update(&update->spec.optimizer, step, &piece);
+}
+
+/* New weights for this rank's share of the row table where no token of the batch has its row: in stretches
+ * between the touched rows. */
+static void move_untouched_rows(const struct update *update, const struct optimizer_step *step)
+{
+    const struct touched_rows *touched = &update->touched;
+    size_t row_size = update->parameters.row_size;
+    struct range mine = partition_range(touched->vocabulary, (size_t)update->comm->node_size,
+                                        (size_t)update->comm->node_rank);
+    size_t end = mine.first + mine.count;
+    size_t row = mine.first;
+    for (size_t i = 0; row < end; i++) {
+        size_t next = i < touched->count && touched->tokens[i] < end ? touched->tokens[i] : end;
+        if (next > row)
+            move_weights(update, step, update->parameters.dense_size + row * row_size, NULL,
+                         (next - row) * row_size);
+        row = next < row ? row : next + 1;
+    }
+}
+
 /* New weights for one of this rank's parts of the gradients: a range of the dense ones, or rows, the first
  * and the last of which another rank may share. */
-static void new_weights_of_part(struct update *update, struct range part, double rate)
+static void new_weights_of_part(const struct update *update, struct range part, const float *gradients,
+                                const struct optimizer_step *step)
 {
     const struct parameters *parameters = &update->parameters;
-    const struct optimizer_ops *optimizer = update->spec.optimizer;
-    const float *gradients = reduction_buffer(update->gradients);
-    double factor = clip_factor(update->grad_norm, update->spec.clip_norm);
     size_t dense = parameters->dense_size;
     size_t row_size = parameters->row_size;
     struct range some = intersection(part, 0, dense);
-    optimizer->update(update->weights + some.first, gradients + some.first, some.count, factor, rate);
+    move_weights(update, step, some.first, gradients + (some.first - part.first), some.count);
     size_t first_row = part.first > dense ? (part.first - dense) / row_size : 0;
     for (size_t i = first_row; i < update->touched.count; i++) {
         size_t row = dense + i * row_size;
@@ -145,33 +234,24 @@ static void new_weights_of_part(struct update *update, struct range part, double
         if (some.count == 0)
             break;
         touched_rows_prefetch(&update->touched, i + 1, update->weights + dense, row_size);
-        float *weights = update->weights + dense + update->touched.tokens[i] * row_size;
-        optimizer->update(weights + (some.first - row), gradients + some.first, some.count, factor, rate);
+        size_t place = dense + update->touched.tokens[i] * row_size + (some.first - row);
+        move_weights(update, step, place, gradients + (some.first - part.first), some.count);
     }
 }
 
-static void new_weights(struct update *update, const struct reduction_parts *parts, double rate)
+static void new_weights(struct update *update, const struct gradient_parts *sums, double rate)
 {
-    for (size_t i = 0; i < parts->count; i++)
-        new_weights_of_part(update, parts->ranges[i], rate);
-}
-
-/* The gradients become sums over all ranks, each rank's parts of them, and the totals those of all. */
-static enum status exchange(struct update *update, struct totals *totals, struct reduction_parts *parts,
-                            struct error *error)
-{
-    enum status status;
-    const struct comm *comm = update->comm;
-    const float *gradients = reduction_buffer(update->gradients);
-    TRY(reduction_finish(update->gradients, parts, error));
-    for (size_t i = 0; comm->on_first_node && i < parts->count; i++)
-        totals->squared_norm +=
-            vector_sum_of_squares(parts->ranges[i].count, gradients + parts->ranges[i].first);
-    if (comm->size > 1)
-        TRY(comm_sum_f64(comm, (double *)totals, TOTALS_COUNT, error));
-    update->grad_norm = sqrt(totals->squared_norm);
-done:
-    return status;
+    struct optimizer_step step = {
+        .rate = rate,
+        .factor = clip_factor(update->grad_norm, update->spec.clip_norm),
+        .number = ++update->optimizer_updates,
+    };
+    for (size_t i = 0; i < sums->parts.count; i++) {
+        struct range part = sums->parts.ranges[i];
+        new_weights_of_part(update, part, sums->data + (part.first - sums->first), &step);
+    }
+    if (optimizer_moves_all(&update->spec.optimizer))
+        move_untouched_rows(update, &step);
 }
 
 enum status update_run(struct update *update, const struct batch *batch, double rate, struct totals *totals,
@@ -179,21 +259,25 @@ enum status update_run(struct update *update, const struct batch *batch, double 
 {
     enum status status;
     struct phase_times *times = model_phase_times(update->model);
-    struct reduction_parts parts;
+    struct gradient_parts sums;
     double start = clock_seconds();
     phase_start(times);
     TRY(touched_rows_find(&update->touched, update->comm, batch->inputs, error));
     phase_end(times, PHASE_EXCHANGE);
     double found = clock_seconds();
-    totals->loss = my_gradients(update, batch);
+    if (batch->state_starts_at_zero)
+        model_zero_state(update->model);
+    update->way->gradients(update, batch, totals);
     double computed = clock_seconds();
 
     phase_start(times);
-    TRY(exchange(update, totals, &parts, error));
+    size_t count = update->parameters.dense_size + update->touched.count * update->parameters.row_size;
+    TRY(update->way->exchange(update, count, totals, &sums, error));
+    update->grad_norm = sqrt(totals->squared_norm);
     phase_end(times, PHASE_EXCHANGE);
     double summed = clock_seconds();
     if (update_is_finite(update, totals))
-        new_weights(update, &parts, rate);
+        new_weights(update, &sums, rate);
     phase_end(times, PHASE_UPDATE);
     TRY(update_load_weights(update, error));
     phase_end(times, PHASE_PACK_WEIGHTS);

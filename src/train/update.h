@@ -21,14 +21,45 @@ struct totals {
     double checkpoint_due; /* rank 0's clock says so */
 };
 
+_Static_assert(sizeof(struct totals) % sizeof(double) == 0, "struct totals is summed as doubles");
+enum { TOTALS_COUNT = sizeof(struct totals) / sizeof(double) };
+
 struct update_spec {
     struct model_spec model;
     size_t rows;       /* of this rank */
     size_t batch_size; /* of all ranks */
     size_t num_steps;
-    const struct optimizer_ops *optimizer;
+    struct optimizer optimizer;
     double clip_norm; /* 0: off */
+    bool rank_invariant;
 };
+
+struct update;
+
+/* Sums of gradients over all ranks: those of some ranges, the number at place p is data[p - first]. */
+struct gradient_parts {
+    struct reduction_parts parts;
+    const float *data;
+    size_t first;
+};
+
+/* How gradients are made and summed over all ranks: plainly, or so that the numbers of a run do not depend on
+ * the ranks (update_invariant.c). */
+struct update_way {
+    enum status (*create)(struct update *update, size_t capacity, struct error *error); /* collective */
+    void (*free)(struct update *update);
+    size_t (*rank_bytes)(const struct update *update);
+
+    /* This rank's gradient of the mean loss over the global batch, and in `totals` the losses of its rows. */
+    void (*gradients)(struct update *update, const struct batch *batch, struct totals *totals);
+
+    /* The first `count` gradients become sums over all ranks. This rank gets some, views until the next
+     * update; the totals become those of all ranks. Collective. */
+    enum status (*exchange)(struct update *update, size_t count, struct totals *totals,
+                            struct gradient_parts *sums, struct error *error);
+};
+
+extern const struct update_way update_invariant;
 
 struct update {
     struct update_spec spec;
@@ -36,24 +67,31 @@ struct update {
     const struct comm *comm;
     struct comm_shared *shared_weights;
     struct comm_shared *shared_packed;
-    float *weights;               /* [parameters.size], one copy a node */
-    struct packed_weights packed; /* one copy a node */
+    struct comm_shared *shared_states;   /* NULL: the optimizer has none */
+    float *weights;                      /* [parameters.size], one copy a node */
+    float *states[OPTIMIZER_MAX_STATES]; /* of the optimizer, each as the weights */
+    uint64_t optimizer_updates;          /* since its states were zero */
+    struct packed_weights packed;        /* one copy a node */
     struct model *model;
     struct touched_rows touched;
-    struct reduction *gradients; /* of dense_size + touched rows · row_size floats */
+    const struct update_way *way;
+    struct reduction *gradients; /* of dense_size + touched rows · row_size floats; NULL in the other way */
+    struct invariant *invariant; /* NULL in the plain way */
     double grad_norm;            /* of the last update, before clipping */
     double compute_seconds;      /* of this rank, in all updates so far */
     double wait_seconds;         /* spent in the exchange, waiting included */
 };
 
-/* Allocates all that updates need. The weights are zero: fill them, on each node every rank its part, and
- * call update_load_weights. Collective. */
+/* Allocates all that updates need. The weights and the optimizer's states are zero: fill them, on each node
+ * every rank its part, and call update_load_weights. Collective. */
 MUST_CHECK enum status update_create(struct update *update, const struct comm *comm,
                                      const struct update_spec *spec, struct error *error);
 void update_free(struct update *update);
 
-/* Bytes that the ranks of a node hold once, and those that each rank adds. */
+/* Bytes that the ranks of a node hold once, of weights and of the optimizer's states, and those that each
+ * rank adds. */
 size_t update_node_bytes(const struct update *update);
+size_t update_state_bytes(const struct update *update);
 size_t update_rank_bytes(const struct update *update);
 
 /* After the weights were written from outside. Collective. */
@@ -65,6 +103,9 @@ MUST_CHECK enum status update_load_weights(struct update *update, struct error *
  * communication does. Collective. */
 MUST_CHECK enum status update_run(struct update *update, const struct batch *batch, double rate,
                                   struct totals *totals, struct error *error);
+
+/* What makes the mean over the global batch of a sum of cross-entropies. */
+float update_loss_scale(const struct update *update);
 
 bool update_is_finite(const struct update *update, const struct totals *totals);
 

@@ -133,13 +133,15 @@ static enum status update_rows(struct table *table, struct error *error)
     double squared_norm = vector_sum_of_squares(part.count, sums + part.first);
     if (comm->size > 1)
         TRY(comm_sum_f64(comm, &squared_norm, 1, error));
-    double factor = clip_factor(sqrt(squared_norm), 1);
+    struct optimizer sgd = {.ops = &optimizers[0]};
+    struct optimizer_step step = {.rate = 0.1, .factor = clip_factor(sqrt(squared_norm), 1), .number = 1};
     for (size_t place = part.first, end = part.first + part.count; place < end;) {
         size_t row = place / table->row_size;
         size_t next = (row + 1) * table->row_size < end ? (row + 1) * table->row_size : end;
         float *weights =
             table->weights + table->touched.tokens[row] * table->row_size + place % table->row_size;
-        optimizers[0]->update(weights, sums + place, next - place, factor, 0.1);
+        struct optimizer_piece piece = {.count = next - place, .weights = weights, .gradients = sums + place};
+        optimizer_update(&sgd, &step, &piece);
         place = next;
     }
     TRY(comm_node_barrier(comm, error));

@@ -22,12 +22,13 @@ struct options {
     long vocabulary, hidden, batch, steps;
     double seconds;
     int rounds;
+    int invariant;
     int json;
 };
 
 static struct options parse(int argc, const char **argv)
 {
-    static struct options options = {3965, 256, 32, 35, 0.5, 10, 0};
+    static struct options options = {3965, 256, 32, 35, 0.5, 10, 0, 0};
     struct poptOption table[] = {
         {"vocabulary", 'V', POPT_ARG_LONG, &options.vocabulary, 0, "tokens of the vocabulary", "N"},
         {"hidden-size", 'H', POPT_ARG_LONG, &options.hidden, 0, "hidden size", "N"},
@@ -35,6 +36,7 @@ static struct options parse(int argc, const char **argv)
         {"num-steps", 'T', POPT_ARG_LONG, &options.steps, 0, "time steps", "N"},
         {"seconds", 's', POPT_ARG_DOUBLE, &options.seconds, 0, "seconds of a round", "X"},
         {"rounds", 'r', POPT_ARG_INT, &options.rounds, 0, "the best of them counts", "N"},
+        {"rank-invariant", 'i', POPT_ARG_NONE, &options.invariant, 0, "with exact sums", NULL},
         {"json", 'j', POPT_ARG_NONE, &options.json, 0, "one JSON object instead of a table", NULL},
         POPT_AUTOHELP POPT_TABLEEND,
     };
@@ -65,7 +67,8 @@ static enum status make_text(uint32_t **tokens, size_t count, const struct optio
 }
 
 static enum status run_updates(struct update *update, const struct comm *comm, const uint32_t *text,
-                               double seconds, double *seconds_an_update, struct error *error)
+                               size_t first_row, double seconds, double *seconds_an_update,
+                               struct error *error)
 {
     enum status status = STATUS_OK;
     size_t positions = update->spec.rows * update->spec.num_steps;
@@ -77,7 +80,8 @@ static enum status run_updates(struct update *update, const struct comm *comm, c
         struct batch batch = {.inputs = text + (size_t)(done_updates % 8) * positions,
                               .targets = text + (size_t)(done_updates % 8 + 1) * positions,
                               .rows = update->spec.rows,
-                              .steps = update->spec.num_steps};
+                              .steps = update->spec.num_steps,
+                              .first_row = first_row};
         totals.time_is_up = comm->rank == 0 && clock_seconds() - start >= seconds;
         TRY(update_run(update, &batch, 0.1, &totals, error));
         done_updates++;
@@ -118,10 +122,11 @@ static struct result result_of(const struct options *options, const struct updat
 static void print_table(const struct options *options, const struct comm *comm, const struct update *update,
                         const struct result *result)
 {
-    printf("V %ld, H %ld, B %ld, T %ld, %d rank%s, %s kernels, %s loops: %zu rows touched\n",
+    printf("V %ld, H %ld, B %ld, T %ld, %d rank%s, %s kernels, %s loops%s: %zu rows touched\n",
            options->vocabulary, options->hidden, options->batch, options->steps, comm->size,
            comm->size == 1 ? "" : "s", blis_setup_in_use()->configuration,
-           vector_level_name(vector_level_in_use()), update->touched.count);
+           vector_level_name(vector_level_in_use()), options->invariant ? ", rank-invariant" : "",
+           update->touched.count);
     printf("%10.2f ms an update\n%10.0f tokens/s\n%10.1f GFLOP/s, %.3f of the FMA peak of one core (%.1f)\n",
            1e3 * result->seconds, result->tokens_per_second, 1e-9 * result->operations_per_second,
            result->share_of_peak, 1e-9 * result->peak);
@@ -138,6 +143,7 @@ static void print_json(const struct options *options, const struct comm *comm, c
     printf("{\"vocabulary\": %ld, \"hidden_size\": %ld, \"batch_size\": %ld, \"num_steps\": %ld, \"ranks\": "
            "%d, ",
            options->vocabulary, options->hidden, options->batch, options->steps, comm->size);
+    printf("\"rank_invariant\": %s, ", options->invariant ? "true" : "false");
     printf("\"kernels\": \"%s\", \"vector_level\": \"%s\", \"rows_touched\": %zu, ",
            blis_setup_in_use()->configuration, vector_level_name(vector_level_in_use()),
            update->touched.count);
@@ -176,8 +182,9 @@ static enum status benchmark(const struct options *options, const struct comm *c
         .rows = rows.count,
         .batch_size = (size_t)options->batch,
         .num_steps = (size_t)options->steps,
-        .optimizer = optimizers[0],
+        .optimizer = {.ops = &optimizers[0]},
         .clip_norm = 1,
+        .rank_invariant = options->invariant,
     };
     struct phase_times phases_of_best = {0};
     double best = INFINITY;
@@ -193,10 +200,10 @@ static enum status benchmark(const struct options *options, const struct comm *c
                       (size_t)comm->node_size);
     TRY(update_load_weights(&update, error));
     double seconds;
-    TRY(run_updates(&update, comm, text, options->seconds / 4, &seconds, error));
+    TRY(run_updates(&update, comm, text, rows.first, options->seconds / 4, &seconds, error));
     for (int round = 0; round < options->rounds; round++) {
         *model_phase_times(update.model) = (struct phase_times){0};
-        TRY(run_updates(&update, comm, text, options->seconds, &seconds, error));
+        TRY(run_updates(&update, comm, text, rows.first, options->seconds, &seconds, error));
         if (seconds < best)
             phases_of_best = *model_phase_times(update.model);
         best = fmin(best, seconds);

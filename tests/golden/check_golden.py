@@ -23,6 +23,8 @@ FOLDER = Path(__file__).resolve().parent
 TOLERANCE = 1e-5  # relative, of what is checked with these files
 ROUNDING = 2e-6  # relative, of float32
 DEFAULTS = {"sampling": "sequential", "num-steps": 35, "max-tokens": 10000, "lr": 1.0}
+DEFAULTS |= {"optimizer": "sgd", "momentum": 0, "weight-decay": 0}
+DEFAULTS |= {"lr-decay": 1, "lr-decay-after": 0, "lr-warmup": 0}
 
 
 def read_case(folder):
@@ -119,14 +121,37 @@ def forward_backward(w, ids, h, c):
     return loss, d, h, c
 
 
+def step(w, g, m, v, rate, t, options):
+    """A new tensor of weights in place, from its gradient and its two states."""
+    g = g + np.float32(options["weight-decay"]) * w
+    if options["optimizer"] == "adam":
+        m += np.float32(0.1) * (g - m)
+        v += np.float32(0.001) * (g * g - v)
+        mean, square = m / (1 - 0.9**t), v / (1 - 0.999**t)
+        w -= (rate * mean / (np.sqrt(square) + 1e-8)).astype(np.float32)
+    else:
+        m *= np.float32(options["momentum"])
+        m += g
+        w -= np.float32(rate) * m
+
+
+def rate_of(epoch, t, options):
+    """Both counted from 1."""
+    rate = options["lr"] * min(t, options["lr-warmup"] or t) / (options["lr-warmup"] or t)
+    for end in range(1, epoch):
+        rate *= options["lr-decay"] if end >= options["lr-decay-after"] else 1
+    return rate
+
+
 def train(case):
     """Perplexity and mean gradient norm of every epoch, and the number of clipped updates."""
     w = {name: weight.copy() for name, weight in case.weights.items()}
-    rate, clip = np.float32(case.options["lr"]), case.options["clip-norm"]
+    means, squares = ({name: np.zeros_like(w[name]) for name in w} for _ in range(2))
+    clip, t = case.options["clip-norm"], 0
     updates = cut(case)
     perplexities, norms, clipped = [], [], 0
     zero = np.zeros((updates.shape[1], len(w["W"])), np.float32)
-    for _ in range(case.options["epochs"]):
+    for epoch in range(1, case.options["epochs"] + 1):
         h = c = zero
         losses, norm_sum = [], 0.0
         for ids in updates:
@@ -138,8 +163,11 @@ def train(case):
             if clip > 0 and norm > clip:
                 factor = clip / norm
                 clipped += 1
+            t += 1
+            rate = rate_of(epoch, t, case.options)
             for name in w:
-                w[name] -= rate * np.float32(factor) * d[name]
+                gradient = np.float32(factor) * d[name]
+                step(w[name], gradient, means[name], squares[name], rate, t, case.options)
             losses.append(loss)
             norm_sum += norm
         perplexities.append(math.exp(sum(losses) / updates[:, :, 1:].size))
@@ -208,6 +236,21 @@ MISTAKES = [
     ("CRLF kept", 'text.replace("\\r\\n", "\\n")', "text"),
     ("<unk> skipped", "ids = np.array([index.get(character, 0) for character in text])",
      "ids = np.array([index[character] for character in text if character in index])"),
+    ("momentum damped", "        m += g\n", "        m += g * (1 if t == 1 else 0.1)\n"),
+    ("momentum forgotten", "m *= np.float32(options[\"momentum\"])", "m *= 0"),
+    ("momentum of touched rows alone", "        m += g\n        w -= np.float32(rate) * m",
+     "        m += g\n        w -= np.float32(rate) * m * (g != 0)"),
+    ("weight decay by half", 'g = g + np.float32(options["weight-decay"]) * w',
+     'g = g + np.float32(options["weight-decay"]) * w * np.float32(0.5)'),
+    ("decay of touched rows alone", 'g = g + np.float32(options["weight-decay"]) * w',
+     'g = g + np.float32(options["weight-decay"]) * w * (g != 0)'),
+    ("Adam without correction of the mean", "m / (1 - 0.9**t)", "m"),
+    ("Adam without correction of the square", "v / (1 - 0.999**t)", "v"),
+    ("Adam's root around epsilon", "np.sqrt(square) + 1e-8", "np.sqrt(square + 1e-8)"),
+    ("Adam of touched rows alone", "w -= (rate * mean", "w -= (g != 0) * (rate * mean"),
+    ("rate falls an epoch late", 'if end >= options["lr-decay-after"]',
+     'if end > options["lr-decay-after"]'),
+    ("warm-up from zero", 'options["lr"] * min(t,', 'options["lr"] * min(t - 1,'),
 ]  # fmt: skip
 
 

@@ -34,6 +34,7 @@ EPOCHS = 10
 SAMPLE_LENGTH = 30
 SAMPLE_MARGIN = 1e-3  # between the two largest logits: float32 cannot flip the choice
 ROUNDING = 2e-6  # relative: how far float32 may stray from double
+FINAL_ROUNDING = 4e-6  # the same of the tensors at the end
 UNKNOWN = 0
 
 
@@ -90,9 +91,12 @@ class Case:
     missing_rank: int = None  # this token, by its place, is left out of the file's vocabulary
     # What the shuffling of random sampling leaves open cannot be compared.
     norms_depend_on_order: bool = False
+    final: bool = False  # is the end of the training kept too, weights and optimizer's states?
 
     def option(self, name):
         defaults = {"sampling": "sequential", "num-steps": 35, "max-tokens": 10000, "lr": 1.0}
+        defaults |= {"optimizer": "sgd", "momentum": 0, "weight-decay": 0}
+        defaults |= {"lr-decay": 1, "lr-decay-after": 0, "lr-warmup": 0}
         return self.options.get(name, defaults.get(name))
 
 
@@ -239,6 +243,73 @@ CASES = [
         version=">i8",
         deviation=0.3,
     ),
+    Case(
+        name="momentum",
+        purpose="SGD with momentum, which moves the rows of tokens that a batch does not have; most of"
+        " the alphabet is rare",
+        seed=31,
+        options={"batch-size": 8, "hidden-size": 18, "num-steps": 6, "start-offset": 3, "lr": 0.1}
+        | {"clip-norm": 0.3, "momentum": 0.9},
+        hidden_size=18,
+        alphabet=LATIN + HAN[:8],
+        tokens=460,
+        rare=RARE,
+        deviation=0.3,
+        final=True,
+    ),
+    Case(
+        name="weight_decay",
+        purpose="SGD with weight decay, added after the clip; the rate falls from the end of epoch 3",
+        seed=32,
+        options={"batch-size": 5, "hidden-size": 16, "num-steps": 7, "start-offset": 0, "lr": 1.0}
+        | {"clip-norm": 0.3, "weight-decay": 0.01, "lr-decay": 0.7, "lr-decay-after": 3},
+        hidden_size=16,
+        alphabet=HAN + LATIN[:8],
+        tokens=330,
+        rare=RARE,
+        deviation=0.3,
+        final=True,
+    ),
+    Case(
+        name="momentum_and_decay",
+        purpose="SGD with both, and a rate that warms up over three epochs while it falls",
+        seed=33,
+        options={"batch-size": 6, "hidden-size": 17, "num-steps": 8, "start-offset": 5, "lr": 0.5}
+        | {"clip-norm": 0.3, "momentum": 0.5, "weight-decay": 0.02, "lr-decay": 0.9, "lr-warmup": 16},
+        hidden_size=17,
+        alphabet=LATIN + HAN[:4],
+        tokens=350,
+        rare=RARE,
+        deviation=0.3,
+        final=True,
+    ),
+    Case(
+        name="adam",
+        purpose="Adam; the clip changes what an update weighs among the others",
+        seed=74,
+        options={"batch-size": 8, "hidden-size": 18, "num-steps": 6, "start-offset": 2, "lr": 0.01}
+        | {"clip-norm": 0.3, "optimizer": "adam"},
+        hidden_size=18,
+        alphabet=LATIN + HAN[:8],
+        tokens=420,
+        rare=RARE,
+        deviation=0.3,
+        final=True,
+    ),
+    Case(
+        name="adam_and_decay",
+        purpose="Adam with weight decay, a warm-up and a falling rate",
+        seed=35,
+        options={"batch-size": 5, "hidden-size": 16, "num-steps": 9, "start-offset": 1, "lr": 0.02}
+        | {"clip-norm": 0.4, "optimizer": "adam", "weight-decay": 0.001, "lr-decay": 0.8, "lr-decay-after": 2}
+        | {"lr-warmup": 11},
+        hidden_size=16,
+        alphabet=HAN + LATIN[:6],
+        tokens=380,
+        rare=RARE,
+        deviation=0.3,
+        final=True,
+    ),
 ]
 
 
@@ -373,14 +444,40 @@ def as_tensors(weights, dtype):
     return {name: torch.tensor(w, dtype=dtype, requires_grad=True) for name, w in weights.items()}
 
 
+def make_optimizer(case, weights):
+    decay = case.option("weight-decay")
+    if case.option("optimizer") == "adam":
+        return torch.optim.Adam(weights.values(), weight_decay=decay)
+    momentum = case.option("momentum")
+    return torch.optim.SGD(weights.values(), lr=1, momentum=momentum, weight_decay=decay)
+
+
+def rate(case, epoch, update):
+    """Of an update, counted from 1 as its epoch is."""
+    falls = max(epoch - max(case.option("lr-decay-after"), 1), 0)
+    warmth = update / case.option("lr-warmup") if update < case.option("lr-warmup") else 1
+    return case.option("lr") * case.option("lr-decay") ** falls * warmth
+
+
+def states(weights, optimizer):
+    """The optimizer's states by their paths in a checkpoint."""
+    found = {}
+    for path, weight in weights.items():
+        for name, state in optimizer.state[weight].items():
+            if name != "step" and state is not None:
+                found[f"{name.replace('momentum_buffer', 'momentum')}/{path}"] = state
+    return found
+
+
 def train(case, batches, weights):
-    """Trains weights in place. Returns perplexity and mean norm of every epoch, and how often the
-    gradient was clipped."""
-    rate, clip = case.option("lr"), case.option("clip-norm")
+    """Trains weights in place. Returns perplexity and mean norm of every epoch, how often the gradient was
+    clipped, and the optimizer."""
+    clip = case.option("clip-norm")
+    optimizer = make_optimizer(case, weights)
     shape = (case.option("batch-size"), case.hidden_size)
     dtype = weights["output/b"].dtype
-    perplexities, mean_norms, clipped = [], [], 0
-    for _ in range(EPOCHS):
+    perplexities, mean_norms, clipped, updates = [], [], 0, 0
+    for epoch in range(1, EPOCHS + 1):
         loss_sum, norm_sum, targets_seen = 0.0, 0.0, 0
         h = c = torch.zeros(shape, dtype=dtype)
         for inputs, targets in batches:
@@ -396,15 +493,17 @@ def train(case, batches, weights):
             if clip > 0 and norm > clip:
                 factor = clip / norm
                 clipped += 1
-            with torch.no_grad():
-                for weight, gradient in zip(weights.values(), gradients):
-                    weight -= rate * (factor * gradient)
+            updates += 1
+            optimizer.param_groups[0]["lr"] = rate(case, epoch, updates)
+            for weight, gradient in zip(weights.values(), gradients):
+                weight.grad = factor * gradient
+            optimizer.step()
             loss_sum += losses.detach().double().sum().item()
             norm_sum += norm
             targets_seen += targets.numel()
         perplexities.append(math.exp(loss_sum / targets_seen))
         mean_norms.append(norm_sum / len(batches))
-    return perplexities, mean_norms, clipped
+    return perplexities, mean_norms, clipped, optimizer
 
 
 def check_forward(case, weights, inputs):
@@ -451,6 +550,23 @@ def largest_difference(values, references):
     return max(abs(v - r) / abs(r) for v, r in zip(values, references, strict=True))
 
 
+def final_tensors(weights, optimizer):
+    tensors = {f"model/{path}": weight for path, weight in weights.items()}
+    tensors |= {f"optimizer/{path}": state for path, state in states(weights, optimizer).items()}
+    return {path: tensor.detach().double().numpy() for path, tensor in tensors.items()}
+
+
+def final_difference(tensors, references):
+    """Relative to the largest number of each tensor."""
+    return max(abs(tensors[p] - r).max() / abs(r).max() for p, r in references.items())
+
+
+def write_final(path, tensors):
+    with h5py.File(path, "w") as file:
+        for name, tensor in tensors.items():
+            file.create_dataset(name, data=tensor.astype(np.float32), track_times=False)
+
+
 def make_case(case):
     random = Random(case.seed)
     text = make_text(case, random)
@@ -471,12 +587,11 @@ def make_case(case):
     prefixes = [text[s : s + 1 + s % 4] for s in (random.below(limit - 4) for _ in range(60))]
     prefixes = [p for p in dict.fromkeys(prefixes) if all(q in index and q > " " for q in p)]
     initial_samples = samples(weights, tokens, prefixes)
-    perplexities, norms, clipped = train(case, batches, weights)
+    perplexities, norms, clipped, optimizer = train(case, batches, weights)
     trained_samples = samples(weights, tokens, prefixes)
 
-    rounded, rounded_norms, rounded_clipped = train(
-        case, batches, as_tensors(initial, torch.float32)
-    )
+    rounded_weights = as_tensors(initial, torch.float32)
+    rounded, rounded_norms, rounded_clipped, rounded_optimizer = train(case, batches, rounded_weights)
     strayed = largest_difference(rounded, perplexities)
     strayed_norm = largest_difference(rounded_norms, norms)
     updates = EPOCHS * len(batches)
@@ -489,11 +604,19 @@ def make_case(case):
     )
     if strayed > ROUNDING or strayed_norm > ROUNDING or rounded_clipped != clipped:
         sys.exit(f"{case.name}: float32 strays too far; choose another seed or a smaller rate")
+    final = final_tensors(weights, optimizer)
+    if case.final:
+        strayed_final = final_difference(final_tensors(rounded_weights, rounded_optimizer), final)
+        print(f"{'':20} final tensors stray {strayed_final:.1e}")
+        if strayed_final > FINAL_ROUNDING:
+            sys.exit(f"{case.name}: float32 strays too far in the end")
 
     folder = FOLDER / case.name
     folder.mkdir(exist_ok=True)
     (folder / "corpus.txt").write_bytes(file_bytes(case, text))
     write_init(folder / "init.h5", case, tokens, initial)
+    if case.final:
+        write_final(folder / "final.h5", final)
     fixed_order = not case.norms_depend_on_order
     write_expected(
         folder / "expected.json",

@@ -46,15 +46,17 @@ static void make_rows(struct rows *rows, const struct comm *comm, uint64_t updat
     rows->batch = (struct batch){rows->inputs, rows->targets, range.count, STEPS, range.first, from_zero};
 }
 
-static void create(struct update *update, const struct comm *comm, double clip_norm)
+static void create_with(struct update *update, const struct comm *comm, double clip_norm,
+                        struct optimizer optimizer, bool rank_invariant)
 {
     struct update_spec spec = {
         .model = {V, H, cell_find("lstm")},
         .rows = partition_range(BATCH, (size_t)comm->size, (size_t)comm->rank).count,
         .batch_size = BATCH,
         .num_steps = STEPS,
-        .optimizer = optimizers[0],
+        .optimizer = optimizer,
         .clip_norm = clip_norm,
+        .rank_invariant = rank_invariant,
     };
     CHECK(update_create(update, comm, &spec, &error) == STATUS_OK);
     if (comm->node_rank == 0) {
@@ -63,6 +65,11 @@ static void create(struct update *update, const struct comm *comm, double clip_n
             update->weights[i] *= 30;
     }
     CHECK(update_load_weights(update, &error) == STATUS_OK);
+}
+
+static void create(struct update *update, const struct comm *comm, double clip_norm)
+{
+    create_with(update, comm, clip_norm, (struct optimizer){.ops = &optimizers[0]}, false);
 }
 
 static void run(struct update *update, const struct comm *comm, uint64_t number, bool from_zero, double rate,
@@ -79,20 +86,25 @@ static uint64_t weights_digest(const struct update *update)
     return digest_of(update->weights, update->parameters.size * sizeof *update->weights);
 }
 
-/* |a - b| relative to the largest weight of its tensor, since a weight itself may be near zero. */
-static void check_weights_agree(const struct update *a, const struct update *b)
+/* |a - b| relative to the largest number of its tensor, since a number itself may be near zero. */
+static void check_agree(const struct parameters *parameters, const float *a, const float *b, double tolerance)
 {
-    for (size_t i = 0; i < a->parameters.count; i++) {
-        const struct parameter *parameter = &a->parameters.table[i];
+    for (size_t i = 0; i < parameters->count; i++) {
+        const struct parameter *parameter = &parameters->table[i];
         double largest = 0;
         double difference = 0;
         for (size_t k = 0; k < parameters_tensor_size(parameter); k++) {
-            double weight = (double)a->weights[parameter->offset + k];
-            largest = fmax(largest, fabs(weight));
-            difference = fmax(difference, fabs(weight - (double)b->weights[parameter->offset + k]));
+            double number = (double)a[parameter->offset + k];
+            largest = fmax(largest, fabs(number));
+            difference = fmax(difference, fabs(number - (double)b[parameter->offset + k]));
         }
-        CHECK(difference <= 1e-6 * largest);
+        CHECK(difference <= tolerance * largest);
     }
+}
+
+static void check_weights_agree(const struct update *a, const struct update *b)
+{
+    check_agree(&a->parameters, a->weights, b->weights, 1e-6);
 }
 
 /* With and without the state carried from update to update. */
@@ -114,6 +126,90 @@ static void test_same_as_one_rank(const struct comm *comm, double clip_norm, boo
         check_weights_agree(&together, &single);
         CHECK(agree_same(comm, weights_digest(&together), "weights", &error) == STATUS_OK);
     }
+    update_free(&together);
+    update_free(&single);
+}
+
+/* Bit for bit, and within rounding what plain sums give. */
+static void test_rank_invariant(const struct comm *comm, double clip_norm, bool from_zero)
+{
+    struct update together;
+    struct update single;
+    struct update plain;
+    create_with(&together, comm, clip_norm, (struct optimizer){.ops = &optimizers[0]}, true);
+    create_with(&single, &alone, clip_norm, (struct optimizer){.ops = &optimizers[0]}, true);
+    create_with(&plain, &alone, clip_norm, (struct optimizer){.ops = &optimizers[0]}, false);
+    for (uint64_t number = 0; number < UPDATES; number++) {
+        struct totals totals;
+        struct totals expected;
+        struct totals plain_totals;
+        run(&together, comm, number, from_zero, 0.5, &totals);
+        run(&single, &alone, number, from_zero, 0.5, &expected);
+        run(&plain, &alone, number, from_zero, 0.5, &plain_totals);
+        CHECK(memcmp(&totals.loss, &expected.loss, sizeof totals.loss) == 0);
+        CHECK(memcmp(&together.grad_norm, &single.grad_norm, sizeof single.grad_norm) == 0);
+        CHECK(totals.signals == comm->size && totals.checkpoint_due == 1 && totals.time_is_up == 0);
+        CHECK(weights_digest(&together) == weights_digest(&single));
+        CHECK(fabs(totals.loss - plain_totals.loss) < 1e-6 * plain_totals.loss);
+        CHECK(fabs(together.grad_norm - plain.grad_norm) < 1e-5 * plain.grad_norm);
+        check_weights_agree(&together, &plain);
+    }
+    CHECK(update_rank_bytes(&together) > 0);
+    update_free(&together);
+    update_free(&single);
+    update_free(&plain);
+}
+
+/* The gradients of a single rank's update, of all rows. */
+static void spread_gradients(const struct update *single, float *gradients)
+{
+    const struct parameters *parameters = &single->parameters;
+    size_t dense = parameters->dense_size;
+    size_t row_size = parameters->row_size;
+    const float *sums = reduction_buffer(single->gradients);
+    memset(gradients, 0, parameters->size * sizeof *gradients);
+    memcpy(gradients, sums, dense * sizeof *gradients);
+    for (size_t i = 0; i < single->touched.count; i++)
+        memcpy(gradients + dense + single->touched.tokens[i] * row_size, sums + dense + i * row_size,
+               row_size * sizeof *gradients);
+}
+
+/* Touched and untouched rows, and the parts of the ranks, make what the optimizer makes of whole buffers. */
+static void test_optimizer(const struct comm *comm, struct optimizer optimizer)
+{
+    static const double rate = 0.002;
+    struct update together;
+    struct update single;
+    float *expected;
+    float *gradients;
+    create_with(&together, comm, 0, optimizer, false);
+    create_with(&single, &alone, 0, optimizer, false);
+    size_t size = single.parameters.size;
+    size_t states = optimizer_state_count(&optimizer);
+    CHECK(update_state_bytes(&together) == states * size * sizeof(float));
+    CHECK(memory_new(&expected, (1 + OPTIMIZER_MAX_STATES) * size, &error) == STATUS_OK);
+    CHECK(memory_new(&gradients, size, &error) == STATUS_OK);
+    memcpy(expected, single.weights, size * sizeof *expected);
+    for (uint64_t number = 0; number < UPDATES; number++) {
+        struct totals totals;
+        run(&single, &alone, number, true, rate, &totals);
+        CHECK(single.touched.count < V);
+        spread_gradients(&single, gradients);
+        struct optimizer_step step = {rate, 1, number + 1};
+        struct optimizer_piece whole = {size, expected, gradients, {expected + size, expected + 2 * size}};
+        optimizer_update(&optimizer, &step, &whole);
+        CHECK(memcmp(single.weights, expected, size * sizeof *expected) == 0);
+        run(&together, comm, number, true, rate, &totals);
+        check_agree(&single.parameters, together.weights, single.weights, 1e-5);
+        for (size_t s = 0; s < states; s++) {
+            CHECK(memcmp(single.states[s], expected + (s + 1) * size, size * sizeof *expected) == 0);
+            check_agree(&single.parameters, together.states[s], single.states[s], 1e-5);
+        }
+        CHECK(agree_same(comm, weights_digest(&together), "weights", &error) == STATUS_OK);
+    }
+    CHECK(together.optimizer_updates == UPDATES);
+    memory_free(expected);
+    memory_free(gradients);
     update_free(&together);
     update_free(&single);
 }
@@ -179,12 +275,12 @@ static void test_untouched_rows_stay(const struct comm *comm)
 }
 
 /* One rank's rows go wrong (its carried state is no number): every rank sees it and keeps its weights. */
-static void test_not_finite(const struct comm *comm)
+static void test_not_finite(const struct comm *comm, bool rank_invariant)
 {
     for (int bad = 0; bad < comm->size; bad++) {
         struct update update;
         struct totals totals;
-        create(&update, comm, 1);
+        create_with(&update, comm, 1, (struct optimizer){.ops = &optimizers[0]}, rank_invariant);
         uint64_t before = weights_digest(&update);
         if (comm->rank == bad)
             model_state(update.model).h[0] = NAN;
@@ -213,10 +309,18 @@ static void test_times_are_kept(const struct comm *comm)
     update_free(&update);
 }
 
-static void test_without_memory(const struct comm *comm)
+static void test_without_memory(const struct comm *comm, bool rank_invariant)
 {
     struct update update;
-    struct update_spec spec = {{V, H, cell_find("lstm")}, 1, (size_t)comm->size, STEPS, optimizers[0], 1};
+    struct update_spec spec = {
+        .model = {V, H, cell_find("lstm")},
+        .rows = 1,
+        .batch_size = (size_t)comm->size,
+        .num_steps = STEPS,
+        .optimizer = {.ops = &optimizers[0]},
+        .clip_norm = 1,
+        .rank_invariant = rank_invariant,
+    };
     for (long allocations = 0;; allocations++) {
         failing_allocator_after(allocations);
         enum status status = update_create(&update, comm, &spec, &error);
@@ -227,7 +331,7 @@ static void test_without_memory(const struct comm *comm)
         CHECK(status == (failed ? STATUS_FAILED : STATUS_OK));
         if (!failed)
             break;
-        CHECK(!update.model && !update.weights && !update.gradients);
+        CHECK(!update.model && !update.weights && !update.gradients && !update.invariant);
     }
     update_free(&update);
 }
@@ -237,13 +341,21 @@ static void test(const struct comm *comm)
     CHECK(blis_setup_start(&error) == STATUS_OK);
     test_same_as_one_rank(comm, 0, true);
     test_same_as_one_rank(comm, 0.5, false);
+    test_optimizer(comm, (struct optimizer){&optimizers[0], 0, 0});
+    test_optimizer(comm, (struct optimizer){&optimizers[0], 0, 0.1});
+    test_optimizer(comm, (struct optimizer){&optimizers[0], 0.9, 0.1});
+    test_optimizer(comm, (struct optimizer){&optimizers[1], 0, 0});
     test_clip(comm, 0);
     test_clip(comm, 0.25);
     test_clip(comm, 2);
     test_untouched_rows_stay(comm);
-    test_not_finite(comm);
+    test_rank_invariant(comm, 0, true);
+    test_rank_invariant(comm, 0.1, false);
+    test_not_finite(comm, false);
+    test_not_finite(comm, true);
     test_times_are_kept(comm);
-    test_without_memory(comm);
+    test_without_memory(comm, false);
+    test_without_memory(comm, true);
 }
 
 int main(void)

@@ -219,6 +219,10 @@ class UsageTest(BadInputTest):
                     ("train", "--resume", "--overwrite"),
                     ["--resume", "--overwrite"],
                 ),
+                "momentum for adam": (
+                    ("train", "--optimizer", "adam", "--momentum", 0.9),
+                    ["--momentum", "--optimizer"],
+                ),
                 "no UTF-8": (("train", "--epochs", os.fsdecode(b"\xff\xfe")), ["--epochs"]),
             },
             on_ranks=("unknown option", "unknown command", "resume and overwrite"),

@@ -28,6 +28,7 @@ class Case:
         self.name = folder.name
         self.corpus = folder / "corpus.txt"
         self.init = folder / "init.h5"
+        self.final = folder / "final.h5"  # where the end of the training is kept
         self.expected = json.loads((folder / "expected.json").read_text(encoding="utf-8"))
         self.options = self.expected["options"]
 
@@ -98,6 +99,25 @@ class GoldenTest(support.ProgramTest):
             self.assertEqual(case.options["epochs"], progress["epoch"])
             self.assertEqual(case.expected["updates"], progress["update"])
             self.assertEqual(case.expected["updates"] * targets, progress["tokens_seen"])
+            if case.final.exists():
+                self.check_final(case, file)
+
+    def check_final(self, case, checkpoint):
+        """Every weight and every number of the optimizer's state, relative to the largest of its tensor."""
+        with h5py.File(case.final) as final:
+            references = {}
+            final.visititems(
+                lambda path, item: references.update({path: item[:]})
+                if isinstance(item, h5py.Dataset)
+                else None
+            )
+        for path, reference in references.items():
+            values = checkpoint[path][:]
+            self.assertEqual(reference.shape, values.shape, path)
+            difference = abs(values.astype(float) - reference).max() / abs(reference).max()
+            self.assertLess(difference, TOLERANCE, path)
+        states = {path for path in references if path.startswith("optimizer/")}
+        self.assertEqual(bool(states), "optimizer" in checkpoint)
 
     def test_samples(self):
         """Greedy, from the checkpoint before the first update and from the last one."""

@@ -277,7 +277,7 @@ class TestInspect(support.ProgramTest):
         self.assertFails(1, [self.corpus, "HDF5"], self.corpus)
         self.assertFails(1, ["vocabulary", "metrics.h5"], self.trained / "metrics.h5", "--vocabulary", ranks=2)
         self.assertFails(2, ["inspect"])
-        self.assertFails(2, [self.corpus], self.trained, self.corpus)
+        self.assertFails(2, [self.corpus], self.trained, self.trained, self.corpus)
 
     def test_a_reader_may_leave(self):
         """As head does, while much is still to come."""
@@ -295,6 +295,57 @@ class TestInspect(support.ProgramTest):
                                     stderr=subprocess.PIPE, text=True, env=os.environ | support.MPI_ENVIRONMENT)
         self.assertEqual(1, result.returncode)
         self.assertIn("cannot write to standard output: No space left on device", result.stderr)
+
+
+class CompareTest(support.ProgramTest):
+    def setUp(self):
+        super().setUp()
+        corpus = self.write("corpus.txt", support.text(400))
+        for name, lr in (("a", 1), ("b", 0.5)):
+            result = support.run(
+                *("train", "--corpus", corpus, "--run-dir", self.folder / name, "--hidden-size", 8, "--quiet"),
+                *("--batch-size", 4, "--num-steps", 5, "--epochs", 2, "--lr", lr),
+            )
+            self.assertDone(result)
+
+    def inspect(self, *arguments, **how):
+        result = support.run("inspect", *arguments, **how)
+        self.assertDone(result)
+        return result.stdout
+
+    def test_json(self):
+        a, b = self.folder / "a", self.folder / "b"
+        found = json.loads(self.inspect(a, b / "checkpoint.h5", "--format", "json", ranks=2))
+        self.assertFalse(found["equal_model"])
+        self.assertTrue(found["vocabulary"]["equal"])
+        self.assertEqual(["1", "0.5"], found["config"]["lr"])
+        self.assertNotIn("epochs", found["config"])
+        with h5py.File(a / "checkpoint.h5") as one, h5py.File(b / "checkpoint.h5") as other:
+            for tensor in found["tensors"]:
+                left, right = (file[tensor["path"]][:].astype("f8") for file in (one, other))
+                self.assertEqual([list(left.shape)] * 2, tensor["shape"])
+                self.assertEqual(int((left != right).sum()), tensor["differing"])
+                self.assertAlmostEqual(abs(left - right).max(), tensor["max_difference"])
+                self.assertAlmostEqual(numpy.linalg.norm(left - right), tensor["difference_norm"])
+                self.assertAlmostEqual(numpy.linalg.norm(right), tensor["norm"][1])
+
+    def test_text_and_csv(self):
+        a, b = self.folder / "a", self.folder / "b"
+        text = self.inspect(a, b)
+        self.assertIn("model         differs\n", text)
+        self.assertRegex(text, r"lr +1  \|  0\.5\n")
+        same = self.inspect(a, a)
+        self.assertIn("model         the same, bit for bit\n", same)
+        self.assertIn("settings      the same\n", same)
+        lines = self.inspect(a, b, "--format", "csv").splitlines()
+        self.assertEqual(1 + 7, len(lines))
+        self.assertEqual({9}, {len(line.split(",")) for line in lines})
+
+    def test_what_cannot_be_compared(self):
+        a = self.folder / "a"
+        self.assertError(1, support.run("inspect", a, a / "metrics.h5"), "metrics.h5", "no checkpoint")
+        self.assertError(2, support.run("inspect", a, a, a), "one file too many")
+        self.assertError(1, support.run("inspect", a, self.folder / "none"), "none")
 
 
 if __name__ == "__main__":

@@ -92,6 +92,51 @@ class EveryUpdateTest(ResumeTest):
     def test_fixed_offset(self):
         self.check(None, (3, 9), start_offset=2)
 
+    def test_momentum(self):
+        changes = {"momentum": 0.9, "weight_decay": 0.01, "lr_decay": 0.9, "lr": 0.1}
+        self.check(None, (3, 12), **changes)
+        self.check_states(self.folder / "whole", ["momentum"])
+
+    def test_adam(self):
+        self.check(2, (4, 12), optimizer="adam", lr=0.01, lr_warmup=9, lr_decay=0.5, lr_decay_after=2)
+        self.check_states(self.folder / "whole", ["exp_avg", "exp_avg_sq"])
+
+    def check_states(self, run_dir, names):
+        """The optimizer's states are there, shaped as the weights."""
+        with h5py.File(run_dir / "checkpoint.h5") as file:
+            self.assertEqual(names, sorted(file["optimizer"]))
+            shapes = shapes_below(file["model"])
+            for state in file["optimizer"].values():
+                self.assertEqual(shapes, shapes_below(state))
+            self.assertEqual(UPDATES * EPOCHS, file["progress"].attrs["optimizer_updates"])
+
+    def test_adam_on_other_ranks(self):
+        """Within rounding."""
+        changes = {"optimizer": "adam", "lr": 0.01, "weight_decay": 0.01}
+        whole = self.whole_run("whole", **changes)
+        run_dir = self.stopped_run("run", 9, ranks=3, **changes)
+        self.assertDone(self.train(run_dir, resume=True, max_updates=0, ranks=2, **changes))
+        with (
+            h5py.File(whole / "metrics.h5") as expected,
+            h5py.File(run_dir / "metrics.h5") as measured,
+        ):
+            np.testing.assert_allclose(
+                measured["metrics"]["perplexity"], expected["metrics"]["perplexity"], rtol=1e-5
+            )
+
+    def test_another_cadence(self):
+        """Checkpoints at other times change nothing."""
+        changes = {"momentum": 0.9, "lr": 0.1}
+        whole = self.whole_run("whole", **changes)
+        run_dir = self.stopped_run("run", 7, checkpoint_every=1, keep=0, **changes)
+        self.assertDone(
+            self.train(run_dir, resume=True, max_updates=15, checkpoint_every=2, keep=1, **changes)
+        )
+        self.assertDone(
+            self.train(run_dir, resume=True, max_updates=0, checkpoint_every=100, keep=2, **changes)
+        )
+        self.assertSameRun(whole, run_dir)
+
     def test_two_ranks(self):
         self.check(2, (4, 12))
 
@@ -296,6 +341,12 @@ class MetricsTest(ResumeTest):
         self.assertTrue((speed > 0).all(), speed)
 
 
+def shapes_below(group):
+    found = {}
+    group.visititems(lambda path, item: found.update({path: getattr(item, "shape", None)}))
+    return found
+
+
 def rows(run_dir):
     try:
         with h5py.File(run_dir / "metrics.h5") as file:
@@ -314,6 +365,11 @@ class ContradictionTest(ResumeTest):
         "start-offset": ("random", 3),
         "clip-norm": (1, 0.25),
         "seed": (1, 2),
+        "optimizer": ("sgd", "adam"),
+        "momentum": (0, 0.9),
+        "weight-decay": (0, 0.01),
+        "valid-fraction": (0, 0.25),
+        "patience": (0, 3),
     }
     ALLOWED = {
         "epochs": 9,
@@ -326,6 +382,9 @@ class ContradictionTest(ResumeTest):
         "keep": 7,
         "stall-timeout": 77,
         "lr": 0.5,
+        "lr-decay": 0.5,
+        "lr-decay-after": 3,
+        "lr-warmup": 4,
         "predict-length": 3,
         "prefix": "你",
         "progress": "plain",

@@ -4,6 +4,7 @@
     LSTM_MPI=/full/path/of/lstm_mpi tests/program/test_tokens.py [unittest's arguments]
 """
 
+import json
 import unittest
 from collections import Counter
 
@@ -121,6 +122,31 @@ class TokensTest(support.ProgramTest):
         self.assertIn('1," ",,', result.stdout)
         result = run("inspect", checkpoint)
         self.assertIn("token                     word", result.stdout)
+
+    def test_exchange(self):
+        """Exported and imported, words are words; so they are when the vocabulary comes from another file."""
+        run_dir, _ = self.train(TEXT, "--token", "word", "--lowercase")
+        checkpoint = run_dir / "checkpoint.h5"
+        tensors, imported = self.folder / "model.safetensors", self.folder / "imported.h5"
+        self.assertDone(run("export", "--checkpoint", checkpoint, tensors))
+        self.assertDone(run("import", tensors, "--checkpoint", imported))
+        generate = ("generate", "--length", 9, "--prefix", "THE wind")
+        result = run(*generate, "--checkpoint", imported)
+        self.assertDone(result)
+        self.assertEqual(run(*generate, "--checkpoint", checkpoint).stdout, result.stdout)
+        with h5py.File(imported) as file:
+            self.assertNotIn("code_point", file["vocabulary"])
+        bare = self.folder / "bare.safetensors"
+        data = tensors.read_bytes()
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        end = 8 + int.from_bytes(data[:8], "little")
+        del header["__metadata__"]
+        text = json.dumps(header).encode()
+        text += b" " * (-len(text) % 8)
+        bare.write_bytes(len(text).to_bytes(8, "little") + text + data[end:])
+        imported = self.folder / "bare.h5"
+        self.assertDone(run("import", bare, "--checkpoint", imported, "--vocabulary-from", checkpoint))
+        self.assertEqual(result.stdout, run(*generate, "--checkpoint", imported).stdout)
 
     def test_a_large_vocabulary(self):
         words = [f"word{i}" for i in range(100_000)]

@@ -31,15 +31,17 @@ ROOMS = {
     "generate": ("base text model", ""),
     "store": ("base text dist model config", "hdf5.h mpi.h jansson.h"),
     "train": (BELOW_TRAIN, ""),
-    "cli": (BELOW_TRAIN + " train", "popt.h jansson.h"),
-    "main": (BELOW_TRAIN + " train cli", ""),  # src/main.c
+    "report": ("base text config store", ""),
+    "cli": (BELOW_TRAIN + " train report", "popt.h jansson.h"),
+    "main": (BELOW_TRAIN + " train report cli", ""),  # src/main.c
 }
 
 SYSTEM_HEADERS = """
     assert.h complex.h ctype.h errno.h fenv.h float.h inttypes.h iso646.h limits.h locale.h math.h setjmp.h
     signal.h stdalign.h stdarg.h stdatomic.h stdbool.h stddef.h stdint.h stdio.h stdlib.h stdnoreturn.h
     string.h tgmath.h threads.h time.h uchar.h wchar.h wctype.h
-    arpa/* cpuid.h dirent.h dlfcn.h fcntl.h ifaddrs.h immintrin.h libgen.h net/* netinet/* poll.h pthread.h sched.h strings.h sys/* termios.h
+    arpa/* cpuid.h dirent.h dlfcn.h endian.h fcntl.h ifaddrs.h immintrin.h libgen.h net/* netinet/* poll.h pthread.h
+    sched.h strings.h sys/* termios.h
     unistd.h
 """.split()
 

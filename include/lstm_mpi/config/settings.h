@@ -23,7 +23,7 @@ struct text_list {
  * table or an enum for them, in its order. */
 enum { SETTINGS_INIT_NORMAL };
 enum { SETTINGS_BIAS_SINGLE };
-enum { SETTINGS_OPTIMIZER_SGD };
+enum { SETTINGS_OPTIMIZER_SGD, SETTINGS_OPTIMIZER_ADAM };
 enum { SETTINGS_PROGRESS_AUTO, SETTINGS_PROGRESS_BAR, SETTINGS_PROGRESS_PLAIN };
 enum { SETTINGS_FORMAT_TEXT, SETTINGS_FORMAT_JSON, SETTINGS_FORMAT_CSV };
 
@@ -42,7 +42,8 @@ struct settings {
     bool drop_newlines;
     bool lowercase;
     uint64_t min_freq;
-    uint64_t max_tokens; /* 0: all */
+    uint64_t max_tokens;   /* 0: all */
+    double valid_fraction; /* 0: nothing is held out */
     uint64_t batch_size;
     uint64_t num_steps;
     int sampling; /* enum sampling */
@@ -56,14 +57,22 @@ struct settings {
 
     /* train: optimization */
     int optimizer;
+    double momentum;
+    double weight_decay;
     double lr;
+    double lr_decay;
+    uint64_t lr_decay_after;
+    double lr_plateau; /* 1: off */
+    uint64_t lr_warmup;
     double clip_norm; /* 0: off */
     uint64_t seed;    /* generate too */
+    bool rank_invariant;
 
     /* train: how long */
     uint64_t epochs;
     uint64_t max_updates; /* 0: off */
     double max_minutes;   /* 0: off */
+    uint64_t patience;    /* 0: off */
 
     /* train: the run and its checkpoints */
     char *run_dir;
@@ -88,6 +97,14 @@ struct settings {
     double temperature; /* 0: greedy */
     uint64_t top_k;     /* 0: off */
 
+    /* report */
+    struct text_list runs;
+    char *output;
+
+    /* export and import */
+    struct text_list safetensors;
+    char *vocabulary_from;
+
     /* inspect */
     struct text_list files;
     int format;
@@ -105,7 +122,11 @@ enum settings_command {
     SETTINGS_TRAIN = 1 << 0,
     SETTINGS_GENERATE = 1 << 1,
     SETTINGS_INSPECT = 1 << 2,
-    SETTINGS_EVERY_COMMAND = SETTINGS_TRAIN | SETTINGS_GENERATE | SETTINGS_INSPECT,
+    SETTINGS_EXPORT = 1 << 3,
+    SETTINGS_IMPORT = 1 << 4,
+    SETTINGS_REPORT = 1 << 5,
+    SETTINGS_EVERY_COMMAND = SETTINGS_TRAIN | SETTINGS_GENERATE | SETTINGS_INSPECT | SETTINGS_EXPORT |
+                             SETTINGS_IMPORT | SETTINGS_REPORT,
 };
 
 enum settings_kind {
@@ -133,6 +154,7 @@ struct settings_row {
     const char *default_shown;  /* what --help says of the default; NULL: default_text itself */
     uint64_t least, most;       /* of a whole number */
     double lowest;              /* of a real number, which is finite */
+    double below;               /* of a real number: what it must be less than; 0: no such bound */
     const char *const *choices; /* ends with NULL */
     const char *group;          /* the heading in --help */
     const char *argument;       /* FILE, N, X, …; NULL for flags, and for choices, which are listed */
@@ -174,5 +196,9 @@ bool settings_equal(const struct settings *a, const struct settings *b, const st
  * STATUS_USAGE, naming them. */
 MUST_CHECK enum status settings_check(const struct settings *settings, enum settings_command command,
                                       struct error *error);
+
+/* The part of it that is about validation: settings that a checkpoint may complete on --resume, and are to be
+ * checked then. */
+MUST_CHECK enum status settings_check_validation(const struct settings *settings, struct error *error);
 
 #endif

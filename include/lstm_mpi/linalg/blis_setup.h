@@ -3,6 +3,8 @@
 
 #include "lstm_mpi/base/error.h"
 
+#include <stdint.h>
+
 /* Which of BLIS's configurations computes, and why. */
 struct blis_setup {
     char version[32];
@@ -21,7 +23,23 @@ struct blis_setup {
  * have, where BLIS itself would abort. */
 MUST_CHECK enum status blis_setup_start(struct error *error);
 
-/* What blis_setup_start chose. A view. */
+/* What a process can compute with, and would. Processes that share their work must compute alike, wherever
+ * they are: with what is offered by all of them, which is the intersection of the first two sets and the
+ * union of the last. */
+struct blis_offer {
+    uint64_t levels;         /* bits by enum vector_level */
+    uint64_t configurations; /* bits by BLIS's numbers; where the user set BLIS_ARCH_TYPE, that one alone */
+    uint64_t preferred;      /* the configuration that this process would take by itself */
+};
+
+/* blis_setup_start in two steps: what this process offers, before MPI starts; and with what all of them
+ * offer, the start. Where they prefer the same they take it, else the best that all can run, and none a
+ * higher vector level than another. The second step fails, alike on all, where they have nothing in common.
+ */
+MUST_CHECK enum status blis_setup_offer(struct blis_offer *offer, struct error *error);
+MUST_CHECK enum status blis_setup_start_common(const struct blis_offer *common, struct error *error);
+
+/* What was chosen. A view. */
 const struct blis_setup *blis_setup_in_use(void);
 
 #endif

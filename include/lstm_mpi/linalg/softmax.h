@@ -34,6 +34,9 @@ struct softmax_block {
  * `bias_gradient` [V]. */
 double softmax_loss(const struct softmax_block *block, float *bias_gradient);
 
+/* The loss of each row into `losses` [rows], without gradients: the logits become exponentials. */
+void softmax_row_losses(const struct softmax_block *block, double *losses);
+
 struct softmax_row;
 
 /* The other form. A set of rows goes through softmax_begin, softmax_largest for each part of the columns,
@@ -72,5 +75,8 @@ void softmax_exponentials(struct softmax *softmax, struct range rows, struct ran
 /* When all are exponentials: puts the target's term into the panels and the factors of the rows into
  * `factors`. Returns the sum of the losses. */
 double softmax_loss_of_panels(struct softmax *softmax, float *factors);
+
+/* When all are exponentials: the loss of each row into `losses`, where no gradients are wanted. */
+void softmax_row_losses_of_panels(const struct softmax *softmax, double *losses);
 
 #endif

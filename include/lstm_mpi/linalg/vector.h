@@ -22,4 +22,7 @@ void vector_scale(size_t count, float a, float *x);
 /* Σ x², in double. */
 double vector_sum_of_squares(size_t count, const float *x);
 
+/* The largest |x|; NaN counts as nothing. */
+float vector_largest(size_t count, const float *x);
+
 #endif

@@ -18,6 +18,9 @@ enum vector_level {
  * LSTM_MPI_VECTOR_LEVEL (baseline, avx2, avx512) asks for. */
 enum vector_level vector_level_in_use(void);
 
+/* Takes no higher level than `most` from now on. Before anything is computed: levels round differently. */
+void vector_level_lower(enum vector_level most);
+
 /* The name as the environment variable has it. */
 const char *vector_level_name(enum vector_level level);
 

@@ -3,6 +3,7 @@
 
 /* The network over some rows of a batch: weights in, loss and gradients out. It knows nothing of ranks. */
 
+#include "lstm_mpi/model/exact_gradients.h"
 #include "lstm_mpi/model/gradients_listener.h"
 #include "lstm_mpi/model/packed_weights.h"
 #include "lstm_mpi/model/phase.h"
@@ -17,6 +18,10 @@ struct model;
 MUST_CHECK enum status model_create(struct model **out, const struct model_spec *spec,
                                     const struct packed_weights *weights, size_t rows, size_t steps,
                                     struct error *error);
+/* The same for model_gradients_exact instead of model_gradients. */
+MUST_CHECK enum status model_create_exact(struct model **out, const struct model_spec *spec,
+                                          const struct packed_weights *weights, size_t rows, size_t steps,
+                                          struct error *error);
 void model_destroy(struct model *model);
 
 /* The carried state becomes zero. */
@@ -26,6 +31,7 @@ void model_zero_state(struct model *model);
 struct model_state {
     float *h;
     float *c;
+    size_t floats; /* of either */
 };
 struct model_state model_state(struct model *model);
 
@@ -42,6 +48,15 @@ struct model_batch {
  * told what is final already; NULL: nobody is. */
 double model_gradients(struct model *model, const struct model_batch *batch, float scale, float *gradients,
                        const struct gradients_listener *listener);
+
+/* The same with exact sums, into `exact`. */
+void model_gradients_exact(struct model *model, const struct model_batch *batch, float scale,
+                           const struct exact_gradients *exact);
+
+/* The cross-entropy of each target, without gradients: inputs, targets and losses are [steps, rows], steps at
+ * most those of model_create. From the carried state, which goes on. */
+void model_losses(struct model *model, const uint32_t *inputs, const uint32_t *targets, size_t steps,
+                  double *losses);
 
 /* One step for every row: its token in, the logits of the next out ([rows, V]). The carried state goes on. */
 void model_step(struct model *model, const uint32_t *tokens, float *logits);

@@ -34,7 +34,8 @@ struct checkpoint {
     struct history history;
     struct rank_times *epoch_times; /* [epoch_ranks]: of the epoch under way; NULL: not stored */
     size_t epoch_ranks;
-    struct tensor *tensors; /* of /model, /state, /optimizer, by path; split_dim -1, no data, no gates */
+    struct tensor
+        *tensors; /* of /model, /state, /optimizer, /best, by path; split_dim -1, no data, no gates */
     size_t tensor_count;
     struct checkpoint_file *file;
 };

@@ -1,7 +1,8 @@
 #ifndef LSTM_MPI_STORE_RUN_DIRECTORY_H
 #define LSTM_MPI_STORE_RUN_DIRECTORY_H
 
-/* The folder that holds all files of a run: checkpoint.h5, the older checkpoint-UPDATE.h5, metrics.h5. */
+/* The folder that holds all files of a run: checkpoint.h5, the older checkpoint-UPDATE.h5, best.h5,
+ * metrics.h5. */
 
 #include "lstm_mpi/dist/comm.h"
 #include "lstm_mpi/store/snapshot.h"
@@ -9,6 +10,7 @@
 #include <stdbool.h>
 
 #define RUN_DIRECTORY_CHECKPOINT "checkpoint.h5"
+#define RUN_DIRECTORY_BEST "best.h5"
 #define RUN_DIRECTORY_METRICS "metrics.h5"
 
 /* What to do where the folder holds a run already. */
@@ -21,6 +23,7 @@ enum run_claim {
 struct run_directory {
     char *path;
     char *checkpoint;       /* PATH/checkpoint.h5 */
+    char *best;             /* PATH/best.h5 */
     char *metrics;          /* PATH/metrics.h5 */
     bool has_newest;        /* `checkpoint` is a good one of this run, */
     uint64_t newest_update; /* after so many updates */
@@ -48,10 +51,16 @@ void run_directory_resumed(struct run_directory *run, const char *path, uint64_t
 
 /* Writes the snapshot as checkpoint.h5. The former one becomes checkpoint-UPDATE.h5, unless it is of the same
  * update; of the older ones the `keep` newest stay. Those at or after the snapshot's update go: they are of
- * an overwritten run, or were not good. At every moment checkpoint.h5 is whole, once there was one. After a
- * failure all files are as they were. Collective. */
+ * an overwritten run, or were not good. A snapshot before the first update removes best.h5 too. At every
+ * moment checkpoint.h5 is whole, once there was one. After a failure all files are as they were. Collective.
+ */
 MUST_CHECK enum status run_directory_write_checkpoint(struct run_directory *run, const struct comm *comm,
                                                       const struct snapshot *snapshot, size_t keep,
                                                       struct error *error);
+
+/* Writes the snapshot as best.h5, in the place of the former one. After a failure that is as it was.
+ * Collective. */
+MUST_CHECK enum status run_directory_write_best(const struct run_directory *run, const struct comm *comm,
+                                                const struct snapshot *snapshot, struct error *error);
 
 #endif

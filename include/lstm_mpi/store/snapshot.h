@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { TENSOR_PATH_BYTES = 64, TENSOR_MAX_DIMS = 3 };
+enum { TENSOR_PATH_BYTES = 80, TENSOR_MAX_DIMS = 3 };
 
 /* A named array of float32 in C order. `dims` is the shape in the file. A rank holds either the whole of it
  * (split_dim < 0: all ranks hold the same bits, and each writes its slice) or, of dimension `split_dim`, the
@@ -28,17 +28,24 @@ struct tensor {
 
 /* Where a run stands: all that going on needs besides the tensors. Attributes of /progress. */
 struct progress {
-    uint64_t epoch;        /* completed */
-    uint64_t batch;        /* next within the epoch */
-    uint64_t update;       /* made since the start */
-    uint64_t tokens_seen;  /* targets trained on since the start, over all ranks */
-    uint64_t start_offset; /* of the epoch under way */
-    double loss_sum;       /* of the epoch under way, over its targets, all ranks */
-    uint64_t epoch_tokens; /* targets of the epoch under way so far, all ranks */
-    double grad_norm_sum;  /* over the epoch's updates so far, before clipping */
-    double epoch_seconds;  /* spent on the epoch under way so far */
-    double seconds;        /* spent on training since the start, all starts together */
-    uint64_t finished;     /* 1: the run has done all its epochs */
+    uint64_t epoch;                  /* completed */
+    uint64_t batch;                  /* next within the epoch */
+    uint64_t update;                 /* made since the start */
+    uint64_t tokens_seen;            /* targets trained on since the start, over all ranks */
+    uint64_t start_offset;           /* of the epoch under way */
+    double loss_sum;                 /* of the epoch under way, over its targets, all ranks */
+    uint64_t epoch_tokens;           /* targets of the epoch under way so far, all ranks */
+    double grad_norm_sum;            /* over the epoch's updates so far, before clipping */
+    double epoch_seconds;            /* spent on the epoch under way so far */
+    double seconds;                  /* spent on training since the start, all starts together */
+    double rate;                     /* learning rate of the last update */
+    uint64_t optimizer_updates;      /* made since the optimizer's states were zero */
+    double rate_factor;              /* the learning rate's, from plateaus of the validation perplexity */
+    double best_valid_perplexity;    /* 0: none yet */
+    uint64_t best_update;            /* after which it was taken */
+    uint64_t best_optimizer_updates; /* the optimizer's then */
+    uint64_t intervals_since_best;   /* log intervals without a better one */
+    uint64_t finished;               /* 1: the run has done all its epochs, or lost its patience */
 };
 
 struct progress_field {

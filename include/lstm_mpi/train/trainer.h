@@ -21,10 +21,12 @@ struct trainer_reading {
 /* What stands fixed when training begins. */
 struct trainer_facts {
     uint64_t corpus_tokens;  /* of the whole corpus */
-    uint64_t trained_tokens; /* after --max-tokens */
+    uint64_t trained_tokens; /* after --max-tokens, less the held-out part */
+    uint64_t held_out_tokens;
     uint64_t vocabulary_size;
     uint64_t learned_parameters;
     uint64_t node_bytes;     /* weights, plain and packed: the ranks of a node hold them once */
+    uint64_t state_bytes;    /* of the optimizer, once a node */
     uint64_t rank_bytes;     /* gradients and activations, of this rank */
     uint64_t resumed_update; /* 0: a fresh start */
     uint64_t resumed_epoch;
@@ -41,6 +43,7 @@ struct trainer_standing {
     uint64_t update;          /* since the start of the run */
     double perplexity;        /* of the epoch so far */
     double tokens_per_second; /* of the epoch so far */
+    double valid_perplexity;  /* of the held-out part, where it was taken now; else NaN */
     double grad_norm;         /* mean of the epoch so far, before clipping */
     double elapsed_seconds;   /* since the start of the run, all its starts together */
     double left_seconds;      /* by the pace of this start */
@@ -48,6 +51,7 @@ struct trainer_standing {
 
 enum trainer_end {
     TRAINER_FINISHED,
+    TRAINER_OUT_OF_PATIENCE,
     TRAINER_MAX_UPDATES,
     TRAINER_STOPPED_BY_SIGNAL,
     TRAINER_STOPPED_BY_CLOCK,
@@ -56,8 +60,10 @@ enum trainer_end {
 
 struct trainer_result {
     enum trainer_end end;
-    double perplexity;        /* of the last epoch, NaN where none ended */
-    double tokens_per_second; /* of this start's updates */
+    double perplexity;            /* of the last epoch, NaN where none ended */
+    double best_valid_perplexity; /* 0 where none was taken */
+    uint64_t best_update;         /* after which it was taken */
+    double tokens_per_second;     /* of this start's updates */
     uint64_t update;
 };
 

@@ -200,7 +200,7 @@ static void arguments_without_a_name(void **state)
     assert_string_equal(fixture->arguments.settings.files.items[0], "--odd");
     assert_int_equal(parse(fixture, "--quiet", "--"), STATUS_OK);
     assert_refused(fixture, parse(fixture, "inspect"), "inspect");
-    assert_refused(fixture, parse(fixture, "inspect", "a", "b"), "inspect");
+    assert_refused(fixture, parse(fixture, "inspect", "a", "b", "c"), "inspect");
     assert_refused(fixture, parse(fixture, "--batch-size", "8", "train"), "'train'");
     assert_refused(fixture, parse(fixture, "train", "corpus.txt"), "'corpus.txt'");
     assert_refused(fixture, parse(fixture, "--", "--quiet"), "'--quiet'");

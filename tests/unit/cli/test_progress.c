@@ -77,6 +77,7 @@ static struct trainer_standing standing_at(uint64_t epoch, uint64_t update_of_ep
         .updates_of_epoch = 8,
         .update = (epoch - 1) * 8 + update_of_epoch,
         .perplexity = 312.44,
+        .valid_perplexity = NAN,
         .tokens_per_second = 312840.3,
         .grad_norm = 0.834,
         .elapsed_seconds = 4.9,
@@ -137,6 +138,44 @@ static void the_header_of_a_resumed_run_says_from_where(void **unused)
     assert_non_null(strstr(header, "gradients not clipped\n"));
     assert_non_null(strstr(header, "going on from runs/lstm/checkpoint.h5 (epoch 1000, update 8000)\n"));
     assert_non_null(strstr(header, "this run is finished: it has done its 1000 epochs\n"));
+    close_screen(&screen);
+}
+
+static void the_header_names_the_optimizer(void **unused)
+{
+    (void)unused;
+    struct screen screen;
+    open_screen(&screen, SETTINGS_PROGRESS_PLAIN, 10, 0);
+    struct trainer_facts facts = some_facts();
+    facts.state_bytes = 2 << 20;
+    screen.settings.optimizer = SETTINGS_OPTIMIZER_ADAM;
+    screen.settings.weight_decay = 0.25;
+    screen.observer.begin(screen.observer.context, &screen.settings, &facts);
+    const char *header = take(&screen);
+    assert_non_null(strstr(header, "weights 30.0 MiB and optimizer's state 2.0 MiB a host; gradients"));
+    assert_non_null(strstr(header, "35 steps, adam, weight decay 0.25, learning rate 1, gradients"));
+    screen.settings.optimizer = SETTINGS_OPTIMIZER_SGD;
+    screen.settings.momentum = 0.5;
+    screen.observer.begin(screen.observer.context, &screen.settings, &facts);
+    assert_non_null(strstr(take(&screen), "35 steps, momentum 0.5, weight decay 0.25, learning rate 1,"));
+    close_screen(&screen);
+}
+
+static void a_line_shows_the_validation(void **unused)
+{
+    (void)unused;
+    struct screen screen;
+    open_screen(&screen, SETTINGS_PROGRESS_PLAIN, 1, 0);
+    struct trainer_standing standing = standing_at(5, 8);
+    standing.valid_perplexity = 402.96;
+    screen.observer.epoch(screen.observer.context, &standing);
+    assert_non_null(strstr(take(&screen), "  perplexity 312.4  validation 403.0  312840 tokens/s"));
+    struct trainer_result result = {
+        .end = TRAINER_OUT_OF_PATIENCE, .update = 56, .best_valid_perplexity = 402.96, .best_update = 40};
+    screen.observer.end(screen.observer.context, &result);
+    const char *end = take(&screen);
+    assert_non_null(strstr(end, "best validation perplexity 403.0, after update 40: runs/lstm/best.h5\n"));
+    assert_non_null(strstr(end, "stopped by --patience after update 56\n"));
     close_screen(&screen);
 }
 
@@ -393,7 +432,7 @@ static void absurd_numbers_do_no_harm(void **unused)
                 struct screen screen;
                 struct trainer_standing standing = {counts[c],  counts[c],  counts[c],  counts[c],
                                                     counts[c],  numbers[i], numbers[i], numbers[i],
-                                                    numbers[i], numbers[i]};
+                                                    numbers[i], numbers[i], numbers[i]};
                 open_screen(&screen, progress, 1, 1);
                 screen.observer.update(screen.observer.context, &standing);
                 screen.observer.epoch(screen.observer.context, &standing);
@@ -438,6 +477,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_header_tells_what_is_trained_on_what),
         cmocka_unit_test(the_header_of_a_resumed_run_says_from_where),
+        cmocka_unit_test(the_header_names_the_optimizer),
+        cmocka_unit_test(a_line_shows_the_validation),
         cmocka_unit_test(a_plain_line_comes_every_so_many_epochs),
         cmocka_unit_test(the_last_epoch_has_its_line_in_any_case),
         cmocka_unit_test(lines_within_an_epoch_come_every_so_many_updates),

@@ -97,7 +97,7 @@ static void choices_are_those_of_the_tables(void **state)
     const struct settings_row *row = settings_find("optimizer");
     for (size_t i = 0; row->choices[i]; i++) {
         assert_true(i < optimizer_count);
-        assert_string_equal(row->choices[i], optimizers[i]->name);
+        assert_string_equal(row->choices[i], optimizers[i].name);
     }
 }
 
@@ -207,6 +207,13 @@ static void settings_that_do_not_go_together(void **state)
     assert_int_equal(settings_check(&settings, SETTINGS_TRAIN, &error), STATUS_USAGE);
     assert_non_null(strstr(error.what, "--resume"));
     assert_non_null(strstr(error.what, "--overwrite"));
+    give(&settings, "overwrite", "false");
+    give(&settings, "momentum", "0.9");
+    assert_int_equal(settings_check(&settings, SETTINGS_TRAIN, &error), STATUS_OK);
+    give(&settings, "optimizer", "adam");
+    assert_int_equal(settings_check(&settings, SETTINGS_TRAIN, &error), STATUS_USAGE);
+    assert_non_null(strstr(error.what, "--momentum"));
+    assert_non_null(strstr(error.what, "--optimizer"));
 
     assert_int_equal(settings_check(&settings, SETTINGS_GENERATE, &error), STATUS_USAGE);
     assert_non_null(strstr(error.what, "--checkpoint"));
@@ -227,8 +234,23 @@ static void settings_that_do_not_go_together(void **state)
     give(&settings, "files", "a.h5");
     assert_int_equal(settings_check(&settings, SETTINGS_INSPECT, &error), STATUS_OK);
     give(&settings, "files", "b.h5");
+    assert_int_equal(settings_check(&settings, SETTINGS_INSPECT, &error), STATUS_OK);
+    give(&settings, "files", "c.h5");
     assert_int_equal(settings_check(&settings, SETTINGS_INSPECT, &error), STATUS_USAGE);
-    assert_non_null(strstr(error.why, "b.h5"));
+    assert_non_null(strstr(error.why, "c.h5"));
+
+    assert_int_equal(settings_check(&settings, SETTINGS_REPORT, &error), STATUS_USAGE);
+    give(&settings, "runs", "runs/novel");
+    assert_int_equal(settings_check(&settings, SETTINGS_REPORT, &error), STATUS_OK);
+
+    assert_int_equal(settings_check(&settings, SETTINGS_EXPORT, &error), STATUS_USAGE);
+    assert_string_equal(error.what, "command export");
+    give(&settings, "safetensors", "a.safetensors");
+    assert_int_equal(settings_check(&settings, SETTINGS_EXPORT, &error), STATUS_OK);
+    assert_int_equal(settings_check(&settings, SETTINGS_IMPORT, &error), STATUS_OK);
+    give(&settings, "safetensors", "b.safetensors");
+    assert_int_equal(settings_check(&settings, SETTINGS_IMPORT, &error), STATUS_USAGE);
+    assert_non_null(strstr(error.why, "b.safetensors"));
     settings_free(&settings);
 }
 

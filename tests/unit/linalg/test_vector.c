@@ -62,6 +62,17 @@ static void check_rows(const struct vector_functions *level, size_t count)
     assert_close(out + 1, expected + 1, count, 3e-7);
     assert_memory_equal(out + 1 + count, expected + 1 + count, (ROOM - 1 - count) * sizeof *out);
 
+    assert_true(level->largest(count, x + 1) == vector_reference.largest(count, x + 1));
+
+    static const double rounder = 0x1.8p30; /* its last place is 2^-22: every number is rounded */
+    double sums[ROOM] = {0};
+    double expected_sums[ROOM] = {0};
+    for (size_t i = 0; i < 3; i++) {
+        level->add_rounded(count, x + i, rounder, sums + 1);
+        vector_reference.add_rounded(count, x + i, rounder, expected_sums + 1);
+    }
+    assert_memory_equal(sums, expected_sums, sizeof sums);
+
     double squares = vector_reference.sum_of_squares(count, x + 1);
     assert_true(fabs(level->sum_of_squares(count, x + 1) - squares) <= 1e-13 * squares);
 }

@@ -1,4 +1,4 @@
-#include "durable_file.h"
+#include "lstm_mpi/store/durable_file.h"
 #include "support/failing_files.h"
 #include "support/temporary_folder.h"
 

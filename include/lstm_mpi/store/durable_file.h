@@ -25,6 +25,10 @@ MUST_CHECK enum status durable_file_begin(struct durable_file *file, const char 
 /* Makes the names, and opens the PATH.part that another process has begun. */
 MUST_CHECK enum status durable_file_join(struct durable_file *file, const char *path, struct error *error);
 
+/* Writes these bytes of PATH.part. */
+MUST_CHECK enum status durable_file_write(const struct durable_file *file, const void *data, size_t bytes,
+                                          uint64_t offset_bytes, struct error *error);
+
 /* Makes PATH.part a copy of the file that is open as `source`. Takes room on the disk for all of it first,
  * its holes too, so that writing into them later cannot fail for want of it. */
 MUST_CHECK enum status durable_file_fill(const struct durable_file *file, int source, struct error *error);

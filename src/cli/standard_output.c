@@ -1,0 +1,15 @@
+#include "standard_output.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+
+enum status standard_output_write(const char *text, size_t bytes, struct error *error)
+{
+    signal(SIGPIPE, SIG_IGN);
+    if (fwrite(text, 1, bytes, stdout) == bytes && fflush(stdout) == 0)
+        return STATUS_OK;
+    int failure = errno;
+    clearerr(stdout);
+    return failure == EPIPE ? STATUS_OK : error_system(error, failure, "cannot write to standard output");
+}

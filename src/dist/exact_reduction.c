@@ -1,0 +1,121 @@
+#include "lstm_mpi/dist/exact_reduction.h"
+
+#include "comm_private.h"
+#include "lstm_mpi/base/memory.h"
+#include "lstm_mpi/dist/agree.h"
+#include "lstm_mpi/dist/comm_shared.h"
+
+struct exact_reduction {
+    const struct comm *comm;
+    size_t stride; /* doubles between the buffers of a node */
+    struct comm_shared *shared;
+    double *buffers; /* [node_size][stride] */
+    float *rounded;  /* [largest part] */
+};
+
+enum { BLOCK = EXACT_REDUCTION_BLOCK };
+
+static size_t blocks_of(size_t count)
+{
+    return (count + BLOCK - 1) / BLOCK;
+}
+
+static size_t largest_part(const struct comm *comm, size_t stride)
+{
+    return partition_range(blocks_of(stride), (size_t)comm->smallest_node, 0).count * BLOCK;
+}
+
+enum status exact_reduction_create(struct exact_reduction **out, const struct comm *comm, size_t capacity,
+                                   struct error *error)
+{
+    enum status status;
+    struct exact_reduction *reduction = NULL;
+    void *memory;
+    TRY(agree_on_status(comm, memory_new(&reduction, 1, error), error));
+    reduction->comm = comm;
+    reduction->stride = blocks_of(capacity) * BLOCK;
+    TRY(agree_on_status(comm, memory_new(&reduction->rounded, largest_part(comm, reduction->stride), error),
+                        error));
+    TRY(comm_shared_allocate(&reduction->shared, &memory, comm,
+                             (size_t)comm->node_size * reduction->stride * sizeof(double), error));
+    reduction->buffers = memory;
+done:
+    if (status != STATUS_OK) {
+        exact_reduction_destroy(reduction);
+        reduction = NULL;
+    }
+    *out = reduction;
+    return status;
+}
+
+void exact_reduction_destroy(struct exact_reduction *reduction)
+{
+    if (!reduction)
+        return;
+    comm_shared_free(reduction->shared);
+    memory_free(reduction->rounded);
+    memory_free(reduction);
+}
+
+size_t exact_reduction_bytes(const struct exact_reduction *reduction)
+{
+    return reduction->stride * sizeof(double) +
+           largest_part(reduction->comm, reduction->stride) * sizeof(float);
+}
+
+static double *buffer_of(const struct exact_reduction *reduction, int node_rank)
+{
+    return reduction->buffers + (size_t)node_rank * reduction->stride;
+}
+
+double *exact_reduction_buffer(struct exact_reduction *reduction)
+{
+    return buffer_of(reduction, reduction->comm->node_rank);
+}
+
+static struct range part_of(const struct comm *comm, size_t count)
+{
+    if (comm->node_rank >= comm->smallest_node)
+        return (struct range){count, 0};
+    struct range blocks =
+        partition_range(blocks_of(count), (size_t)comm->smallest_node, (size_t)comm->node_rank);
+    size_t first = blocks.first * BLOCK;
+    size_t end = (blocks.first + blocks.count) * BLOCK;
+    first = first < count ? first : count;
+    return (struct range){first, (end < count ? end : count) - first};
+}
+
+/* own += other, in blocks that stay in the first cache while the buffers of the node are added. */
+static void sum_node(struct exact_reduction *reduction, struct range part)
+{
+    int ranks = reduction->comm->node_size;
+    int own_rank = reduction->comm->node_rank;
+    for (size_t first = part.first; first < part.first + part.count; first += BLOCK) {
+        size_t left = part.first + part.count - first;
+        size_t count = left < BLOCK ? left : BLOCK;
+        double *restrict own = buffer_of(reduction, own_rank) + first;
+        for (int i = 1; i < ranks; i++) {
+            const double *restrict other = buffer_of(reduction, (own_rank + i) % ranks) + first;
+            for (size_t k = 0; k < count; k++)
+                own[k] += other[k];
+        }
+    }
+}
+
+enum status exact_reduction_sum(struct exact_reduction *reduction, size_t count, struct range *part,
+                                const float **sums, struct error *error)
+{
+    enum status status;
+    const struct comm *comm = reduction->comm;
+    *part = part_of(comm, count);
+    *sums = reduction->rounded;
+    TRY(comm_node_barrier(comm, error));
+    sum_node(reduction, *part);
+    double *own = exact_reduction_buffer(reduction) + part->first;
+    if (comm->nodes > 1 && part->count > 0)
+        TRY(comm_sum_lane_f64(comm, own, part->count, error));
+    for (size_t i = 0; i < part->count; i++)
+        reduction->rounded[i] = (float)own[i];
+done:
+    return status;
+}

@@ -1,0 +1,84 @@
+#include "lstm_mpi/linalg/exact_sum.h"
+
+#include "lstm_mpi/base/partition.h"
+#include "vector_functions.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+double exact_sum_rounder(double bound)
+{
+    int exponent;
+    if (!isfinite(bound))
+        return NAN;
+    /* Twice the bound: float32's rounding may have made the terms a little larger. */
+    (void)frexp(2 * bound, &exponent);
+    return bound > 0 ? ldexp(1.5, exponent + 1) : 0;
+}
+
+void exact_sum_add(size_t count, const float *x, double rounder, double *sums)
+{
+    vector_functions_in_use()->add_rounded(count, x, rounder, sums);
+}
+
+/* The sums of a block of C, as wide as a panel, stay in the first cache while all products are added. */
+enum { BLOCK_FLOATS = 2048 };
+
+struct block {
+    struct range rows;
+    struct range columns;
+};
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Some lanes of a packed matrix, from the first of a panel on; a view. */
+static struct panels lanes_of(const struct panels *whole, struct range lanes)
+{
+    struct panels some = *whole;
+    if (some.data)
+        some.data += lanes.first * whole->source.depth;
+    if (some.source.data)
+        some.source.data += lanes.first * whole->source.lane_stride;
+    some.source.lanes = lanes.count;
+    return some;
+}
+
+static void sum_block(double *C, size_t stride, const struct panels *A, const struct panels *B, size_t count,
+                      const struct block *block, double rounder, bool accumulate)
+{
+    float product[BLOCK_FLOATS];
+    double sums[BLOCK_FLOATS];
+    size_t rows = block->rows.count;
+    size_t columns = block->columns.count;
+    memset(sums, 0, rows * columns * sizeof *sums);
+    for (size_t i = 0; i < count; i++) {
+        struct panels left = lanes_of(&A[i], block->rows);
+        struct panels right = lanes_of(&B[i], block->columns);
+        panels_multiply(product, columns, &left, &right, false);
+        exact_sum_add(rows * columns, product, rounder, sums);
+    }
+    C += block->rows.first * stride + block->columns.first;
+    for (size_t row = 0; row < rows; row++) {
+        const double *sums_of_row = sums + row * columns;
+        for (size_t column = 0; column < columns; column++)
+            C[row * stride + column] = sums_of_row[column] + (accumulate ? C[row * stride + column] : 0);
+    }
+}
+
+void exact_sum_products(double *C, size_t stride, const struct panels *A, const struct panels *B,
+                        size_t count, double rounder, bool accumulate)
+{
+    assert(count > 0 && A->width * B->width <= BLOCK_FLOATS);
+    size_t most_rows = BLOCK_FLOATS / B->width / A->width * A->width;
+    for (size_t column = 0; column < B->source.lanes; column += B->width) {
+        struct block block = {.columns = {column, smaller(B->source.lanes - column, B->width)}};
+        for (size_t row = 0; row < A->source.lanes; row += most_rows) {
+            block.rows = (struct range){row, smaller(A->source.lanes - row, most_rows)};
+            sum_block(C, stride, A, B, count, &block, rounder, accumulate);
+        }
+    }
+}

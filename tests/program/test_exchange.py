@@ -1,0 +1,290 @@
+#!/usr/bin/python3
+"""export and import: there and back, models of PyTorch, and files that are not what they seem."""
+
+import importlib.util
+import json
+import random
+import struct
+import sys
+import unittest
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+import support
+
+GOLDEN = Path(__file__).resolve().parent.parent / "golden"
+sys.path.insert(0, str(GOLDEN))
+import make_exchange as exchange  # noqa: E402
+
+has_torch = importlib.util.find_spec("torch") is not None
+EXPECTED = json.loads((GOLDEN / "exchange/exchange.json").read_text(encoding="utf-8"))
+TOLERANCE = 1e-5
+
+
+def model_of(checkpoint):
+    """Everything below /model and /vocabulary as bytes."""
+    contents = support.h5_contents(checkpoint)
+    return {
+        name: np.asarray(value).tobytes()
+        for name, value in contents.items()
+        if name.startswith(("/model", "/vocabulary"))
+    }
+
+
+class ExchangeTest(support.ProgramTest):
+    def train(self, *options, text=exchange.TEXT, run="run"):
+        corpus = self.write("corpus.txt", text)
+        result = support.run(
+            *("train", "--corpus", corpus, "--run-dir", self.folder / run, "--batch-size", exchange.ROWS),
+            *("--num-steps", (len(text) - 1) // exchange.ROWS, "--start-offset", 0, "--predict-length", 0),
+            *("--quiet", *options),
+        )
+        self.assertDone(result)
+        return self.folder / run / "checkpoint.h5"
+
+    def export(self, checkpoint, name="model.safetensors", **how):
+        result = support.run("export", "--checkpoint", checkpoint, self.folder / name, **how)
+        self.assertDone(result)
+        return self.folder / name
+
+    def import_(self, file, name="imported.h5", *options, **how):
+        result = support.run("import", file, "--checkpoint", self.folder / name, *options, **how)
+        self.assertDone(result)
+        return self.folder / name
+
+    def perplexity(self, checkpoint):
+        """Of the only update of an epoch, before it: what the program makes of the model."""
+        run = self.train("--init-from", checkpoint, "--epochs", 1, run=f"run-{checkpoint.stem}")
+        with h5py.File(run) as file:
+            return float(file["metrics/perplexity"][0])
+
+
+class RoundTripTest(ExchangeTest):
+    def test_there_and_back_is_bit_for_bit(self):
+        checkpoint = self.train("--hidden-size", 24, "--epochs", 3, "--seed", 5, "--lr", 0.3)
+        file = self.export(checkpoint)
+        imported = self.import_(file)
+        self.assertEqual(model_of(checkpoint), model_of(imported))
+        with h5py.File(checkpoint) as before, h5py.File(imported) as after:
+            self.assertEqual(dict(before["config"].attrs).keys(), dict(after["config"].attrs).keys())
+            for name in ("hidden_size", "seed", "lr", "corpus", "prefix", "batch_size", "start_offset"):
+                self.assertEqual(before["config"].attrs[name], after["config"].attrs[name], name)
+        again = self.export(imported, "again.safetensors")
+        self.assertEqual(file.read_bytes(), again.read_bytes())
+
+    def test_ranks_make_no_difference(self):
+        checkpoint = self.train("--hidden-size", 5, "--epochs", 1)
+        file = self.export(checkpoint, "one.safetensors", ranks=1)
+        self.assertEqual(file.read_bytes(), self.export(checkpoint, "three.safetensors", ranks=3).read_bytes())
+        self.assertEqual(model_of(checkpoint), model_of(self.import_(file, "three.h5", ranks=3)))
+
+    def test_tensors_and_metadata(self):
+        checkpoint = self.train("--hidden-size", 6, "--epochs", 1)
+        metadata, tensors = exchange.read(self.export(checkpoint))
+        with h5py.File(checkpoint) as file:
+            i, f, o, c = np.split(file["model/layer0/W_x"][:], 4, axis=1)
+            np.testing.assert_array_equal(tensors["rnn.weight_ih_l0"], np.hstack([i, f, c, o]).T)
+            i, f, o, c = np.split(file["model/layer0/b"][:], 4)
+            np.testing.assert_array_equal(tensors["rnn.bias_ih_l0"], np.hstack([i, f, c, o]))
+            np.testing.assert_array_equal(tensors["linear.weight"], file["model/output/W"][:].T)
+            tokens = list(file["vocabulary/token"].asstr())
+            counts = list(file["vocabulary/count"])
+        self.assertFalse(tensors["rnn.bias_hh_l0"].any())
+        self.assertEqual("pt", metadata["format"])
+        self.assertEqual(tokens, json.loads(metadata["vocabulary"]))
+        self.assertEqual(counts, json.loads(metadata["counts"]))
+        self.assertEqual(6, json.loads(metadata["config"])["hidden_size"])
+
+    def test_import_spares_a_file_that_is_there(self):
+        checkpoint = self.train("--hidden-size", 4, "--epochs", 1)
+        file = self.export(checkpoint)
+        before = checkpoint.read_bytes()
+        result = support.run("import", file, "--checkpoint", checkpoint)
+        self.assertError(1, result, checkpoint, "--overwrite")
+        self.assertEqual(before, checkpoint.read_bytes())
+        self.import_(file, checkpoint, "--overwrite")
+        self.assertNotEqual(before, checkpoint.read_bytes())
+
+    def test_command_lines(self):
+        for words, named in (
+            (["export", "a.safetensors"], "--checkpoint"),
+            (["import", "a.safetensors"], "--checkpoint"),
+            (["export", "--checkpoint", "a.h5"], "missing"),
+            (["import", "--checkpoint", "a.h5", "a.safetensors", "b"], "'b' is one file too many"),
+        ):
+            self.assertError(2, support.run(*words), named)
+        self.assertError(1, support.run("export", "--checkpoint", self.folder / "no.h5", "a"), "no.h5")
+        self.assertError(1, support.run("import", self.folder / "no", "--checkpoint", self.folder / "a.h5"), "no")
+
+
+class TorchTest(ExchangeTest):
+    def supported(self):
+        """The cases that this version of the program has options for."""
+        told = support.run("train", "--help").stdout
+        return [
+            name
+            for name, (cell, layers, directions, _, embedding, tied, both) in exchange.CASES.items()
+            if (cell == "LSTM" or "--cell" in told)
+            and (layers == 1 or "--num-layers" in told)
+            and (directions == 1 or "--bidirectional" in told)
+            and (not embedding or "--embedding-size" in told)
+            and (not tied or "--tie-weights" in told)
+            and (not both or "double" in told)
+        ]
+
+    def test_models_of_pytorch(self):
+        self.assertIn("lstm", self.supported())
+        for name in self.supported():
+            with self.subTest(name):
+                imported = self.import_(GOLDEN / f"exchange/{name}.safetensors", f"{name}.h5")
+                measured = self.perplexity(imported)
+                self.assertLess(abs(measured / EXPECTED["perplexity"][name] - 1), TOLERANCE)
+
+    def test_back_to_pytorch_is_bit_for_bit(self):
+        for name in self.supported():
+            with self.subTest(name):
+                original = GOLDEN / f"exchange/{name}.safetensors"
+                exported = self.export(self.import_(original, f"{name}.h5"), f"{name}.safetensors")
+                before, after = exchange.read(original)[1], exchange.read(exported)[1]
+                self.assertEqual(sorted(before), sorted(after))
+                for key in before:
+                    np.testing.assert_array_equal(before[key], after[key], key)
+
+    def test_double_precision(self):
+        metadata, tensors = exchange.read(GOLDEN / "exchange/lstm.safetensors")
+        wide = self.folder / "wide.safetensors"
+        exchange.write(wide, {name: tensor.astype("f8") for name, tensor in tensors.items()}, metadata)
+        self.assertEqual(
+            model_of(self.import_(GOLDEN / "exchange/lstm.safetensors", "a.h5")),
+            model_of(self.import_(wide, "b.h5")),
+        )
+
+    @unittest.skipUnless(has_torch, "needs python3-torch")
+    def test_load_state_dict(self):
+        import torch
+
+        checkpoint = self.train("--hidden-size", 16, "--epochs", 20)
+        metadata, tensors = exchange.read(self.export(checkpoint))
+        tokens = json.loads(metadata["vocabulary"])
+        model = exchange.module("LSTM", 1, 1, 16, 0, False, len(tokens))
+        model.load_state_dict({name: torch.tensor(tensor) for name, tensor in tensors.items()})
+        inputs, _ = exchange.batch([tokens.index(token) for token in exchange.TEXT])
+        with torch.no_grad():
+            logits = model.double()(torch.tensor(inputs)).numpy()
+        self.assertLess(abs(logits - logits_by_hand(checkpoint, inputs)).max(), TOLERANCE)
+        expected = exchange.perplexity(model, exchange.TEXT, tokens)
+        self.assertLess(abs(self.perplexity(checkpoint) / expected - 1), TOLERANCE)
+
+
+def logits_by_hand(checkpoint, inputs):
+    """Of an LSTM of one layer, from the tensors of the checkpoint as they are."""
+    with h5py.File(checkpoint) as file:
+        W_x, W_h, b = (file["model/layer0"][name][:].astype("f8") for name in ("W_x", "W_h", "b"))
+        W, b_out = (file["model/output"][name][:].astype("f8") for name in ("W", "b"))
+    h = c = np.zeros((inputs.shape[1], W_h.shape[0]))
+    logits = []
+    for ids in inputs:
+        i, f, o, g = np.split(W_x[ids] + h @ W_h + b, 4, axis=1)
+        i, f, o = (1 / (1 + np.exp(-gate)) for gate in (i, f, o))
+        c = f * c + i * np.tanh(g)
+        h = o * np.tanh(c)
+        logits.append(h @ W + b_out)
+    return np.stack(logits)
+
+
+class VocabularyTest(ExchangeTest):
+    def test_from_a_checkpoint(self):
+        checkpoint = self.train("--hidden-size", 9, "--epochs", 1)
+        _, tensors = exchange.read(GOLDEN / "exchange/lstm.safetensors")
+        bare = self.folder / "bare.safetensors"
+        exchange.write(bare, tensors)
+        target = self.folder / "imported.h5"
+        result = support.run("import", bare, "--checkpoint", target)
+        self.assertError(1, result, "there is no vocabulary", "--vocabulary-from", "metadata")
+        self.assertFalse(target.exists())
+        imported = self.import_(bare, "imported.h5", "--vocabulary-from", checkpoint)
+        self.assertLess(abs(self.perplexity(imported) / EXPECTED["perplexity"]["lstm"] - 1), TOLERANCE)
+
+    def test_of_another_size(self):
+        checkpoint = self.train("--hidden-size", 9, "--epochs", 1, text="ab" * 20)
+        _, tensors = exchange.read(GOLDEN / "exchange/lstm.safetensors")
+        exchange.write(self.folder / "bare", tensors)
+        result = support.run(
+            *("import", self.folder / "bare", "--checkpoint", self.folder / "a.h5"),
+            *("--vocabulary-from", checkpoint),
+        )
+        self.assertError(1, result, "the vocabulary has 3 tokens")
+
+
+class HostileTest(ExchangeTest):
+    def refuse(self, contents, *named):
+        path = self.write("hostile.safetensors", contents)
+        target = self.folder / "target.h5"
+        result = support.run("import", path, "--checkpoint", target)
+        self.assertError(1, result, path, *named)
+        self.assertEqual(["hostile.safetensors"], [path.name for path in self.folder.iterdir()])
+
+    def test_headers(self):
+        original = (GOLDEN / "exchange/lstm.safetensors").read_bytes()
+        (length,) = struct.unpack("<Q", original[:8])
+        header = json.loads(original[8 : 8 + length])
+        data = original[8 + length :]
+
+        def changed(**tensors):
+            text = json.dumps(header | {name.replace("_", ".", 1): value for name, value in tensors.items()}).encode()
+            return struct.pack("<Q", len(text)) + text + data
+
+        def tensor(name, **facts):
+            return header[name] | facts
+
+        bias = "linear.bias"
+        self.refuse(b"", "too short")
+        self.refuse(original[:7], "too short")
+        self.refuse(struct.pack("<Q", 2**63) + original[8:], "its header would have 9223372036854775808 bytes")
+        self.refuse(struct.pack("<Q", 2**64 - 1) + original[8:], "its header would have")
+        self.refuse(original[:-1], "and there are")
+        self.refuse(original + b"x", "1 bytes at its end")
+        self.refuse(struct.pack("<Q", length - 1) + original[8:], "no good JSON")
+        self.refuse(struct.pack("<Q", 8) + b'{"a\xff":1}', "no good JSON")
+        self.refuse(struct.pack("<Q", 10**6) + b"[" * 10**6, "no good JSON")
+        self.refuse(changed(linear_bias=tensor(bias, dtype="F16")), "made of F16")
+        self.refuse(changed(linear_bias=tensor(bias, dtype=4)), "has no dtype")
+        self.refuse(changed(linear_bias=tensor(bias, shape=[2**62, 4])), "larger than any memory")
+        self.refuse(changed(linear_bias=tensor(bias, data_offsets=[0, 4 * len(exchange.vocabulary())])), "overlap")
+        self.refuse(changed(linear_bias=tensor(bias, data_offsets=[2**62, 2**62 + 4])), "and there are")
+        self.refuse(changed(linear_extra={"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}), "linear.extra")
+        self.refuse(changed(**{"": {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}}), "the tensor  belongs")
+        twice = changed().replace(b'"linear.bias"', b'"linear.bias": 1, "linear.bias"')
+        (length,) = struct.unpack("<Q", twice[:8])
+        self.refuse(struct.pack("<Q", length + len(b'"linear.bias": 1, ')) + twice[8:], "duplicate")
+
+    def test_missing_tensors(self):
+        metadata, tensors = exchange.read(GOLDEN / "exchange/lstm.safetensors")
+        for name in tensors:
+            exchange.write(self.folder / "a", {n: t for n, t in tensors.items() if n != name}, metadata)
+            contents = (self.folder / "a").read_bytes()
+            (self.folder / "a").unlink()
+            self.refuse(contents, f"it has no {name}")
+
+    def test_damage(self):
+        """Bytes of the header at random: an error, or a model all the same, and never a crash."""
+        original = (GOLDEN / "exchange/lstm.safetensors").read_bytes()
+        (length,) = struct.unpack("<Q", original[:8])
+        chance = random.Random(3)
+        calls = []
+        for i in range(20):
+            damaged = bytearray(original)
+            for _ in range(chance.randint(1, 3)):
+                damaged[chance.randrange(8 + length)] = chance.randrange(256)
+            path = self.write(f"{i}.safetensors", bytes(damaged))
+            calls.append((("import", path, "--checkpoint", self.folder / f"{i}.h5"), {}))
+        for result in support.run_all(calls):
+            self.assertIn(result.status, (0, 1), f"\n{result}")
+            if result.status == 1:
+                self.assertError(1, result)
+
+
+if __name__ == "__main__":
+    unittest.main()
