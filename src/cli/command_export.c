@@ -1,16 +1,21 @@
 #include "command_export.h"
 
+#include "lstm_mpi/config/settings_specs.h"
 #include "lstm_mpi/dist/agree.h"
 #include "lstm_mpi/store/checkpoint.h"
 #include "lstm_mpi/store/exchange.h"
 
 #include <stdio.h>
 
-static enum status write_model(const struct checkpoint *checkpoint, const char *path, struct error *error)
+static enum status write_model(struct settings *settings, const struct checkpoint *checkpoint,
+                               struct error *error)
 {
     enum status status;
     struct vocabulary *vocabulary = NULL;
-    TRY(checkpoint_read_vocabulary(&vocabulary, checkpoint, tokenizers[0], error));
+    const char *path = settings->safetensors.items[0];
+    TRY(settings_saved_tokens(settings, checkpoint->saved, checkpoint->saved_count, checkpoint->path, error));
+    struct token_rules rules = settings_specs_tokens(settings);
+    TRY(checkpoint_read_vocabulary(&vocabulary, checkpoint, &rules, error));
     TRY(exchange_write(path, checkpoint, vocabulary, error));
     printf("wrote %s\n", path);
 done:
@@ -24,7 +29,7 @@ enum status command_export(const struct comm *comm, struct settings *settings, s
     struct checkpoint *checkpoint = NULL;
     TRY(checkpoint_open(&checkpoint, comm, settings->checkpoint, CHECKPOINT_MODEL, error));
     if (comm->rank == 0)
-        status = write_model(checkpoint, settings->safetensors.items[0], error);
+        status = write_model(settings, checkpoint, error);
     TRY(agree_on_status(comm, status, error));
 done:
     checkpoint_close(checkpoint);

@@ -28,13 +28,13 @@ static enum status write_token(const struct vocabulary *vocabulary, uint32_t tok
     return error_system(error, errno, "cannot write to standard output");
 }
 
-static void warn_of_unknown(const char *prefix, const uint32_t *tokens, size_t count)
+static void warn_of_unknown(const struct vocabulary *vocabulary, const char *prefix, const uint32_t *tokens,
+                            size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         if (tokens[i] == VOCABULARY_UNKNOWN) {
-            log_warning(
-                "the prefix '%s' has characters that are not in the vocabulary: <unk> is used for them",
-                prefix);
+            log_warning("the prefix '%s' has %s that are not in the vocabulary: <unk> is used for them",
+                        prefix, vocabulary_rules(vocabulary)->tokenizer->plural);
             return;
         }
     }
@@ -49,7 +49,7 @@ static enum status write_text(const struct trained_model *model, const struct se
     size_t count;
     struct sampler_spec sampling = {settings->temperature, settings->top_k, settings->seed};
     TRY(vocabulary_encode_text(model->vocabulary, &tokens, &count, prefix, strlen(prefix), error));
-    warn_of_unknown(prefix, tokens, count);
+    warn_of_unknown(model->vocabulary, prefix, tokens, count);
     TRY(generator_create(&generator, &model->spec, model->weights, &sampling, error));
     generator_load(generator);
     generator_start(generator, tokens, count);

@@ -8,7 +8,8 @@
 
 static bool was_stopped(const struct trainer_result *result)
 {
-    return result->end == TRAINER_STOPPED_BY_SIGNAL || result->end == TRAINER_STOPPED_BY_CLOCK;
+    return result->end == TRAINER_STOPPED_BY_SIGNAL || result->end == TRAINER_STOPPED_BY_CLOCK ||
+           result->end == TRAINER_STOPPED_WHILE_READING;
 }
 
 static void stalled(void *unused, const struct error *error)

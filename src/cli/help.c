@@ -213,8 +213,12 @@ void help_print_command(FILE *stream, const struct command *command, int width)
     print_wrapped(stream, command->description, 0, 0, width);
     print_options(stream, command, &help_style, width);
     const char *flag = first_flag(command);
-    if (flag)
-        fprintf(stream, "\n%s%s.\n", flag_note, flag);
+    if (flag) {
+        char note[HELP_TEXT_BYTES];
+        snprintf(note, sizeof note, "%s%s.", flag_note, flag);
+        fputc('\n', stream);
+        print_wrapped(stream, note, 0, 0, width);
+    }
     fprintf(stream, "\nExample:\n  %s\n", command->example);
 }
 

@@ -80,8 +80,10 @@ static void print_vocabulary(FILE *out, const struct vocabulary *vocabulary)
     for (uint32_t id = 0; id < vocabulary_size(vocabulary); id++) {
         fprintf(out, "%" PRIu32 ",", id);
         print_text(out, vocabulary_shown(vocabulary, id));
-        fprintf(out, ",%" PRIu32 ",%" PRIu64 "\n", vocabulary_code_point(vocabulary, id),
-                vocabulary_count(vocabulary, id));
+        fputc(',', out);
+        if (vocabulary_has_code_points(vocabulary))
+            fprintf(out, "%" PRIu32, vocabulary_code_point(vocabulary, id));
+        fprintf(out, ",%" PRIu64 "\n", vocabulary_count(vocabulary, id));
     }
 }
 

@@ -163,7 +163,9 @@ static json_t *vocabulary_value(struct builder *builder, const struct vocabulary
         json_t *object = json_object();
         put(builder, object, "id", whole(id));
         put(builder, object, "token", text(vocabulary_shown(vocabulary, id)));
-        put(builder, object, "code_point", whole(vocabulary_code_point(vocabulary, id)));
+        put(builder, object, "code_point",
+            vocabulary_has_code_points(vocabulary) ? whole(vocabulary_code_point(vocabulary, id))
+                                                   : json_null());
         put(builder, object, "count", whole(vocabulary_count(vocabulary, id)));
         append(builder, array, object);
     }

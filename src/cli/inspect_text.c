@@ -141,7 +141,7 @@ static void list_vocabulary(FILE *out, const struct vocabulary *vocabulary)
         char number[SHOWN_NUMBER_BYTES];
         char code_point[SHOWN_NUMBER_BYTES] = "-";
         uint64_t count = vocabulary_count(vocabulary, id);
-        if (id != VOCABULARY_UNKNOWN)
+        if (id != VOCABULARY_UNKNOWN && vocabulary_has_code_points(vocabulary))
             snprintf(code_point, sizeof code_point, "U+%04" PRIX32, vocabulary_code_point(vocabulary, id));
         fprintf(out, "  %8" PRIu32 "  %10s  %14s  %6.2f%%  ", id, code_point, shown_grouped(number, count),
                 sum > 0 ? 100 * (double)count / (double)sum : 0.0);

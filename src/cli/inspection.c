@@ -1,6 +1,7 @@
 #include "inspection.h"
 
 #include "lstm_mpi/base/memory.h"
+#include "lstm_mpi/config/settings_specs.h"
 #include "lstm_mpi/config/settings_text.h"
 #include "lstm_mpi/dist/agree.h"
 #include "lstm_mpi/store/metrics_file.h"
@@ -126,8 +127,8 @@ static enum status read_rest(struct inspection *inspection, struct error *error)
     if (inspection->checkpoint) {
         inspection->history = &inspection->checkpoint->history;
         TRY(take_settings(inspection, error));
-        TRY(checkpoint_read_vocabulary(&inspection->vocabulary, inspection->checkpoint, tokenizers[0],
-                                       error));
+        struct token_rules rules = settings_specs_tokens(&inspection->values);
+        TRY(checkpoint_read_vocabulary(&inspection->vocabulary, inspection->checkpoint, &rules, error));
     }
     if (inspection->metrics_file.path) {
         TRY(metrics_file_read(&inspection->metrics, inspection->metrics_file.path, error));

@@ -1,6 +1,7 @@
 #include "progress.h"
 
 #include "lstm_mpi/base/clock.h"
+#include "lstm_mpi/config/settings_specs.h"
 #include "lstm_mpi/linalg/blis_setup.h"
 #include "lstm_mpi/model/cell.h"
 #include "terminal.h"
@@ -10,6 +11,10 @@
 #include <string.h>
 
 static const double bar_interval_seconds = 0.1;
+
+/* Of reading the corpus: what is done before the first number is not worth a line. */
+static const double reading_line_seconds = 10;
+static const double reading_bar_seconds = 1;
 
 static const char *plural(uint64_t count)
 {
@@ -23,12 +28,65 @@ static void show_corpus(FILE *out, const struct settings *settings, const struct
         fprintf(out, "the built-in story");
     for (size_t i = 0; i < settings->corpus.count; i++)
         fprintf(out, "%s%s", i > 0 ? ", " : "", settings->corpus.items[i]);
-    fprintf(out, ": %" PRIu64 " characters", facts->corpus_tokens);
+    fprintf(out, ": %" PRIu64 " %s", facts->corpus_tokens, settings_specs_tokens(settings).tokenizer->plural);
     if (facts->trained_tokens < facts->corpus_tokens)
         fprintf(out, ", the first %" PRIu64 " are trained on", facts->trained_tokens);
     if (facts->held_out_tokens > 0)
         fprintf(out, ", the next %" PRIu64 " held out", facts->held_out_tokens);
     fprintf(out, "; vocabulary %" PRIu64 "\n", facts->vocabulary_size);
+}
+
+static void clear_bar(struct progress_view *view)
+{
+    if (view->bar_is_shown)
+        fprintf(view->out, "\r\033[K");
+    view->bar_is_shown = false;
+}
+
+/* One line that is written over and over: "BEFORE [####....] BEHIND". Cut where it would wrap, since a line
+ * that wraps cannot be written over. */
+static void draw_bar(struct progress_view *view, const char *before, double done, const char *behind)
+{
+    char squares[64];
+    char line[256];
+    size_t taken = strlen(before) + strlen(behind) + sizeof " [] ";
+    size_t room = view->columns > taken ? view->columns - taken : 0;
+    if (room > sizeof squares - 1)
+        room = sizeof squares - 1;
+    for (size_t i = 0; i < room; i++)
+        squares[i] = (double)i < done * (double)room ? '#' : '.';
+    squares[room] = '\0';
+    int most = view->columns < sizeof line ? (int)view->columns - 1 : (int)sizeof line;
+    snprintf(line, sizeof line, "%s [%s] %s", before, squares, behind);
+    fprintf(view->out, "\r\033[K%.*s", most > 0 ? most : 0, line);
+    fflush(view->out);
+    view->bar_is_shown = true;
+    view->bar_shown_at = clock_seconds();
+}
+
+/* Nothing for a corpus that is read in a moment. */
+static void reading(void *context, const struct trainer_reading *reading)
+{
+    struct progress_view *view = context;
+    char before[64];
+    char left[CLOCK_TEXT_BYTES];
+    char behind[64];
+    double now = clock_seconds();
+    double megabytes = (double)reading->bytes / 1e6;
+    if (reading->seconds < (view->bar ? reading_bar_seconds : reading_line_seconds))
+        return;
+    if (now - view->reading_shown_at < (view->bar ? bar_interval_seconds : reading_line_seconds))
+        return;
+    view->reading_shown_at = now;
+    clock_format(left, reading->seconds * (1 - reading->share) / reading->share);
+    snprintf(before, sizeof before, "reading %.0f MB", megabytes);
+    snprintf(behind, sizeof behind, "%.0f %%  %s left", 100 * reading->share, left);
+    if (view->bar) {
+        draw_bar(view, before, reading->share, behind);
+    } else {
+        fprintf(view->out, "%s  %s\n", before, behind);
+        fflush(view->out);
+    }
 }
 
 static void show_finished(FILE *out, const struct settings *settings, const struct trainer_facts *facts)
@@ -91,6 +149,7 @@ static void begin(void *context, const struct settings *settings, const struct t
     FILE *out = view->out;
     const struct comm *comm = view->comm;
     char host[COMM_HOST_BYTES];
+    clear_bar(view);
     comm_host_name(host);
     fprintf(out, "lstm_mpi %s on %d rank%s, %d host%s (rank 0 on %s)\n", LSTM_MPI_VERSION, comm->size,
             plural((uint64_t)comm->size), comm->nodes, plural((uint64_t)comm->nodes), host);
@@ -109,13 +168,6 @@ static void begin(void *context, const struct settings *settings, const struct t
     if (facts->finished_before)
         show_finished(out, settings, facts);
     fflush(out);
-}
-
-static void clear_bar(struct progress_view *view)
-{
-    if (view->bar_is_shown)
-        fprintf(view->out, "\r\033[K");
-    view->bar_is_shown = false;
 }
 
 static void sample(void *context, const char *text, size_t bytes)
@@ -146,40 +198,24 @@ static void plain_line(struct progress_view *view, const struct trainer_standing
     fflush(view->out);
 }
 
-/* One line that is written over and over: "epoch 12/1000 [####....] perplexity 312.4 …". Cut where it would
- * wrap, since a line that wraps cannot be written over. */
-static void draw_bar(struct progress_view *view, const struct trainer_standing *standing)
+static void draw_standing(struct progress_view *view, const struct trainer_standing *standing)
 {
     char left[CLOCK_TEXT_BYTES];
     char before[64];
     char validation[32] = "";
     char behind[160];
-    char squares[64];
-    char line[sizeof before + sizeof squares + sizeof behind];
     clock_format(left, standing->left_seconds);
-    snprintf(before, sizeof before, "epoch %" PRIu64 "/%" PRIu64 " [", standing->epoch, standing->epochs);
     if (!isnan(standing->valid_perplexity))
         view->valid_perplexity = standing->valid_perplexity;
     if (view->valid_perplexity > 0)
         snprintf(validation, sizeof validation, "  validation %.1f", view->valid_perplexity);
-    snprintf(behind, sizeof behind, "] perplexity %.1f%s  %.0f tokens/s  %s left", standing->perplexity,
+    snprintf(before, sizeof before, "epoch %" PRIu64 "/%" PRIu64, standing->epoch, standing->epochs);
+    snprintf(behind, sizeof behind, "perplexity %.1f%s  %.0f tokens/s  %s left", standing->perplexity,
              validation, standing->tokens_per_second, left);
-    size_t taken = strlen(before) + strlen(behind) + 1;
-    size_t room = view->columns > taken ? view->columns - taken : 0;
-    if (room > sizeof squares - 1)
-        room = sizeof squares - 1;
     double done = ((double)standing->epoch - 1 +
                    (double)standing->update_of_epoch / (double)standing->updates_of_epoch) /
                   (double)standing->epochs;
-    for (size_t i = 0; i < room; i++)
-        squares[i] = (double)i < done * (double)room ? '#' : '.';
-    squares[room] = '\0';
-    int most = view->columns < sizeof line ? (int)view->columns - 1 : (int)sizeof line;
-    snprintf(line, sizeof line, "%s%s%s", before, squares, behind);
-    fprintf(view->out, "\r\033[K%.*s", most > 0 ? most : 0, line);
-    fflush(view->out);
-    view->bar_is_shown = true;
-    view->bar_shown_at = clock_seconds();
+    draw_bar(view, before, done, behind);
 }
 
 static void update(void *context, const struct trainer_standing *standing)
@@ -188,7 +224,7 @@ static void update(void *context, const struct trainer_standing *standing)
     if (view->log_every_updates > 0 && standing->update % view->log_every_updates == 0)
         plain_line(view, standing, true);
     if (view->bar && clock_seconds() - view->bar_shown_at >= bar_interval_seconds)
-        draw_bar(view, standing);
+        draw_standing(view, standing);
 }
 
 static void epoch(void *context, const struct trainer_standing *standing)
@@ -196,7 +232,7 @@ static void epoch(void *context, const struct trainer_standing *standing)
     struct progress_view *view = context;
     bool last = standing->epoch == standing->epochs;
     if (view->bar && (last || clock_seconds() - view->bar_shown_at >= bar_interval_seconds))
-        draw_bar(view, standing);
+        draw_standing(view, standing);
     else if (!view->bar && (last || standing->epoch % view->log_every == 0))
         plain_line(view, standing, false);
 }
@@ -207,6 +243,13 @@ static void end(void *context, const struct trainer_result *result)
     if (view->bar_is_shown)
         fputc('\n', view->out);
     view->bar_is_shown = false;
+    if (result->end == TRAINER_STOPPED_WHILE_READING) {
+        fprintf(
+            view->out,
+            "stopped on a signal while the corpus was read, before any update; start again with --resume\n");
+        fflush(view->out);
+        return;
+    }
     if (isfinite(result->perplexity))
         fprintf(view->out, "perplexity %.1f", result->perplexity);
     if (result->tokens_per_second > 0)
@@ -244,6 +287,7 @@ struct trainer_observer progress_observer(struct progress_view *view, FILE *out,
         return (struct trainer_observer){0};
     return (struct trainer_observer){
         .context = view,
+        .reading = reading,
         .begin = begin,
         .sample = sample,
         .update = update,

@@ -17,6 +17,7 @@ struct progress_view {
     size_t columns;
     bool bar_is_shown;
     double bar_shown_at;
+    double reading_shown_at;
     double valid_perplexity; /* the newest; 0: none yet */
     uint64_t log_every;
     uint64_t log_every_updates;

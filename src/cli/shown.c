@@ -43,19 +43,33 @@ const char *shown_shape(char text[SHOWN_SHAPE_BYTES], const struct tensor *tenso
     return text;
 }
 
-void shown_token(FILE *out, const char *token)
+static void print_character(FILE *out, uint32_t code_point, const char *bytes, size_t length)
 {
-    uint32_t code_point;
-    size_t length = utf8_decode(&code_point, token, strlen(token));
-    bool control = code_point < 0x20 || (code_point >= 0x7F && code_point < 0xA0);
-    if (length == 0 || strcmp(token, " ") == 0)
-        fprintf(out, "'%s'", token);
-    else if (code_point == '\n')
+    if (code_point == '\n')
         fputs("\\n", out);
     else if (code_point == '\t')
         fputs("\\t", out);
-    else if (control)
+    else if (code_point < 0x20 || (code_point >= 0x7F && code_point < 0xA0))
         fprintf(out, "\\x%02X", (unsigned)code_point);
     else
-        fputs(token, out);
+        fwrite(bytes, 1, length, out);
+}
+
+void shown_token(FILE *out, const char *token)
+{
+    bool blank = token[strspn(token, " ")] == '\0';
+    if (blank)
+        fputc('\'', out);
+    while (*token) {
+        uint32_t code_point;
+        size_t length = utf8_decode(&code_point, token, strlen(token));
+        if (length == 0) {
+            fputs(token, out);
+            break;
+        }
+        print_character(out, code_point, token, length);
+        token += length;
+    }
+    if (blank)
+        fputc('\'', out);
 }

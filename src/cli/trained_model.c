@@ -75,9 +75,11 @@ enum status trained_model_read(struct trained_model *model, struct settings *set
     struct parameters parameters;
     *model = (struct trained_model){0};
     TRY(settings_saved_shape(settings, checkpoint->saved, checkpoint->saved_count, checkpoint->path, error));
+    TRY(settings_saved_tokens(settings, checkpoint->saved, checkpoint->saved_count, checkpoint->path, error));
     take_shape(settings, checkpoint);
     TRY(settings_check_model(settings, error));
-    TRY(checkpoint_read_vocabulary(&model->vocabulary, checkpoint, tokenizers[0], error));
+    struct token_rules rules = settings_specs_tokens(settings);
+    TRY(checkpoint_read_vocabulary(&model->vocabulary, checkpoint, &rules, error));
     model->spec = settings_specs_model(settings, vocabulary_size(model->vocabulary));
     TRY(parameters_layout(&parameters, &model->spec, error));
     TRY(memory_new(&model->weights, parameters.size, error));

@@ -6,6 +6,7 @@
 #include "lstm_mpi/model/cell.h"
 #include "lstm_mpi/model/model_spec.h"
 #include "lstm_mpi/text/batches.h"
+#include "lstm_mpi/text/tokenizer.h"
 
 #include <string.h>
 
@@ -59,7 +60,53 @@ const struct settings_row settings_table[] = {
         .default_shown = "the built-in corpus",
         .group = data,
         .argument = "FILE",
-        .help = "UTF-8 text to train on; several files are read as one text, in their order",
+        .help = "text to train on, in UTF-8; several files are read as one text, in their order",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_FIXED,
+        .stored = true,
+    },
+    {
+        FIELD(token),
+        .name = "token",
+        .choices = tokenizer_names,
+        .group = data,
+        .help = "what a token is: a Unicode code point, a byte of any file, or a word: a segment by UAX #29, "
+                "white "
+                "space included",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_FIXED,
+        .stored = true,
+        .shapes_model = true,
+    },
+    {
+        FIELD(lowercase),
+        .name = "lowercase",
+        .group = data,
+        .help = "make letters small, in every script that has them, before tokens are cut",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_FIXED,
+        .stored = true,
+        .shapes_model = true,
+    },
+    {
+        FIELD(drop_newlines),
+        .name = "drop-newlines",
+        .group = data,
+        .help = "leave out U+000A and U+000D before tokens are cut",
+        .commands = SETTINGS_TRAIN,
+        .on_resume = SETTINGS_FIXED,
+        .stored = true,
+        .shapes_model = true,
+    },
+    {
+        FIELD(min_freq),
+        .name = "min-freq",
+        .default_text = "1",
+        .least = 1,
+        .most = LARGEST,
+        .group = data,
+        .argument = "N",
+        .help = "tokens that occur less often become <unk>",
         .commands = SETTINGS_TRAIN,
         .on_resume = SETTINGS_FIXED,
         .stored = true,
@@ -71,7 +118,7 @@ const struct settings_row settings_table[] = {
         .most = LARGEST,
         .group = data,
         .argument = "N",
-        .help = "characters of the corpus that are trained on, from its start; 0: all",
+        .help = "tokens of the corpus that are trained on, from its start; 0: all",
         .commands = SETTINGS_TRAIN,
         .on_resume = SETTINGS_FIXED,
         .stored = true,
@@ -133,7 +180,7 @@ const struct settings_row settings_table[] = {
         .most = LARGEST,
         .group = data,
         .argument = "N|random",
-        .help = "character at which the batches start; random is drawn anew every epoch",
+        .help = "token at which the batches start; random is drawn anew every epoch",
         .commands = SETTINGS_TRAIN,
         .on_resume = SETTINGS_FIXED,
         .stored = true,

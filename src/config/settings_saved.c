@@ -108,3 +108,14 @@ enum status settings_saved_one(struct settings *settings, const char *name,
     }
     return STATUS_OK;
 }
+
+enum status settings_saved_tokens(struct settings *settings, const struct settings_saved *saved, size_t count,
+                                  const char *file, struct error *error)
+{
+    static const char *const names[] = {"token", "lowercase", "drop-newlines"};
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        TRY(settings_saved_one(settings, names[i], saved, count, file, error));
+done:
+    return status;
+}

@@ -18,6 +18,15 @@ struct model_spec settings_specs_model(const struct settings *settings, size_t v
     };
 }
 
+struct token_rules settings_specs_tokens(const struct settings *settings)
+{
+    return (struct token_rules){
+        .tokenizer = tokenizers[settings->token],
+        .drop_newlines = settings->drop_newlines,
+        .lowercase = settings->lowercase,
+    };
+}
+
 struct batches_spec settings_specs_batches(const struct settings *settings, size_t tokens, struct range rows)
 {
     bool random = settings->start_offset == START_OFFSET_RANDOM;

@@ -278,7 +278,7 @@ static void read_column(struct h5 *h5, const char *path, size_t size, hid_t memo
 }
 
 enum status checkpoint_read_vocabulary(struct vocabulary **out, const struct checkpoint *checkpoint,
-                                       const struct tokenizer_ops *tokenizer, struct error *error)
+                                       const struct token_rules *rules, struct error *error)
 {
     *out = NULL;
     struct h5 h5 = for_this_call(checkpoint, error);
@@ -295,8 +295,8 @@ enum status checkpoint_read_vocabulary(struct vocabulary **out, const struct che
         h5_fail(&h5, "its vocabulary is empty");
     if (h5.status == STATUS_OK) {
         struct error reason;
-        if (vocabulary_restore(out, tokenizer, (const char *const *)texts, code_points, counts, size,
-                               &reason) != STATUS_OK)
+        if (vocabulary_restore(out, rules, (const char *const *)texts, code_points, counts, size, &reason) !=
+            STATUS_OK)
             h5_fail(&h5, "%s%s%s", reason.what, reason.why[0] ? ": " : "", reason.why);
     }
     memory_free(texts);

@@ -42,17 +42,19 @@ static enum status add_vocabulary(struct dataset_list *list, hid_t *text_type, s
     *text_type = h5_text_type(h5, longest, H5T_STR_NULLTERM);
 
     char *texts;
-    uint32_t *code_points;
+    uint32_t *code_points = NULL;
     uint64_t *counts;
     size_t stride = longest + 1;
     TRY(dataset_list_add(list, "/vocabulary/token", *text_type, stride, &size, 1, &texts, error));
-    TRY(dataset_list_add(list, "/vocabulary/code_point", H5T_STD_U32LE, sizeof *code_points, &size, 1,
-                         &code_points, error));
+    if (vocabulary_has_code_points(vocabulary))
+        TRY(dataset_list_add(list, "/vocabulary/code_point", H5T_STD_U32LE, sizeof *code_points, &size, 1,
+                             &code_points, error));
     TRY(dataset_list_add(list, "/vocabulary/count", H5T_STD_U64LE, sizeof *counts, &size, 1, &counts, error));
     for (uint32_t id = 0; id < size; id++) {
         const char *shown = vocabulary_shown(vocabulary, id);
         memcpy(texts + id * stride, shown, strlen(shown));
-        code_points[id] = vocabulary_code_point(vocabulary, id);
+        if (code_points)
+            code_points[id] = vocabulary_code_point(vocabulary, id);
         counts[id] = vocabulary_count(vocabulary, id);
     }
 done:

@@ -96,7 +96,8 @@ struct json_t *exchange_metadata_make(const struct checkpoint *checkpoint,
     if (json_object_set_new(metadata, "format", json_string("pt")) == 0 &&
         json_object_set_new(metadata, "lstm_mpi", json_string(LSTM_MPI_VERSION)) == 0 &&
         put_text(metadata, vocabulary_key, list_of_tokens(vocabulary, token_text)) &&
-        put_text(metadata, code_points_key, list_of_tokens(vocabulary, token_code_point)) &&
+        (!vocabulary_has_code_points(vocabulary) ||
+         put_text(metadata, code_points_key, list_of_tokens(vocabulary, token_code_point))) &&
         put_text(metadata, counts_key, list_of_tokens(vocabulary, token_count)) &&
         put_text(metadata, config_key, config_value(checkpoint)))
         return metadata;
@@ -217,7 +218,7 @@ done:
 }
 
 enum status exchange_metadata_vocabulary(struct vocabulary **out, const struct safetensors_header *header,
-                                         const struct tokenizer_ops *tokenizer, const char *path,
+                                         const struct token_rules *rules, const char *path,
                                          struct error *error)
 {
     enum status status;
@@ -240,7 +241,7 @@ enum status exchange_metadata_vocabulary(struct vocabulary **out, const struct s
         for (size_t i = 0; i < size; i++)
             narrow[i] = (uint32_t)code_points[i];
     }
-    if (vocabulary_restore(out, tokenizer, texts, narrow, counts, size, &reason) != STATUS_OK) {
+    if (vocabulary_restore(out, rules, texts, narrow, counts, size, &reason) != STATUS_OK) {
         error_set(error, STATUS_FAILED, "cannot read %s", path);
         error_why(error, "%s%s%s", reason.what, reason.why[0] ? ": " : "", reason.why);
         status = error_remedy(error, "write it as lstm_mpi export does");

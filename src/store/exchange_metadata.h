@@ -25,7 +25,7 @@ MUST_CHECK enum status exchange_metadata_settings(struct settings *settings,
 /* The vocabulary, which the caller owns; NULL where the file has none. */
 MUST_CHECK enum status exchange_metadata_vocabulary(struct vocabulary **out,
                                                     const struct safetensors_header *header,
-                                                    const struct tokenizer_ops *tokenizer, const char *path,
+                                                    const struct token_rules *rules, const char *path,
                                                     struct error *error);
 
 #endif

@@ -1,5 +1,6 @@
 #include "exchange_metadata.h"
 #include "lstm_mpi/base/memory.h"
+#include "lstm_mpi/config/settings_specs.h"
 #include "lstm_mpi/config/settings_text.h"
 #include "lstm_mpi/store/exchange.h"
 #include "torch_layout.h"
@@ -340,9 +341,14 @@ static enum status read_vocabulary(struct exchange_model *model, const struct in
                                    const struct checkpoint *fallback, struct error *error)
 {
     enum status status;
-    TRY(exchange_metadata_vocabulary(&model->vocabulary, &input->header, tokenizers[0], input->path, error));
-    if (!model->vocabulary && fallback)
-        TRY(checkpoint_read_vocabulary(&model->vocabulary, fallback, tokenizers[0], error));
+    struct token_rules rules = settings_specs_tokens(&model->settings);
+    TRY(exchange_metadata_vocabulary(&model->vocabulary, &input->header, &rules, input->path, error));
+    if (!model->vocabulary && fallback) {
+        TRY(settings_saved_tokens(&model->settings, fallback->saved, fallback->saved_count, fallback->path,
+                                  error));
+        rules = settings_specs_tokens(&model->settings);
+        TRY(checkpoint_read_vocabulary(&model->vocabulary, fallback, &rules, error));
+    }
     if (!model->vocabulary) {
         cannot_import(input, error);
         error_why(error, "there is no vocabulary in its metadata");

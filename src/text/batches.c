@@ -9,9 +9,12 @@
  *     o
  *     | 0  | 1  | 2  | 3  | 4  | 5  | 6  | 7  | 8  |tail| the last target
  *
- * of which row k of update u takes number order[u·B + k]. */
+ * of which row k of update u takes the number that a shuffle puts at place u·B + k. Where that is depends on
+ * the place alone, so no rank holds the order of all: "swap or not" (Hoang, Morris, Rogaway, "An enciphering
+ * scheme based on a card shuffle", CRYPTO 2012). A round has a random K; it swaps x and K - x modulo n, for
+ * each such pair by the flip of a coin. */
 
-#include "lstm_mpi/text/batches.h"
+#include "batches_private.h"
 
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/base/random.h"
@@ -23,16 +26,21 @@ const char *const sampling_names[SAMPLING_COUNT + 1] = {
     [SAMPLING_RANDOM] = "random",
 };
 
+/* Of the shuffle. Each halves what is left of the order before it; a few dozen leave nothing that could be
+ * seen. */
+enum { SHUFFLE_ROUNDS = 64 };
+
 struct batches {
     struct batches_spec spec;
     const uint32_t *ids;
     size_t first_token; /* ids[0] in the text */
     uint32_t *inputs;   /* [T][rows] */
     uint32_t *targets;  /* [T][rows] */
-    size_t *order;      /* [subsequences]: random sampling; else NULL */
 
     size_t offset; /* of the epoch under way, like the rest */
     size_t updates;
+    uint64_t shuffle_stream;
+    uint64_t shuffle_keys[SHUFFLE_ROUNDS]; /* below the number of subsequences */
     size_t next_update;
 };
 
@@ -145,8 +153,6 @@ enum status batches_create(struct batches **out, const struct batches_spec *spec
     size_t places = spec->num_steps * spec->row_count;
     TRY(memory_new(&batches->inputs, places, error));
     TRY(memory_new(&batches->targets, places, error));
-    if (spec->sampling == SAMPLING_RANDOM)
-        TRY(memory_new(&batches->order, subsequences_at(spec, least_offset(spec)), error));
     *out = batches;
     batches = NULL;
 done:
@@ -160,21 +166,32 @@ void batches_destroy(struct batches *batches)
         return;
     memory_free(batches->inputs);
     memory_free(batches->targets);
-    memory_free(batches->order);
     memory_free(batches);
 }
 
-/* Fisher and Yates, from the identity: the order of an epoch depends on no other epoch. */
-static void shuffle(size_t *order, size_t count, uint64_t seed, uint64_t epoch)
+static void start_shuffle(struct batches *batches, uint64_t epoch)
 {
-    for (size_t i = 0; i < count; i++)
-        order[i] = i;
-    for (size_t i = count; i-- > 1;) {
-        size_t other = random_below(seed, random_stream(RANDOM_SHUFFLE, epoch), i, i + 1);
-        size_t kept = order[i];
-        order[i] = order[other];
-        order[other] = kept;
+    const struct batches_spec *spec = &batches->spec;
+    size_t count = subsequences_at(spec, batches->offset);
+    batches->shuffle_stream = random_stream(RANDOM_SHUFFLE, epoch);
+    for (uint64_t round = 0; count > 0 && round < SHUFFLE_ROUNDS; round++) {
+        uint64_t stream = random_stream(RANDOM_SHUFFLE_KEY, epoch);
+        batches->shuffle_keys[round] = random_below(spec->seed, stream, round, count);
     }
+}
+
+size_t batches_shuffled(const struct batches *batches, size_t place)
+{
+    const struct batches_spec *spec = &batches->spec;
+    size_t count = subsequences_at(spec, batches->offset);
+    for (uint64_t round = 0; round < SHUFFLE_ROUNDS; round++) {
+        uint64_t key = batches->shuffle_keys[round];
+        size_t partner = key >= place ? key - place : key + (count - place);
+        uint64_t pair = partner > place ? partner : place;
+        if (random_bits(spec->seed, batches->shuffle_stream, pair * SHUFFLE_ROUNDS + round) & 1)
+            place = partner;
+    }
+    return place;
 }
 
 void batches_start_epoch(struct batches *batches, uint64_t epoch, size_t first_update)
@@ -183,8 +200,8 @@ void batches_start_epoch(struct batches *batches, uint64_t epoch, size_t first_u
     batches->offset = batches_offset(spec, epoch);
     batches->updates = batches_updates_at(spec, batches->offset);
     batches->next_update = first_update;
-    if (batches->order)
-        shuffle(batches->order, subsequences_at(spec, batches->offset), spec->seed, epoch);
+    if (spec->sampling == SAMPLING_RANDOM)
+        start_shuffle(batches, epoch);
 }
 
 size_t batches_start_offset(const struct batches *batches)
@@ -201,8 +218,8 @@ size_t batches_updates(const struct batches *batches)
 static size_t first_input(const struct batches *batches, size_t update, size_t row)
 {
     const struct batches_spec *spec = &batches->spec;
-    if (batches->order)
-        return batches->offset + batches->order[update * spec->batch_size + row] * spec->num_steps;
+    if (spec->sampling == SAMPLING_RANDOM)
+        return batches->offset + batches_shuffled(batches, update * spec->batch_size + row) * spec->num_steps;
     return batches->offset + row * row_length_at(spec, batches->offset) + update * spec->num_steps;
 }
 

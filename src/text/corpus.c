@@ -1,25 +1,23 @@
-/* A block is read together with some bytes around it, so that what lies across its borders is seen whole:
+/* Each block has a piece of the text, from the first border at or behind its beginning to the first one at or
+ * behind its end. A block is read together with what lies around it, so that both blocks of a border see it:
  *
  *            block b - 1           |               block b               |       block b + 1
  *     ... E6 88 91 E6 9C 89 E5 89  |  91 0D 0A E4 BD A0 E6 98 AF E5 89   |  91 0D 0A ...
- *                        in reach  |                                     |  in reach
- *
- * A character belongs to the block in which it begins, and so does the CR that is dropped before LF. */
+ *                           before |     |---------- piece b ---------------->|  in reach
+ */
 
 #include "corpus_private.h"
 
 #include "corpus_builtin.h"
+#include "cutter.h"
 #include "lstm_mpi/base/digest.h"
 #include "lstm_mpi/base/memory.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-enum { TOKENS_AT_ONCE = 1024, BYTE_ORDER_MARK_BYTES = 3 };
 
 struct text_file {
     char *path;
@@ -40,10 +38,11 @@ struct corpus {
     int descriptor;
     unsigned char *buffer; /* a block and what lies around it */
     size_t buffer_bytes;
+    struct cutter cutter;
 };
 
 /* A block within its surroundings: text[begin] to text[end - 1] of text[0] to text[bytes - 1]. */
-struct piece {
+struct window {
     const struct text_file *file;
     const unsigned char *text;
     size_t bytes;
@@ -51,8 +50,6 @@ struct piece {
     size_t end;
     size_t offset; /* of text[0] in the file */
 };
-
-typedef void token_sink(void *context, const struct token *tokens, size_t count);
 
 static size_t smaller(size_t a, size_t b)
 {
@@ -71,11 +68,11 @@ static enum status has_changed(const struct text_file *file, struct error *error
     return error_remedy(error, "start again when nothing writes to it");
 }
 
-static enum status not_utf8(const struct piece *piece, size_t position, struct error *error)
+static enum status not_utf8(const struct window *window, size_t position, struct error *error)
 {
-    error_set(error, STATUS_FAILED, "the corpus %s is no UTF-8", piece->file->path);
-    error_why(error, "at byte offset %zu, counted from 0, stands 0x%02X", piece->offset + position,
-              piece->text[position]);
+    error_set(error, STATUS_FAILED, "the corpus %s is no UTF-8", window->file->path);
+    error_why(error, "at byte offset %zu, counted from 0, stands 0x%02X", window->offset + position,
+              window->text[position]);
     return error_remedy(error, "convert it, for example with iconv -t UTF-8");
 }
 
@@ -141,13 +138,14 @@ static void number_blocks(struct corpus *corpus)
 }
 
 enum status corpus_open_blocks(struct corpus **out, const char *const *paths, size_t count,
-                               size_t block_bytes, struct error *error)
+                               const struct token_rules *rules, size_t block_bytes, struct error *error)
 {
     *out = NULL;
     struct corpus *corpus = NULL;
     enum status status;
     TRY(memory_new(&corpus, 1, error));
     corpus->block_bytes = block_bytes;
+    corpus->cutter.rules = *rules;
     TRY(memory_new(&corpus->files, count ? count : 1, error));
     for (size_t i = 0; i < count; i++)
         TRY(add_file(corpus, paths[i], error));
@@ -169,9 +167,10 @@ done:
     return status;
 }
 
-enum status corpus_open(struct corpus **out, const char *const *paths, size_t count, struct error *error)
+enum status corpus_open(struct corpus **out, const char *const *paths, size_t count,
+                        const struct token_rules *rules, struct error *error)
 {
-    return corpus_open_blocks(out, paths, count, DIGEST_BLOCK_BYTES, error);
+    return corpus_open_blocks(out, paths, count, rules, DIGEST_BLOCK_BYTES, error);
 }
 
 void corpus_close(struct corpus *corpus)
@@ -183,6 +182,7 @@ void corpus_close(struct corpus *corpus)
         memory_free(corpus->files[i].path);
     memory_free(corpus->files);
     memory_free(corpus->buffer);
+    cutter_free(&corpus->cutter);
     memory_free(corpus);
 }
 
@@ -205,37 +205,36 @@ static const struct text_file *file_of_block(const struct corpus *corpus, size_t
 }
 
 /* Fills the buffer from the file, which must still be as long as it was. */
-static enum status read_piece(struct corpus *corpus, const struct piece *piece, struct error *error)
+static enum status read_window(struct corpus *corpus, const struct window *window, struct error *error)
 {
     enum status status;
     struct stat facts = {0};
-    TRY(memory_grow(&corpus->buffer, &corpus->buffer_bytes, piece->bytes, error));
-    TRY(open_file(corpus, piece->file, &facts, error));
-    if ((size_t)facts.st_size != piece->file->bytes)
-        TRY(has_changed(piece->file, error));
-    for (size_t done_bytes = 0; done_bytes < piece->bytes;) {
-        ssize_t got = pread(corpus->descriptor, corpus->buffer + done_bytes, piece->bytes - done_bytes,
-                            (off_t)(piece->offset + done_bytes));
+    TRY(memory_grow(&corpus->buffer, &corpus->buffer_bytes, window->bytes, error));
+    TRY(open_file(corpus, window->file, &facts, error));
+    if ((size_t)facts.st_size != window->file->bytes)
+        TRY(has_changed(window->file, error));
+    for (size_t done_bytes = 0; done_bytes < window->bytes;) {
+        ssize_t got = pread(corpus->descriptor, corpus->buffer + done_bytes, window->bytes - done_bytes,
+                            (off_t)(window->offset + done_bytes));
         if (got == 0)
-            TRY(has_changed(piece->file, error));
+            TRY(has_changed(window->file, error));
         if (got < 0 && errno != EINTR)
-            TRY(cannot_read(piece->file, errno, error));
+            TRY(cannot_read(window->file, errno, error));
         done_bytes += got > 0 ? (size_t)got : 0;
     }
 done:
     return status;
 }
 
-/* Puts a block and `context` bytes on either side, as far as its file has them, in reach. */
-static enum status load_block(struct corpus *corpus, size_t block, size_t context, struct piece *piece,
-                              struct error *error)
+/* Puts a block, and around it what a border depends on, as far as its file has it, in reach. */
+static enum status load_block(struct corpus *corpus, size_t block, struct window *window, struct error *error)
 {
     const struct text_file *file = file_of_block(corpus, block);
     size_t first = (block - file->first_block) * corpus->block_bytes;
     size_t bytes = smaller(corpus->block_bytes, file->bytes - first);
-    size_t before = smaller(context, first);
-    size_t behind = smaller(context, file->bytes - first - bytes);
-    *piece = (struct piece){
+    size_t before = smaller(CUTTER_BEFORE, first);
+    size_t behind = smaller(cutter_reach(&corpus->cutter.rules), file->bytes - first - bytes);
+    *window = (struct window){
         .file = file,
         .bytes = before + bytes + behind,
         .begin = before,
@@ -243,97 +242,61 @@ static enum status load_block(struct corpus *corpus, size_t block, size_t contex
         .offset = first - before,
     };
     if (file->memory) {
-        piece->text = file->memory + piece->offset;
+        window->text = file->memory + window->offset;
         return STATUS_OK;
     }
-    enum status status = read_piece(corpus, piece, error);
-    piece->text = corpus->buffer;
+    enum status status = read_window(corpus, window, error);
+    window->text = corpus->buffer;
     return status;
 }
 
-static uint64_t piece_digest(const struct piece *piece)
+static uint64_t block_digest(const struct window *window)
 {
-    return digest_of(piece->text + piece->begin, piece->end - piece->begin);
+    return digest_of(window->text + window->begin, window->end - window->begin);
 }
 
-/* Where the next CR that LF follows stands, at or behind `position`; the end of the text where none does. */
-static size_t next_line_end(const struct piece *piece, size_t position)
+static size_t byte_order_mark(const unsigned char *text, size_t bytes)
 {
-    while (position < piece->bytes) {
-        const unsigned char *found = memchr(piece->text + position, '\r', piece->bytes - position);
-        if (!found)
-            break;
-        position = (size_t)(found - piece->text);
-        if (position + 1 < piece->bytes && piece->text[position + 1] == '\n')
-            return position;
-        position++;
-    }
-    return piece->bytes;
+    static const unsigned char mark[] = {0xEF, 0xBB, 0xBF};
+    return bytes >= sizeof mark && memcmp(text, mark, sizeof mark) == 0 ? sizeof mark : 0;
 }
 
-static size_t first_token(const struct piece *piece, const struct tokenizer_ops *tokenizer)
+/* Hands the tokens of the block's piece to `sink`. */
+static enum status cut_block(struct corpus *corpus, const struct window *window, token_sink *sink,
+                             void *context, struct error *error)
 {
-    static const unsigned char mark[BYTE_ORDER_MARK_BYTES] = {0xEF, 0xBB, 0xBF};
-    if (piece->offset + piece->begin == 0 && piece->bytes >= sizeof mark &&
-        memcmp(piece->text, mark, sizeof mark) == 0)
-        return sizeof mark;
-    return tokenizer->begin(piece->text, piece->bytes, piece->begin);
-}
-
-/* Hands the tokens that begin in the block to `sink`. Clean text lies between the CRs that are dropped, and
- * no token reaches over one: the stretches are cut one by one, where they lie. */
-static enum status cut_block(const struct piece *piece, const struct tokenizer_ops *tokenizer,
-                             token_sink *sink, void *context, struct error *error)
-{
-    struct token tokens[TOKENS_AT_ONCE];
-    size_t position = first_token(piece, tokenizer);
-    while (position < piece->end) {
-        size_t stretch_end = next_line_end(piece, position);
-        struct cut cut = {
-            .text = piece->text,
-            .bytes = stretch_end,
-            .border = smaller(stretch_end, piece->end),
-            .position = position,
-        };
-        size_t count;
-        do {
-            count = tokenizer->next(&cut, tokens, TOKENS_AT_ONCE);
-            sink(context, tokens, count);
-        } while (count == TOKENS_AT_ONCE);
-        if (cut.position < cut.border)
-            return not_utf8(piece, cut.position, error);
-        position = cut.position == stretch_end ? stretch_end + 1 : cut.position;
-    }
-    return STATUS_OK;
-}
-
-static size_t context_of(const struct tokenizer_ops *tokenizer)
-{
-    return tokenizer->context_bytes > BYTE_ORDER_MARK_BYTES ? tokenizer->context_bytes
-                                                            : BYTE_ORDER_MARK_BYTES;
+    const struct token_rules *rules = &corpus->cutter.rules;
+    size_t begin = cutter_border(rules, window->text, window->bytes, window->begin);
+    size_t end = cutter_border(rules, window->text, window->bytes, window->end);
+    size_t good = cutter_check(rules, window->text + begin, end - begin);
+    if (good < end - begin)
+        return not_utf8(window, begin + good, error);
+    if (window->offset + begin == 0 && rules->tokenizer->needs_utf8)
+        begin += byte_order_mark(window->text, end);
+    return cutter_cut(&corpus->cutter, window->text + begin, end - begin, sink, context, error);
 }
 
 struct counting {
-    struct token_counts *counts;
+    struct token_counts *counts; /* NULL: the number of tokens alone */
     uint64_t tokens;
 };
 
-static void count_tokens(void *context, const struct token *tokens, size_t count)
+static enum status count_tokens(void *context, const struct portion *portion, struct error *error)
 {
     struct counting *counting = context;
-    token_counts_add(counting->counts, tokens, count);
-    counting->tokens += count;
+    counting->tokens += portion->count;
+    return counting->counts ? token_counts_add(counting->counts, portion, error) : STATUS_OK;
 }
 
 enum status corpus_scan_block(struct corpus *corpus, size_t block, struct token_counts *counts,
                               struct corpus_block *info, struct error *error)
 {
-    struct piece piece;
+    struct window window;
     struct counting counting = {.counts = counts};
     enum status status;
-    TRY(load_block(corpus, block, context_of(counts->tokenizer), &piece, error));
-    TRY(cut_block(&piece, counts->tokenizer, count_tokens, &counting, error));
-    *info = (struct corpus_block){.tokens = counting.tokens, .digest = piece_digest(&piece)};
+    TRY(load_block(corpus, block, &window, error));
+    TRY(cut_block(corpus, &window, count_tokens, &counting, error));
+    *info = (struct corpus_block){.tokens = counting.tokens, .digest = block_digest(&window)};
 done:
     return status;
 }
@@ -356,56 +319,55 @@ uint64_t corpus_digest(const struct corpus_block *blocks, size_t count)
     return digest;
 }
 
-/* Where the tokens [first, end) go; `token` is the number of the next one to come. */
-struct encoding {
-    const struct vocabulary *vocabulary;
-    uint32_t *ids;
-    uint64_t first;
-    uint64_t end;
+struct range corpus_blocks_of(const struct corpus_block *blocks, size_t count, uint64_t first, uint64_t end)
+{
+    struct range range = {0};
+    uint64_t token = 0;
+    for (size_t block = 0; block < count && token < end; block++) {
+        token += blocks[block].tokens;
+        if (token <= first)
+            range.first = block + 1;
+        else
+            range.count++;
+    }
+    return range;
+}
+
+/* An encoding under way; `token` is the number of the next one to come. */
+struct encoder {
+    const struct encoding *encoding;
     uint64_t token;
 };
 
-static void encode_tokens(void *context, const struct token *tokens, size_t count)
+static enum status encode_tokens(void *context, const struct portion *portion, struct error *error)
 {
-    struct encoding *encoding = context;
-    uint64_t next = encoding->token + count;
-    uint64_t from = encoding->token > encoding->first ? encoding->token : encoding->first;
+    (void)error;
+    struct encoder *encoder = context;
+    const struct encoding *encoding = encoder->encoding;
+    uint64_t next = encoder->token + portion->count;
+    uint64_t from = encoder->token > encoding->first ? encoder->token : encoding->first;
     uint64_t to = next < encoding->end ? next : encoding->end;
     if (from < to) {
-        vocabulary_encode(encoding->vocabulary, encoding->ids + (from - encoding->first),
-                          tokens + (from - encoding->token), to - from);
+        vocabulary_encode(encoding->vocabulary, encoding->ids + (from - encoding->first), portion,
+                          from - encoder->token, to - from);
     }
-    encoding->token = next;
+    encoder->token = next;
+    return STATUS_OK;
 }
 
-static enum status encode_block(struct corpus *corpus, size_t block, const struct corpus_block *info,
-                                struct encoding *encoding, struct error *error)
+enum status corpus_encode_block(struct corpus *corpus, size_t block, const struct corpus_block *info,
+                                uint64_t first_token, const struct encoding *encoding, struct error *error)
 {
-    const struct tokenizer_ops *tokenizer = vocabulary_tokenizer(encoding->vocabulary);
-    struct piece piece;
+    struct window window;
+    struct encoder encoder = {encoding, first_token};
     enum status status;
-    TRY(load_block(corpus, block, context_of(tokenizer), &piece, error));
-    if (piece_digest(&piece) != info->digest)
-        TRY(has_changed(piece.file, error));
-    TRY(cut_block(&piece, tokenizer, encode_tokens, encoding, error));
-done:
-    return status;
-}
-
-enum status corpus_encode(struct corpus *corpus, const struct corpus_block *blocks,
-                          const struct vocabulary *vocabulary, uint64_t first, size_t count, uint32_t *ids,
-                          struct error *error)
-{
-    enum status status = STATUS_OK;
-    struct encoding encoding = {.vocabulary = vocabulary, .ids = ids, .first = first, .end = first + count};
-    uint64_t token = 0;
-    for (size_t block = 0; block < corpus->block_count && token < encoding.end; block++) {
-        encoding.token = token;
-        token += blocks[block].tokens;
-        if (token > first)
-            TRY(encode_block(corpus, block, &blocks[block], &encoding, error));
-    }
-    assert(token >= encoding.end);
+    TRY(load_block(corpus, block, &window, error));
+    if (block_digest(&window) != info->digest)
+        TRY(has_changed(window.file, error));
+    TRY(cut_block(corpus, &window, encode_tokens, &encoder, error));
+    /* What lies behind the block is covered by no digest here. */
+    if (encoder.token != first_token + info->tokens)
+        TRY(has_changed(window.file, error));
 done:
     return status;
 }

@@ -5,6 +5,7 @@
 
 /* corpus_open with blocks of any length, so that a short text has many block borders. */
 MUST_CHECK enum status corpus_open_blocks(struct corpus **out, const char *const *paths, size_t count,
-                                          size_t block_bytes, struct error *error);
+                                          const struct token_rules *rules, size_t block_bytes,
+                                          struct error *error);
 
 #endif

@@ -4,12 +4,16 @@
 
 #include <string.h>
 
-const struct tokenizer_ops *const tokenizers[] = {&tokenizer_char};
-const size_t tokenizer_count = sizeof tokenizers / sizeof tokenizers[0];
+const struct tokenizer_ops *const tokenizers[TOKENIZER_COUNT] = {
+    &tokenizer_char,
+    &tokenizer_byte,
+    &tokenizer_word,
+};
+const char *const tokenizer_names[TOKENIZER_COUNT + 1] = {"char", "byte", "word"};
 
 const struct tokenizer_ops *tokenizer_find(const char *name)
 {
-    for (size_t i = 0; i < tokenizer_count; i++) {
+    for (size_t i = 0; i < TOKENIZER_COUNT; i++) {
         if (strcmp(tokenizers[i]->name, name) == 0)
             return tokenizers[i];
     }

@@ -1,11 +1,14 @@
 #include "inputs.h"
 
+#include "lstm_mpi/base/clock.h"
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/config/settings_specs.h"
 #include "lstm_mpi/dist/agree.h"
 #include "lstm_mpi/dist/watch.h"
 #include "lstm_mpi/text/corpus.h"
+#include "lstm_mpi/train/stop.h"
 #include "stage.h"
+#include "token_sums.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -45,75 +48,146 @@ done:
     return status;
 }
 
-static enum status scan_my_blocks(struct corpus *corpus, const struct comm *comm, struct corpus_block *blocks,
-                                  struct token_counts *counts, struct error *error)
+/* The blocks that this rank goes through, first to count and then to number their tokens. */
+struct reading {
+    const struct comm *comm;
+    const struct trainer_observer *observer;
+    struct corpus *corpus;
+    struct corpus_block *blocks; /* of the whole corpus */
+    size_t block_count;
+    double started_at;
+    double asked_to_stop_at; /* 0: not yet */
+    double done_before;      /* the share of all work that was done before these blocks, */
+    double share;            /* and theirs */
+};
+
+/* What is left of a short text is read all the same: the run then stops with a checkpoint. */
+static const double patience_seconds = 1;
+
+static bool must_stop(struct reading *reading, double now)
+{
+    if (!stop_signal())
+        return false;
+    if (reading->asked_to_stop_at == 0)
+        reading->asked_to_stop_at = now;
+    return now - reading->asked_to_stop_at > patience_seconds;
+}
+
+/* After each block, of which a rank has read `done` out of `all`. */
+static enum status block_is_done(struct reading *reading, size_t done, size_t all, struct error *error)
+{
+    double now = clock_seconds();
+    watch_step(reading->comm, STAGE_CORPUS, 0);
+    if (must_stop(reading, now))
+        return error_set(error, STATUS_STOPPED, "stopped on a signal while the corpus was read");
+    if (reading->observer->reading) {
+        struct trainer_reading progress = {
+            .bytes = corpus_bytes(reading->corpus),
+            .share = reading->done_before + reading->share * (double)done / (double)all,
+            .seconds = now - reading->started_at,
+        };
+        reading->observer->reading(reading->observer->context, &progress);
+    }
+    return STATUS_OK;
+}
+
+static enum status scan_my_blocks(struct reading *reading, struct token_counts *counts, struct error *error)
 {
     enum status status = STATUS_OK;
-    struct range mine = partition_range(corpus_block_count(corpus), (size_t)comm->size, (size_t)comm->rank);
-    for (size_t block = mine.first; block < mine.first + mine.count; block++) {
-        watch_step(comm, STAGE_CORPUS, 0);
-        TRY(corpus_scan_block(corpus, block, counts, &blocks[block], error));
+    const struct comm *comm = reading->comm;
+    struct range mine = partition_range(reading->block_count, (size_t)comm->size, (size_t)comm->rank);
+    for (size_t i = 0; i < mine.count; i++) {
+        size_t block = mine.first + i;
+        TRY(corpus_scan_block(reading->corpus, block, counts, &reading->blocks[block], error));
+        TRY(block_is_done(reading, i + 1, mine.count, error));
     }
 done:
     return status;
 }
 
-/* Leaves in `blocks` and `counts` those of the whole corpus. */
-static enum status scan_corpus(struct corpus *corpus, const struct comm *comm, struct corpus_block *blocks,
-                               struct token_counts *counts, struct error *error)
+/* Leaves in `blocks` those of the whole corpus. */
+static enum status scan_corpus(struct reading *reading, struct token_counts *counts, struct error *error)
 {
     enum status status;
-    TRY(agree_on_status(comm, scan_my_blocks(corpus, comm, blocks, counts, error), error));
-    if (comm->size > 1) {
-        TRY(comm_sum_u64(comm, (uint64_t *)blocks, 2 * corpus_block_count(corpus), error));
-        TRY(comm_sum_u64(comm, counts->counts, counts->length, error));
+    const struct comm *comm = reading->comm;
+    reading->share = 0.5;
+    TRY(agree_on_status(comm, scan_my_blocks(reading, counts, error), error));
+    if (comm->size > 1)
+        TRY(comm_sum_u64(comm, (uint64_t *)reading->blocks, 2 * reading->block_count, error));
+    reading->done_before = reading->share;
+done:
+    return status;
+}
+
+static enum status encode(struct reading *reading, const struct encoding *encoding, struct error *error)
+{
+    enum status status = STATUS_OK;
+    struct range range =
+        corpus_blocks_of(reading->blocks, reading->block_count, encoding->first, encoding->end);
+    uint64_t token = corpus_tokens(reading->blocks, range.first);
+    for (size_t i = 0; i < range.count; i++) {
+        size_t block = range.first + i;
+        const struct corpus_block *info = &reading->blocks[block];
+        TRY(corpus_encode_block(reading->corpus, block, info, token, encoding, error));
+        TRY(block_is_done(reading, i + 1, range.count, error));
+        token += info->tokens;
     }
 done:
     return status;
 }
 
-/* The tokens of this rank's rows, in memory of its own. */
-static enum status read_own_tokens(struct inputs *inputs, struct corpus *corpus, const struct comm *comm,
-                                   const struct corpus_block *blocks, struct error *error)
+/* The tokens of a range, in memory of this rank's own. */
+static enum status read_tokens(uint32_t **ids, const struct vocabulary *vocabulary, struct range range,
+                               struct reading *reading, struct error *error)
 {
     enum status status;
+    size_t capacity = 0;
+    struct encoding encoding = {vocabulary, range.first, range.first + range.count, NULL};
+    /* Not memory_new: these may be gigabytes, and each number is written just once. */
+    TRY(memory_grow(ids, &capacity, range.count, error));
+    encoding.ids = *ids;
+    TRY(encode(reading, &encoding, error));
+done:
+    return agree_on_status(reading->comm, status, error);
+}
+
+/* Of this rank's rows. */
+static enum status read_own_tokens(struct inputs *inputs, struct reading *reading, struct error *error)
+{
     struct range range = batches_token_range(&inputs->spec);
-    TRY(memory_new(&inputs->ids, range.count, error));
-    TRY(corpus_encode(corpus, blocks, inputs->vocabulary, range.first, range.count, inputs->ids, error));
-done:
-    return agree_on_status(comm, status, error);
+    return read_tokens(&inputs->ids, inputs->vocabulary, range, reading, error);
+}
+
+/* Of this rank's rows of the held-out part. */
+static enum status read_held_out(struct inputs *inputs, struct reading *reading, struct error *error)
+{
+    struct range range = evaluation_tokens(&inputs->held_out);
+    range.first += inputs->spec.tokens;
+    reading->done_before = 1;
+    reading->share = 0;
+    return read_tokens(&inputs->held_out_ids, inputs->vocabulary, range, reading, error);
 }
 
 /* All tokens, once a node; each of its ranks reads a part. */
-static enum status read_shared_tokens(struct inputs *inputs, struct corpus *corpus, const struct comm *comm,
-                                      const struct corpus_block *blocks, struct error *error)
+static enum status read_shared_tokens(struct inputs *inputs, struct reading *reading, struct error *error)
 {
     enum status status;
+    const struct comm *comm = reading->comm;
     struct range all = batches_token_range(&inputs->spec);
     void *memory;
     TRY(comm_shared_allocate(&inputs->shared, &memory, comm, all.count * sizeof *inputs->ids, error));
     inputs->ids = memory;
     struct range mine = partition_range(all.count, (size_t)comm->node_size, (size_t)comm->node_rank);
-    TRY(agree_on_status(comm,
-                        corpus_encode(corpus, blocks, inputs->vocabulary, all.first + mine.first, mine.count,
-                                      inputs->ids + mine.first, error),
-                        error));
+    struct encoding encoding = {
+        .vocabulary = inputs->vocabulary,
+        .first = all.first + mine.first,
+        .end = all.first + mine.first + mine.count,
+        .ids = inputs->ids + mine.first,
+    };
+    TRY(agree_on_status(comm, encode(reading, &encoding, error), error));
     TRY(comm_node_barrier(comm, error));
 done:
     return status;
-}
-
-/* The tokens of the held-out part for this rank's rows of it. */
-static enum status read_held_out(struct inputs *inputs, struct corpus *corpus, const struct comm *comm,
-                                 const struct corpus_block *blocks, struct error *error)
-{
-    enum status status;
-    struct range range = evaluation_tokens(&inputs->held_out);
-    TRY(memory_new(&inputs->held_out_ids, range.count, error));
-    TRY(corpus_encode(corpus, blocks, inputs->vocabulary, inputs->spec.tokens + range.first, range.count,
-                      inputs->held_out_ids, error));
-done:
-    return agree_on_status(comm, status, error);
 }
 
 static size_t limited_tokens(uint64_t tokens, const struct settings *settings)
@@ -152,47 +226,51 @@ static enum status deal_out(struct inputs *inputs, const struct comm *comm, cons
     return status == STATUS_OK ? batches_check(&inputs->spec, error) : status;
 }
 
-static enum status prepare(struct corpus **corpus, struct corpus_block **blocks, struct token_counts *counts,
+static enum status prepare(struct reading *reading, struct token_counts *counts,
                            const struct settings *settings, struct error *error)
 {
     enum status status;
-    TRY(corpus_open(corpus, (const char *const *)settings->corpus.items, settings->corpus.count, error));
-    TRY(memory_new(blocks, corpus_block_count(*corpus), error));
-    TRY(token_counts_create(counts, tokenizers[0], error));
+    struct token_rules rules = settings_specs_tokens(settings);
+    TRY(corpus_open(&reading->corpus, (const char *const *)settings->corpus.items, settings->corpus.count,
+                    &rules, error));
+    reading->block_count = corpus_block_count(reading->corpus);
+    TRY(memory_new(&reading->blocks, reading->block_count, error));
+    TRY(token_counts_create(counts, &rules, error));
 done:
     return status;
 }
 
 enum status inputs_read(struct inputs *inputs, const struct comm *comm, const struct settings *settings,
-                        struct vocabulary *vocabulary, struct error *error)
+                        struct vocabulary *vocabulary, const struct trainer_observer *observer,
+                        struct error *error)
 {
     enum status status;
-    struct corpus *corpus = NULL;
-    struct corpus_block *blocks = NULL;
+    struct reading reading = {.comm = comm, .observer = observer, .started_at = clock_seconds()};
     struct token_counts counts = {0};
     *inputs = (struct inputs){.vocabulary = vocabulary};
     TRY(check_ranks(comm, settings, error));
-    TRY(agree_on_status(comm, prepare(&corpus, &blocks, &counts, settings, error), error));
-    TRY(check_same_sizes(corpus, comm, error));
-    TRY(scan_corpus(corpus, comm, blocks, &counts, error));
-    inputs->corpus_tokens = corpus_tokens(blocks, corpus_block_count(corpus));
-    inputs->corpus_digest = corpus_digest(blocks, corpus_block_count(corpus));
+    TRY(agree_on_status(comm, prepare(&reading, &counts, settings, error), error));
+    TRY(check_same_sizes(reading.corpus, comm, error));
+    TRY(scan_corpus(&reading, vocabulary ? NULL : &counts, error));
+    inputs->corpus_tokens = corpus_tokens(reading.blocks, reading.block_count);
+    inputs->corpus_digest = corpus_digest(reading.blocks, reading.block_count);
     TRY(deal_out(inputs, comm, settings, error));
     if (!vocabulary) {
         inputs->owns_vocabulary = true;
+        TRY(token_sums_make(&counts, comm, settings->min_freq, error));
         TRY(agree_on_status(comm, vocabulary_create(&inputs->vocabulary, &counts, error), error));
     }
     TRY(agree_same(comm, vocabulary_digest(inputs->vocabulary), "vocabulary", error));
     if (inputs->spec.sampling == SAMPLING_RANDOM)
-        TRY(read_shared_tokens(inputs, corpus, comm, blocks, error));
+        TRY(read_shared_tokens(inputs, &reading, error));
     else
-        TRY(read_own_tokens(inputs, corpus, comm, blocks, error));
+        TRY(read_own_tokens(inputs, &reading, error));
     if (inputs->held_out.tokens > 0)
-        TRY(read_held_out(inputs, corpus, comm, blocks, error));
+        TRY(read_held_out(inputs, &reading, error));
 done:
     token_counts_free(&counts);
-    memory_free(blocks);
-    corpus_close(corpus);
+    memory_free(reading.blocks);
+    corpus_close(reading.corpus);
     return status;
 }
 

@@ -9,6 +9,7 @@
 #include "lstm_mpi/dist/comm_shared.h"
 #include "lstm_mpi/text/batches.h"
 #include "lstm_mpi/text/vocabulary.h"
+#include "lstm_mpi/train/trainer.h"
 
 struct inputs {
     uint64_t corpus_tokens; /* of the whole corpus */
@@ -25,11 +26,12 @@ struct inputs {
 /* Reads the corpus that the settings name: every rank counts the tokens of its share of the blocks; with the
  * sums of all, each makes the same vocabulary (`vocabulary`, when not NULL, is taken instead) and reads the
  * tokens of its own rows, and of those of the held-out part. With random sampling the ranks of a node share
- * one copy of all tokens. Fails on every rank alike: a corpus that cannot be read or is no UTF-8, one too
- * short, a held-out part too short, more ranks than rows. Collective. */
+ * one copy of all tokens. The observer is told how far this rank is. Fails on every rank alike: a corpus that
+ * cannot be read or is no UTF-8, one too short, a held-out part too short, more ranks than rows.
+ * STATUS_STOPPED: a signal asked for it. Collective. */
 MUST_CHECK enum status inputs_read(struct inputs *inputs, const struct comm *comm,
                                    const struct settings *settings, struct vocabulary *vocabulary,
-                                   struct error *error);
+                                   const struct trainer_observer *observer, struct error *error);
 
 /* Frees what the inputs hold. Collective among the ranks of a node. */
 void inputs_free(struct inputs *inputs);

@@ -213,15 +213,17 @@ static enum status fill_parts(struct run_state *run, const struct checkpoint *or
 }
 
 enum status run_state_create(struct run_state *run, const struct comm *comm, struct settings *settings,
-                             const struct checkpoint *origin, bool resume, struct error *error)
+                             const struct checkpoint *origin, bool resume,
+                             const struct trainer_observer *observer, struct error *error)
 {
     enum status status = STATUS_OK;
     struct vocabulary *vocabulary = NULL;
+    struct token_rules rules = settings_specs_tokens(settings);
     *run = (struct run_state){.comm = comm, .settings = settings, .progress = {.rate_factor = 1}};
     if (origin)
-        status = checkpoint_read_vocabulary(&vocabulary, origin, tokenizers[0], error);
+        status = checkpoint_read_vocabulary(&vocabulary, origin, &rules, error);
     TRY(agree_on_status(comm, status, error));
-    TRY(inputs_read(&run->inputs, comm, settings, vocabulary, error));
+    TRY(inputs_read(&run->inputs, comm, settings, vocabulary, observer, error));
     struct update_spec spec = update_spec_of(run);
     TRY(update_create(&run->update, comm, &spec, error));
     TRY(validation_create(&run->validation, &run->inputs.held_out, run->inputs.held_out_ids, &run->update,

@@ -33,10 +33,12 @@ struct run_state {
 };
 
 /* A run at its beginning. `origin`, where not NULL, is what it begins from: with `resume` all of it is taken
- * over and must fit; else the weights and the vocabulary alone. Fails alike on every rank. Collective. */
+ * over and must fit; else the weights and the vocabulary alone. The observer sees the corpus being read.
+ * Fails alike on every rank; STATUS_STOPPED: a signal asked for it. Collective. */
 MUST_CHECK enum status run_state_create(struct run_state *run, const struct comm *comm,
                                         struct settings *settings, const struct checkpoint *origin,
-                                        bool resume, struct error *error);
+                                        bool resume, const struct trainer_observer *observer,
+                                        struct error *error);
 
 /* Collective among the ranks of a node. */
 void run_state_free(struct run_state *run);

@@ -23,8 +23,8 @@ static enum status add_prefix(struct samples *samples, const char *text, bool gi
         return status;
     bool known = all_known(prefix);
     if (!known && given)
-        log_warning("the prefix '%s' has characters that are not in the vocabulary: <unk> is used for them",
-                    text);
+        log_warning("the prefix '%s' has %s that are not in the vocabulary: <unk> is used for them", text,
+                    vocabulary_rules(samples->vocabulary)->tokenizer->plural);
     if (prefix->count > 0 && (known || given)) {
         samples->prefix_count++;
     } else {

@@ -188,7 +188,8 @@ static enum status start(struct trainer *trainer, const struct trainer_observer 
     bool resume;
     TRY(find_origin(trainer, &origin, &resume, error));
     TRY(start_watch(trainer, observer, error));
-    TRY(run_state_create(&trainer->run, trainer->comm, trainer->settings, origin, resume, error));
+    TRY(run_state_create(&trainer->run, trainer->comm, trainer->settings, origin, resume, trainer->observer,
+                         error));
     TRY(run_directory_make(&trainer->directory, trainer->comm, error));
     TRY(create_samples(trainer, error));
     trainer->seconds_before = trainer->run.progress.seconds;
@@ -505,7 +506,16 @@ enum status trainer_run(const struct comm *comm, struct settings *settings,
         .started_at = clock_seconds(),
     };
     *result = (struct trainer_result){.perplexity = NAN};
-    TRY(start(&trainer, observer, error));
+    status = start(&trainer, observer, error);
+    if (status == STATUS_STOPPED) {
+        result->end = TRAINER_STOPPED_WHILE_READING;
+        if (trainer.observer->end)
+            trainer.observer->end(trainer.observer->context, result);
+        *error = (struct error){0};
+        status = STATUS_OK;
+        goto done;
+    }
+    TRY(status);
     TRY(train(&trainer, &result->end, error));
     TRY(finish(&trainer, result, error));
     if (times)

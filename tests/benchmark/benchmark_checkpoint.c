@@ -65,7 +65,8 @@ struct model {
 static enum status make_vocabulary(struct vocabulary **out, struct error *error)
 {
     static const char *const tokens[] = {"<unk>", "a", "b"};
-    return vocabulary_restore(out, tokenizer_find("char"), tokens, NULL, NULL, 3, error);
+    const struct token_rules rules = {.tokenizer = tokenizer_find("char")};
+    return vocabulary_restore(out, &rules, tokens, NULL, NULL, 3, error);
 }
 
 static void fill(const struct comm *comm, float *weights, size_t count)

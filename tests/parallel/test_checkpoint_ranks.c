@@ -37,7 +37,9 @@ static void check_vocabulary(const struct checkpoint *checkpoint, size_t V)
     struct error error;
     struct vocabulary *expected = sample_vocabulary(V);
     struct vocabulary *vocabulary = NULL;
-    CHECK(checkpoint_read_vocabulary(&vocabulary, checkpoint, tokenizer_find("char"), &error) == STATUS_OK);
+    CHECK(checkpoint_read_vocabulary(&vocabulary, checkpoint,
+                                     &(const struct token_rules){.tokenizer = tokenizers[0]},
+                                     &error) == STATUS_OK);
     CHECK(vocabulary && vocabulary_size(vocabulary) == V);
     CHECK(vocabulary && vocabulary_digest(vocabulary) == vocabulary_digest(expected));
     for (uint32_t id = 0; vocabulary && id < V; id++)

@@ -2,6 +2,8 @@
 
 #include "inputs.h"
 
+#include "cutter.h"
+
 #include "lstm_mpi/base/digest.h"
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/base/random.h"
@@ -15,6 +17,7 @@
 #include <string.h>
 
 static struct error error;
+static const struct trainer_observer silent;
 static char folder[TEMPORARY_PATH_BYTES];
 
 /* What a plain reading gives: code points in their order, CRLF as LF. */
@@ -143,7 +146,7 @@ static void test_blocks(const struct comm *comm, const char *path, const struct 
     struct inputs inputs;
     make_settings(&settings, path, sampling);
     set(&settings, "max-tokens", max_tokens);
-    CHECK(inputs_read(&inputs, comm, &settings, NULL, &error) == STATUS_OK);
+    CHECK(inputs_read(&inputs, comm, &settings, NULL, &silent, &error) == STATUS_OK);
     CHECK(inputs.corpus_tokens == plain->count);
     CHECK(inputs.spec.tokens == (settings.max_tokens > 0 ? settings.max_tokens : plain->count));
     struct range rows = partition_range(13, (size_t)comm->size, (size_t)comm->rank);
@@ -157,6 +160,59 @@ static void test_blocks(const struct comm *comm, const char *path, const struct 
     settings_free(&settings);
 }
 
+static enum status count_portion(void *context, const struct portion *portion, struct error *reason)
+{
+    return token_counts_add(context, portion, reason);
+}
+
+/* The vocabulary of the text as one piece, counted by one process. */
+static struct vocabulary *whole_vocabulary(const struct token_rules *rules, const struct plain *plain,
+                                           uint64_t least)
+{
+    struct token_counts counts;
+    struct vocabulary *vocabulary = NULL;
+    struct cutter cutter = {.rules = *rules};
+    CHECK(token_counts_create(&counts, rules, &error) == STATUS_OK);
+    CHECK(cutter_cut(&cutter, plain->bytes, plain->length, count_portion, &counts, &error) == STATUS_OK);
+    token_counts_drop_rare(&counts, least);
+    CHECK(vocabulary_create(&vocabulary, &counts, &error) == STATUS_OK);
+    token_counts_free(&counts);
+    cutter_free(&cutter);
+    return vocabulary;
+}
+
+/* Whatever the ranks: the tokens of the text as one piece. */
+static void test_tokens(const struct comm *comm, const char *path, const struct plain *plain,
+                        const char *kind, bool clean, const char *least, const char *sampling)
+{
+    struct settings settings;
+    struct inputs inputs;
+    uint32_t *ids;
+    size_t count;
+    make_settings(&settings, path, sampling);
+    set(&settings, "token", kind);
+    set(&settings, "lowercase", clean ? "on" : "off");
+    set(&settings, "drop-newlines", clean ? "on" : "off");
+    set(&settings, "min-freq", least);
+    const struct token_rules rules = {tokenizer_find(kind), clean, clean};
+    struct vocabulary *vocabulary = whole_vocabulary(&rules, plain, settings.min_freq);
+    CHECK(vocabulary_encode_text(vocabulary, &ids, &count, (const char *)plain->bytes, plain->length,
+                                 &error) == STATUS_OK);
+    CHECK(inputs_read(&inputs, comm, &settings, NULL, &silent, &error) == STATUS_OK);
+    CHECK(inputs.corpus_tokens == count);
+    CHECK(vocabulary_digest(inputs.vocabulary) == vocabulary_digest(vocabulary));
+    size_t wrong = 0;
+    for (uint32_t id = 0; id < vocabulary_size(vocabulary); id++)
+        wrong += vocabulary_count(vocabulary, id) != vocabulary_count(inputs.vocabulary, id);
+    CHECK(wrong == 0);
+    struct range range = batches_token_range(&inputs.spec);
+    CHECK(memcmp(inputs.ids, ids + range.first, range.count * sizeof *ids) == 0);
+    inputs_free(&inputs);
+    settings_free(&settings);
+    memory_free(ids);
+    vocabulary_destroy(vocabulary);
+}
+
 /* The vocabulary of another text: what it lacks becomes <unk>. It stays its owner's. */
 static void test_given_vocabulary(const struct comm *comm, const char *path, const struct plain *plain)
 {
@@ -164,9 +220,10 @@ static void test_given_vocabulary(const struct comm *comm, const char *path, con
     struct vocabulary *vocabulary;
     struct settings settings;
     struct inputs inputs;
-    CHECK(vocabulary_restore(&vocabulary, tokenizers[0], texts, NULL, NULL, 4, &error) == STATUS_OK);
+    CHECK(vocabulary_restore(&vocabulary, &(const struct token_rules){.tokenizer = tokenizers[0]}, texts,
+                             NULL, NULL, 4, &error) == STATUS_OK);
     make_settings(&settings, path, "sequential");
-    CHECK(inputs_read(&inputs, comm, &settings, vocabulary, &error) == STATUS_OK);
+    CHECK(inputs_read(&inputs, comm, &settings, vocabulary, &silent, &error) == STATUS_OK);
     CHECK(inputs.vocabulary == vocabulary);
     struct range range = batches_token_range(&inputs.spec);
     size_t wrong = 0;
@@ -185,7 +242,7 @@ static void check_fails(const struct comm *comm, struct settings *settings, cons
 {
     struct inputs inputs;
     memset(&error, 0, sizeof error);
-    CHECK(inputs_read(&inputs, comm, settings, NULL, &error) == STATUS_FAILED);
+    CHECK(inputs_read(&inputs, comm, settings, NULL, &silent, &error) == STATUS_FAILED);
     CHECK(strstr(error.what, what) && strstr(error.why, why));
     inputs_free(&inputs);
     settings_free(settings);
@@ -246,7 +303,8 @@ static void test_more_ranks_than_rows(const struct comm *comm)
 }
 
 /* One rank is short of memory, wherever that is: an error for all, and none waits for it. */
-static void test_one_rank_without_memory(const struct comm *comm, const char *path, const char *sampling)
+static void test_one_rank_without_memory(const struct comm *comm, const char *path, const char *sampling,
+                                         const char *kind)
 {
     const int failing = comm->size / 2;
     for (long allocations = 0;; allocations++) {
@@ -254,8 +312,9 @@ static void test_one_rank_without_memory(const struct comm *comm, const char *pa
         struct inputs inputs;
         double failed = 0;
         make_settings(&settings, path, sampling);
+        set(&settings, "token", kind);
         failing_allocator_after(comm->rank == failing ? allocations : -1);
-        enum status status = inputs_read(&inputs, comm, &settings, NULL, &error);
+        enum status status = inputs_read(&inputs, comm, &settings, NULL, &silent, &error);
         failed = failing_allocator_has_failed();
         failing_allocator_after(-1);
         inputs_free(&inputs);
@@ -296,6 +355,10 @@ static void test(const struct comm *comm)
     test_blocks(comm, path, &plain, "random", "0");
     test_blocks(comm, path, &plain, "sequential", "700001");
     test_blocks(comm, path, &plain, "random", "3000");
+    test_tokens(comm, path, &plain, "word", false, "1", "sequential");
+    test_tokens(comm, path, &plain, "word", true, "3", "random");
+    test_tokens(comm, path, &plain, "byte", false, "1", "sequential");
+    test_tokens(comm, path, &plain, "char", true, "5", "sequential");
     test_given_vocabulary(comm, path, &plain);
     test_bad_byte(comm, &plain);
     test_bad_corpora(comm);
@@ -303,8 +366,8 @@ static void test(const struct comm *comm)
     test_other_file_on_one_rank(comm, &plain);
     make_plain(&small, 5000);
     write_file(comm, small_path, "small.txt", small.bytes, small.length);
-    test_one_rank_without_memory(comm, small_path, "sequential");
-    test_one_rank_without_memory(comm, small_path, "random");
+    test_one_rank_without_memory(comm, small_path, "sequential", "word");
+    test_one_rank_without_memory(comm, small_path, "random", "char");
     free_plain(&plain);
     free_plain(&small);
     CHECK(comm_barrier(comm, &error) == STATUS_OK);

@@ -94,7 +94,12 @@ static enum status run(const struct comm *comm, struct settings *settings, struc
 {
     uint64_t stop_after = record->stop_after;
     *record = (struct record){.stop_after = stop_after};
-    struct trainer_observer observer = {record, begin, sample, update, epoch, checkpoint, NULL, NULL};
+    struct trainer_observer observer = {.context = record,
+                                        .begin = begin,
+                                        .sample = sample,
+                                        .update = update,
+                                        .epoch = epoch,
+                                        .checkpoint = checkpoint};
     enum status status = trainer_run(comm, settings, &observer, result, NULL, &error);
     settings_free(settings);
     return status;

@@ -44,6 +44,21 @@ class SignalTest(support.ProgramTest):
             self.assertLess(time.monotonic(), deadline)
             time.sleep(0.01)
 
+    def wait_for_reading(self, running, ranks):
+        """Until every rank has opened the corpus."""
+        deadline = time.monotonic() + 60
+        while sum(map(self.has_corpus_open, running.ranks())) < ranks:
+            self.assertTrue(running.running(), running.stderr())
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.01)
+
+    def has_corpus_open(self, pid):
+        descriptors = f"/proc/{pid}/fd"
+        try:
+            return any(os.path.samefile(f"{descriptors}/{d}", self.corpus) for d in os.listdir(descriptors))
+        except OSError:
+            return False  # it has just ended, or closed one
+
     def assertGoesOn(self):
         """The checkpoint is newer than that of the start, whole, and the run goes on from it."""
         self.assertGreater(support.updates_done(self.run_dir / "checkpoint.h5"), 0)
@@ -121,6 +136,29 @@ class AloneTest(SignalTest):
                         self.assertAllWhole(self.run_dir)
                     if result.status == STOPPED:
                         self.assertGoesOn()
+
+    def test_while_a_long_corpus_is_read(self):
+        """Nothing is to be saved yet: 75 soon, nothing written, and the same run can start with --resume."""
+        with open(self.corpus, "wb") as file:
+            file.truncate(1 << 36)
+        for ranks in (None, 2):
+            with self.subTest(ranks), self.start("--max-tokens", 0, ranks=ranks) as running:
+                self.wait_for_reading(running, ranks or 1)
+                begun = time.monotonic()
+                running.send(signal.SIGUSR1)
+                result = running.wait()
+                self.assertLess(time.monotonic() - begun, 15)
+                self.assertEqual(STOPPED, result.status, result)
+                self.assertEqual("", result.stderr, result)
+                self.assertIn("while the corpus was read", result.stdout)
+                self.assertFalse(self.run_dir.exists())
+        self.corpus = self.write("corpus.txt", support.text(400))
+        self.assertDone(
+            run(
+                *("train", "--resume", "--run-dir", self.run_dir, "--corpus", self.corpus, "--quiet"),
+                *("--hidden-size", 16, "--batch-size", 8, "--num-steps", 8, "--epochs", 1),
+            )
+        )
 
     def test_stopped_again(self):
         """A run that is resumed and stopped, three times."""

@@ -17,7 +17,7 @@ enum { NETWORK_MAX_TENSORS = 64 };
 struct network {
     struct tensor tensors[NETWORK_MAX_TENSORS];
     size_t count;
-    size_t gates;
+    struct network_shape shape;
 };
 
 static inline float network_number(const char *path, size_t element)
@@ -61,7 +61,7 @@ static inline void network_add_layer(struct network *network, const struct netwo
 static inline void network_make(struct network *network, const struct network_shape *shape)
 {
 
-    *network = (struct network){.gates = shape->gates};
+    *network = (struct network){.shape = *shape};
     if (shape->E > 0)
         network_add(network, "embedding/W", shape->V, shape->E);
     for (size_t layer = 0; layer < shape->layers; layer++)
@@ -87,9 +87,11 @@ static inline void network_write(const char *path, const struct comm *comm, cons
     const struct history history = {0};
     sample_demand(settings_defaults(&settings, &error), &error);
     for (size_t i = 0; i < cell_count; i++) {
-        if (cells[i].gates == network->gates)
+        if (cells[i].gates == network->shape.gates)
             settings.cell = (int)i;
     }
+    settings.bias = network->shape.double_bias ? SETTINGS_BIAS_DOUBLE : SETTINGS_BIAS_SINGLE;
+    settings.tie_weights = network->shape.tied;
     settings.lr = 0.1;
     settings.seed = UINT64_MAX;
     const struct snapshot snapshot = {

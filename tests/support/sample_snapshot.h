@@ -115,7 +115,9 @@ static inline struct vocabulary *sample_vocabulary(size_t V)
     struct error error;
     struct token_counts counts;
     struct vocabulary *vocabulary;
-    sample_demand(token_counts_create(&counts, tokenizer_find("char"), &error), &error);
+    sample_demand(
+        token_counts_create(&counts, &(const struct token_rules){.tokenizer = tokenizers[0]}, &error),
+        &error);
     for (size_t i = 0; i + 1 < V; i++)
         counts.counts[i == 0 ? 0 : 0x4E00 + i] = V - i;
     sample_demand(vocabulary_create(&vocabulary, &counts, &error), &error);

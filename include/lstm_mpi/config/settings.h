@@ -38,8 +38,12 @@ enum { SETTINGS_CAPACITY = 64 };
 struct settings {
     /* train: data */
     struct text_list corpus; /* empty: the built-in corpus */
-    uint64_t max_tokens;     /* 0: all */
-    double valid_fraction;   /* 0: nothing is held out */
+    int token;               /* index of tokenizers[] */
+    bool drop_newlines;
+    bool lowercase;
+    uint64_t min_freq;
+    uint64_t max_tokens;   /* 0: all */
+    double valid_fraction; /* 0: nothing is held out */
     uint64_t batch_size;
     uint64_t num_steps;
     int sampling; /* enum sampling */

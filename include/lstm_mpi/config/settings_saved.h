@@ -28,4 +28,8 @@ MUST_CHECK enum status settings_saved_one(struct settings *settings, const char 
                                           const struct settings_saved *saved, size_t count, const char *file,
                                           struct error *error);
 
+/* The same of all settings that say what a token is: what the vocabulary of `file` is read with. */
+MUST_CHECK enum status settings_saved_tokens(struct settings *settings, const struct settings_saved *saved,
+                                             size_t count, const char *file, struct error *error);
+
 #endif

@@ -8,8 +8,11 @@
 #include "lstm_mpi/optim/optimizer.h"
 #include "lstm_mpi/optim/schedule.h"
 #include "lstm_mpi/text/batches.h"
+#include "lstm_mpi/text/tokenizer.h"
 
 struct model_spec settings_specs_model(const struct settings *settings, size_t vocabulary_size);
+
+struct token_rules settings_specs_tokens(const struct settings *settings);
 
 /* For the rows of one rank: `rows` of the `batch_size` rows. */
 struct batches_spec settings_specs_batches(const struct settings *settings, size_t tokens, struct range rows);

@@ -57,9 +57,9 @@ const struct tensor *checkpoint_find(const struct checkpoint *checkpoint, const 
 MUST_CHECK enum status checkpoint_read_tensor(const struct checkpoint *checkpoint,
                                               const struct tensor *tensor, struct error *error);
 
-/* The vocabulary; the caller owns it. Not collective. */
+/* The vocabulary, whose tokens are what `rules` say; the caller owns it. Not collective. */
 MUST_CHECK enum status checkpoint_read_vocabulary(struct vocabulary **out,
                                                   const struct checkpoint *checkpoint,
-                                                  const struct tokenizer_ops *tokenizer, struct error *error);
+                                                  const struct token_rules *rules, struct error *error);
 
 #endif

@@ -1,52 +1,65 @@
 #ifndef LSTM_MPI_TEXT_TOKENIZER_H
 #define LSTM_MPI_TEXT_TOKENIZER_H
 
-/* What a token is. A text falls into tokens without gaps; each is a short string of bytes and, where tokens
- * are single characters, a code point. */
+/* What a token is. A text is cleaned as the rules say, and then falls into tokens without gaps. */
 
+#include "lstm_mpi/base/error.h"
+
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum { TOKEN_SPELL_BYTES = 4 };
+enum { TOKEN_SPELL_BYTES = 4, TOKENIZER_COUNT = 3 };
 
-struct token {
-    uint32_t code_point;
-    uint32_t bytes;
+/* Some consecutive tokens. A token is one number: its code point where tokens are characters or bytes, its
+ * length in bytes where they are words. */
+struct portion {
+    const unsigned char *text; /* of the first token, the others follow without gaps */
+    const uint32_t *tokens;
+    size_t count;
 };
 
-/* A piece of text under the knife. Tokens that begin before `border` are cut; they may end behind it. */
-struct cut {
-    const unsigned char *text;
-    size_t bytes;    /* of text in reach, behind the border too */
-    size_t border;   /* at most `bytes` */
-    size_t position; /* where the next token begins */
-};
+/* Takes the tokens of a text, portion by portion; a view each. What it returns ends the cutting unless it is
+ * STATUS_OK. */
+typedef enum status token_sink(void *context, const struct portion *portion, struct error *error);
+
+struct cutter;
 
 struct tokenizer_ops {
-    const char *name; /* as in --token NAME */
+    const char *name;   /* as in --token NAME */
+    const char *plural; /* "characters" */
 
-    /* Code points are below this number, and counts are kept in an array of this length. */
+    /* Tokens are code points below this number; 0: they are words. */
     size_t code_points;
 
-    /* Bytes before and behind a piece of text that must be in reach to cut it as the whole would be cut. */
-    size_t context_bytes;
+    /* The bytes are a text in UTF-8, with lines that may end in CRLF. */
+    bool needs_utf8;
 
-    /* The first place at or behind `position` where a token begins, looking back as far as context_bytes. */
-    size_t (*begin)(const unsigned char *text, size_t bytes, size_t position);
+    /* What a token is depends on what stands around it, in a text without a border (see cutter.h). */
+    bool needs_context;
 
-    /* Cuts up to `capacity` tokens, moving cut->position behind them, and returns how many. Fewer than
-     * `capacity` with the position before the border: what stands there is no token. */
-    size_t (*next)(struct cut *cut, struct token *tokens, size_t capacity);
+    /* Cuts clean text. */
+    enum status (*cut)(struct cutter *cutter, const unsigned char *text, size_t bytes, token_sink *sink,
+                       void *context, struct error *error);
 
-    /* Writes the bytes of the token with this code point. Returns how many; 0: there is no such token. */
+    /* Writes the bytes of the token with this code point. Returns how many; 0: there is no such token. NULL
+     * for words. */
     size_t (*spell)(unsigned char text[TOKEN_SPELL_BYTES], uint32_t code_point);
 };
 
-/* Every kind of token; the default first. */
-extern const struct tokenizer_ops *const tokenizers[];
-extern const size_t tokenizer_count;
+/* Every kind of token, the default first, and their names as in --token NAME with a NULL behind the last. */
+extern const struct tokenizer_ops *const tokenizers[TOKENIZER_COUNT];
+extern const char *const tokenizer_names[TOKENIZER_COUNT + 1];
 
 /* NULL where there is none of that name. */
 const struct tokenizer_ops *tokenizer_find(const char *name);
+
+/* How a text becomes tokens: newlines are dropped first, then letters become small ones, then tokens are cut.
+ */
+struct token_rules {
+    const struct tokenizer_ops *tokenizer;
+    bool drop_newlines; /* every U+000A and U+000D */
+    bool lowercase;     /* by Unicode's full mapping, whatever the locale */
+};
 
 #endif

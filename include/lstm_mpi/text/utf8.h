@@ -16,6 +16,14 @@ size_t utf8_decode(uint32_t *code_point, const void *bytes, size_t count);
 /* The offset of the first character that is none (of its first byte); `count` where all is well. */
 size_t utf8_check(const void *bytes, size_t count);
 
+/* The offset of the first byte that is not ASCII; `count` where all are. */
+size_t utf8_ascii_prefix(const unsigned char *bytes, size_t count);
+
+/* Decodes text that utf8_check has passed, from `*position` on and up to `capacity` characters, and moves the
+ * position behind them. Returns how many. */
+size_t utf8_decode_all(uint32_t *code_points, size_t capacity, const unsigned char *bytes, size_t count,
+                       size_t *position);
+
 /* Writes a character. Returns its length; 0 for a surrogate and beyond U+10FFFF. */
 size_t utf8_encode(unsigned char bytes[UTF8_MAX_BYTES], uint32_t code_point);
 

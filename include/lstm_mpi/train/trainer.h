@@ -11,6 +11,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* How far the corpus is read, before training begins. */
+struct trainer_reading {
+    uint64_t bytes; /* of the whole corpus */
+    double share;   /* of the work, 0 to 1 */
+    double seconds;
+};
+
 /* What stands fixed when training begins. */
 struct trainer_facts {
     uint64_t corpus_tokens;  /* of the whole corpus */
@@ -48,6 +55,7 @@ enum trainer_end {
     TRAINER_MAX_UPDATES,
     TRAINER_STOPPED_BY_SIGNAL,
     TRAINER_STOPPED_BY_CLOCK,
+    TRAINER_STOPPED_WHILE_READING, /* by a signal, before there was anything to save */
 };
 
 struct trainer_result {
@@ -62,6 +70,7 @@ struct trainer_result {
 /* Told what happens, but for `stalled` on rank 0 alone. */
 struct trainer_observer {
     void *context;
+    void (*reading)(void *context, const struct trainer_reading *reading); /* time and again until begin */
     void (*begin)(void *context, const struct settings *settings, const struct trainer_facts *facts);
     void (*sample)(void *context, const char *text, size_t bytes);
     void (*update)(void *context, const struct trainer_standing *standing);

@@ -136,7 +136,7 @@ static void few_options_have_one_heading_and_many_have_groups(void **state)
     capture_close(&capture);
     assert_contains(&capture, "\nData and batches:\n  --corpus FILE");
     assert_contains(&capture, "(default: 32)");
-    assert_contains(&capture, "--no-bidirectional");
+    assert_contains(&capture, "--no-lowercase");
     free(capture.text);
     capture_open(&capture);
     help_print_command(capture.stream, &table[1], 80);

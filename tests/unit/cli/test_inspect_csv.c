@@ -59,8 +59,9 @@ static void tokens_are_quoted_where_a_reader_would_stumble(void **state)
     static const uint64_t counts[] = {0, 9, 8, 7, 6, 5, 4, 3};
     struct error error;
     struct inspection inspection = {0};
-    assert_int_equal(vocabulary_restore(&inspection.vocabulary, tokenizers[0], texts, NULL, counts,
-                                        sizeof texts / sizeof *texts, &error),
+    assert_int_equal(vocabulary_restore(&inspection.vocabulary,
+                                        &(const struct token_rules){.tokenizer = tokenizers[0]}, texts, NULL,
+                                        counts, sizeof texts / sizeof *texts, &error),
                      STATUS_OK);
     assert_prints(&inspection, true,
                   "id,token,code_point,count\n"

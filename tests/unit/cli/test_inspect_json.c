@@ -107,7 +107,9 @@ static void settings_have_the_types_of_their_values(void **state)
     inspection.values.seed = UINT64_MAX;
     inspection.values.lr = 0.1;
     inspection.values.resume = true;
-    assert_int_equal(vocabulary_restore(&inspection.vocabulary, tokenizers[0], texts, NULL, NULL, 2, &error),
+    assert_int_equal(vocabulary_restore(&inspection.vocabulary,
+                                        &(const struct token_rules){.tokenizer = tokenizers[0]}, texts, NULL,
+                                        NULL, 2, &error),
                      STATUS_OK);
 
     json_t *root = printed(&inspection, true);

@@ -85,8 +85,10 @@ static void tokens_neither_break_lines_nor_move_the_cursor(void **state)
     struct history history = {0};
     struct checkpoint checkpoint = {0};
     struct inspection inspection = {.path = "a", .history = &history, .checkpoint = &checkpoint};
-    assert_int_equal(
-        vocabulary_restore(&inspection.vocabulary, tokenizers[0], texts, NULL, counts, 6, &error), STATUS_OK);
+    assert_int_equal(vocabulary_restore(&inspection.vocabulary,
+                                        &(const struct token_rules){.tokenizer = tokenizers[0]}, texts, NULL,
+                                        counts, 6, &error),
+                     STATUS_OK);
     char *text = printed(&inspection, true);
     assert_contains(text, "  size          6, <unk> included\n");
     assert_contains(text, "  commonest     \\n \\x1B \\x9B ' ' 剑\n");
@@ -119,7 +121,9 @@ static void sizes_are_counted_and_the_settings_that_were_changed_are_marked(void
                                     .setting_count = 3};
     assert_int_equal(settings_defaults(&inspection.values, &error), STATUS_OK);
     inspection.values.lr = 0.5;
-    assert_int_equal(vocabulary_restore(&inspection.vocabulary, tokenizers[0], texts, NULL, NULL, 2, &error),
+    assert_int_equal(vocabulary_restore(&inspection.vocabulary,
+                                        &(const struct token_rules){.tokenizer = tokenizers[0]}, texts, NULL,
+                                        NULL, 2, &error),
                      STATUS_OK);
     char *text = printed(&inspection, false);
     assert_contains(text, "         1000 x 1024       1,024,000     3.9 MiB\n");

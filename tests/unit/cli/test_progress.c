@@ -292,6 +292,63 @@ static void other_lines_take_the_bar_away_first(void **unused)
     close_screen(&screen);
 }
 
+static void read_corpus(struct screen *screen, double share, double seconds)
+{
+    struct trainer_reading reading = {.bytes = 2000000000, .share = share, .seconds = seconds};
+    screen->observer.reading(screen->observer.context, &reading);
+}
+
+static void reading_is_shown_when_it_takes_long(void **unused)
+{
+    (void)unused;
+    struct screen screen;
+    open_screen(&screen, SETTINGS_PROGRESS_PLAIN, 1, 0);
+    read_corpus(&screen, 0.01, 0.01);
+    read_corpus(&screen, 1, 9.9);
+    assert_string_equal(take(&screen), "");
+    read_corpus(&screen, 0.25, 10);
+    assert_string_equal(take(&screen), "reading 2000 MB  25 %  00:00:30 left\n");
+    read_corpus(&screen, 0.26, 10.4); /* a line just before */
+    assert_string_equal(take(&screen), "");
+    screen.view.reading_shown_at -= 10;
+    read_corpus(&screen, 0.5, 20);
+    assert_string_equal(take(&screen), "reading 2000 MB  50 %  00:00:20 left\n");
+    close_screen(&screen);
+}
+
+static void reading_has_a_bar_on_a_terminal(void **unused)
+{
+    (void)unused;
+    struct screen screen;
+    open_screen(&screen, SETTINGS_PROGRESS_BAR, 1, 0);
+    screen.view.columns = 60;
+    read_corpus(&screen, 0.1, 0.5);
+    assert_string_equal(take(&screen), "");
+    read_corpus(&screen, 0.5, 2);
+    const char *bar = take(&screen);
+    assert_ptr_equal(strstr(bar, "\r\033[Kreading 2000 MB [####"), bar);
+    assert_non_null(strstr(bar, ".] 50 %  00:00:02 left"));
+    assert_int_equal(strlen(bar), strlen("\r\033[K") + 59);
+    struct trainer_facts facts = some_facts();
+    screen.observer.begin(screen.observer.context, &screen.settings, &facts);
+    assert_int_equal(strncmp(take(&screen), "\r\033[Klstm_mpi ", 13), 0);
+    close_screen(&screen);
+}
+
+static void a_stop_while_reading_says_what_to_do(void **unused)
+{
+    (void)unused;
+    struct screen screen;
+    open_screen(&screen, SETTINGS_PROGRESS_BAR, 1, 0);
+    read_corpus(&screen, 0.5, 2);
+    take(&screen);
+    screen.observer.end(&screen.view,
+                        &(struct trainer_result){.end = TRAINER_STOPPED_WHILE_READING, .perplexity = NAN});
+    assert_string_equal(take(&screen), "\nstopped on a signal while the corpus was read, before any update; "
+                                       "start again with --resume\n");
+    close_screen(&screen);
+}
+
 /* A line that wraps cannot be written over. */
 static void a_bar_is_never_wider_than_the_terminal(void **unused)
 {
@@ -428,6 +485,9 @@ int main(void)
         cmocka_unit_test(plain_lines_move_no_cursor),
         cmocka_unit_test(a_bar_is_written_over_and_ends_with_the_run),
         cmocka_unit_test(other_lines_take_the_bar_away_first),
+        cmocka_unit_test(reading_is_shown_when_it_takes_long),
+        cmocka_unit_test(reading_has_a_bar_on_a_terminal),
+        cmocka_unit_test(a_stop_while_reading_says_what_to_do),
         cmocka_unit_test(a_bar_is_never_wider_than_the_terminal),
         cmocka_unit_test(auto_writes_no_bar_where_there_is_no_terminal),
         cmocka_unit_test(quiet_observes_nothing),

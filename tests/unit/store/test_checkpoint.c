@@ -250,7 +250,9 @@ static void check_foreign(void)
     assert_int_equal(checkpoint_read_tensor(checkpoint, &tensor, &error), STATUS_OK);
     for (size_t i = 0; i < 4; i++)
         assert_true(data[i] == (float)numbers[i]);
-    if (checkpoint_read_vocabulary(&vocabulary, checkpoint, tokenizer_find("char"), &error) != STATUS_OK)
+    if (checkpoint_read_vocabulary(&vocabulary, checkpoint,
+                                   &(const struct token_rules){.tokenizer = tokenizers[0]},
+                                   &error) != STATUS_OK)
         fail_msg("%s: %s", error.what, error.why);
     assert_int_equal(vocabulary_size(vocabulary), 4);
     assert_int_equal(vocabulary_code_point(vocabulary, 1), ' ');

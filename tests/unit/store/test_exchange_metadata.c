@@ -37,7 +37,10 @@ static void test_there_and_back(void **state)
     assert_true(settings_given(&settings, "lr"));
     assert_false(settings_given(&settings, "epochs"));
 
-    assert_int_equal(exchange_metadata_vocabulary(&read, &header, tokenizers[0], "a", &error), STATUS_OK);
+    assert_int_equal(exchange_metadata_vocabulary(&read, &header,
+                                                  &(const struct token_rules){.tokenizer = tokenizers[0]},
+                                                  "a", &error),
+                     STATUS_OK);
     assert_int_equal(vocabulary_digest(read), vocabulary_digest(vocabulary));
     assert_int_equal(vocabulary_code_point(read, 1), 0); /* U+0000 is in the sample, and the commonest */
     vocabulary_destroy(read);
@@ -54,7 +57,10 @@ static void test_nothing_there(void **state)
     struct vocabulary *read;
     struct safetensors_header header = header_of(json_object());
     assert_int_equal(exchange_metadata_settings(&settings, &header, "a", &error), STATUS_OK);
-    assert_int_equal(exchange_metadata_vocabulary(&read, &header, tokenizers[0], "a", &error), STATUS_OK);
+    assert_int_equal(exchange_metadata_vocabulary(&read, &header,
+                                                  &(const struct token_rules){.tokenizer = tokenizers[0]},
+                                                  "a", &error),
+                     STATUS_OK);
     assert_null(read);
     safetensors_header_free(&header);
 }
@@ -66,7 +72,10 @@ static void test_tokens_alone_are_enough(void **state)
     struct vocabulary *read;
     struct safetensors_header header =
         header_of(json_pack("{s:s}", "vocabulary", "[\"anything\", \"\\n\", \"<0x00>\", \"一\"]"));
-    assert_int_equal(exchange_metadata_vocabulary(&read, &header, tokenizers[0], "a", &error), STATUS_OK);
+    assert_int_equal(exchange_metadata_vocabulary(&read, &header,
+                                                  &(const struct token_rules){.tokenizer = tokenizers[0]},
+                                                  "a", &error),
+                     STATUS_OK);
     assert_int_equal(vocabulary_size(read), 4);
     assert_int_equal(vocabulary_find_code_point(read, '\n'), 1);
     assert_int_equal(vocabulary_find_code_point(read, 0), 2);

@@ -35,7 +35,9 @@ static int remove_folder(void **state)
 static enum status write_open(const struct checkpoint *checkpoint, struct error *error)
 {
     struct vocabulary *vocabulary = NULL;
-    sample_demand(checkpoint_read_vocabulary(&vocabulary, checkpoint, tokenizers[0], error), error);
+    sample_demand(checkpoint_read_vocabulary(&vocabulary, checkpoint,
+                                             &(const struct token_rules){.tokenizer = tokenizers[0]}, error),
+                  error);
     enum status status = exchange_write(to, checkpoint, vocabulary, error);
     vocabulary_destroy(vocabulary);
     return status;

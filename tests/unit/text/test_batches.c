@@ -1,4 +1,4 @@
-#include "lstm_mpi/text/batches.h"
+#include "batches_private.h"
 
 #include "lstm_mpi/base/partition.h"
 
@@ -270,6 +270,27 @@ static void the_shuffle_is_fair(void **state)
     finish(&rank);
 }
 
+/* Batches of a text of which nobody has the tokens: one place alone. */
+static void the_shuffle_goes_beyond_32_bits(void **state)
+{
+    (void)state;
+    enum { T = 1 << 20, DRAWS = 64 };
+    struct batches_spec spec = {
+        .tokens = (size_t)1 << 60, .batch_size = 1, .num_steps = T, .sampling = SAMPLING_RANDOM, .seed = 3};
+    struct batches *batches;
+    assert_int_equal(batches_create(&batches, &spec, NULL, &error), STATUS_OK);
+    batches_start_epoch(batches, 0, 0);
+    assert_int_equal(batches_updates(batches), ((size_t)1 << 40) - 1);
+    size_t high = 0;
+    for (size_t i = 0; i < DRAWS; i++) {
+        size_t number = batches_shuffled(batches, i);
+        assert_true(number < ((size_t)1 << 40) - 1);
+        high += number >> 39;
+    }
+    assert_in_range(high, DRAWS / 4, 3 * DRAWS / 4);
+    batches_destroy(batches);
+}
+
 static void an_epoch_is_taken_up_in_its_middle(void **state)
 {
     (void)state;
@@ -427,6 +448,7 @@ int main(void)
         cmocka_unit_test(offsets_cover_their_whole_range),
         cmocka_unit_test(seeds_and_epochs_change_the_order),
         cmocka_unit_test(the_shuffle_is_fair),
+        cmocka_unit_test(the_shuffle_goes_beyond_32_bits),
         cmocka_unit_test(an_epoch_is_taken_up_in_its_middle),
         cmocka_unit_test(a_short_corpus_is_an_error_with_both_numbers),
         cmocka_unit_test(numbers_beyond_32_bits_are_fine),

@@ -20,6 +20,11 @@ static struct error error;
 static char folder[] = "/tmp/test_corpus.XXXXXX";
 static char paths[FILES][64];
 
+static struct token_rules chars(void)
+{
+    return (struct token_rules){.tokenizer = tokenizer_find("char")};
+}
+
 static int make_folder(void **state)
 {
     (void)state;
@@ -58,8 +63,9 @@ static void write_file(int index, struct text text)
 static struct corpus *opened(size_t count, size_t block_bytes)
 {
     const char *const all[FILES] = {paths[0], paths[1], paths[2]};
+    const struct token_rules rules = chars();
     struct corpus *corpus;
-    assert_int_equal(corpus_open_blocks(&corpus, all, count, block_bytes, &error), STATUS_OK);
+    assert_int_equal(corpus_open_blocks(&corpus, all, count, &rules, block_bytes, &error), STATUS_OK);
     return corpus;
 }
 
@@ -87,13 +93,34 @@ struct scan {
     size_t block_count;
 };
 
+static void make_counts(struct token_counts *counts)
+{
+    const struct token_rules rules = chars();
+    assert_int_equal(token_counts_create(counts, &rules, &error), STATUS_OK);
+}
+
 static void scan_all(struct scan *scan, struct corpus *corpus)
 {
     scan->block_count = corpus_block_count(corpus);
     assert_true(scan->block_count <= MOST_BLOCKS);
-    assert_int_equal(token_counts_create(&scan->counts, tokenizer_find("char"), &error), STATUS_OK);
+    make_counts(&scan->counts);
     for (size_t i = 0; i < scan->block_count; i++)
         assert_int_equal(corpus_scan_block(corpus, i, &scan->counts, &scan->blocks[i], &error), STATUS_OK);
+}
+
+static enum status encode(struct corpus *corpus, const struct corpus_block *blocks,
+                          const struct vocabulary *vocabulary, uint64_t first, size_t count, uint32_t *ids)
+{
+    const struct encoding encoding = {vocabulary, first, first + count, ids};
+    struct range range = corpus_blocks_of(blocks, corpus_block_count(corpus), first, first + count);
+    uint64_t token = corpus_tokens(blocks, range.first);
+    enum status status = STATUS_OK;
+    for (size_t i = 0; status == STATUS_OK && i < range.count; i++) {
+        const struct corpus_block *info = &blocks[range.first + i];
+        status = corpus_encode_block(corpus, range.first + i, info, token, &encoding, &error);
+        token += info->tokens;
+    }
+    return status;
 }
 
 /* Every range of tokens for short texts, some of them for longer ones. */
@@ -111,8 +138,7 @@ static void check_encoding(struct corpus *corpus, const struct scan *scan, const
         for (size_t count = 0; count <= token_count - first; count += step) {
             uint32_t *ids = malloc(count * sizeof *ids + 1);
             assert_non_null(ids);
-            assert_int_equal(corpus_encode(corpus, scan->blocks, vocabulary, first, count, ids, &error),
-                             STATUS_OK);
+            assert_int_equal(encode(corpus, scan->blocks, vocabulary, first, count, ids), STATUS_OK);
             for (size_t i = 0; i < count; i++) {
                 assert_int_not_equal(ids[i], VOCABULARY_UNKNOWN);
                 assert_int_equal(vocabulary_code_point(vocabulary, ids[i]), tokens[first + i]);
@@ -243,7 +269,7 @@ static void a_bad_byte_is_named_wherever_blocks_end(void **state)
         {TEXT("ab\xF4\x90\x80\x80"), 2},
     };
     struct token_counts counts;
-    assert_int_equal(token_counts_create(&counts, tokenizer_find("char"), &error), STATUS_OK);
+    make_counts(&counts);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         for (size_t block_bytes = 1; block_bytes <= 9; block_bytes++)
             assert_bad_byte(cases[i].text, cases[i].offset, block_bytes, &counts);
@@ -263,7 +289,7 @@ static void files_are_decoded_by_themselves(void **state)
     struct corpus *corpus = opened(2, DIGEST_BLOCK_BYTES);
     struct token_counts counts;
     struct corpus_block info;
-    assert_int_equal(token_counts_create(&counts, tokenizer_find("char"), &error), STATUS_OK);
+    make_counts(&counts);
     assert_int_equal(corpus_scan_block(corpus, 0, &counts, &info, &error), STATUS_FAILED);
     assert_non_null(strstr(error.why, "offset 3,"));
     assert_int_equal(corpus_scan_block(corpus, 1, &counts, &info, &error), STATUS_FAILED);
@@ -277,7 +303,8 @@ static void the_built_in_text_is_a_corpus(void **state)
     (void)state;
     struct corpus *corpus;
     static struct scan scan;
-    assert_int_equal(corpus_open(&corpus, NULL, 0, &error), STATUS_OK);
+    const struct token_rules rules = chars();
+    assert_int_equal(corpus_open(&corpus, NULL, 0, &rules, &error), STATUS_OK);
     scan_all(&scan, corpus);
     struct vocabulary *vocabulary;
     assert_int_equal(vocabulary_create(&vocabulary, &scan.counts, &error), STATUS_OK);
@@ -289,7 +316,7 @@ static void the_built_in_text_is_a_corpus(void **state)
     size_t tokens = corpus_tokens(scan.blocks, scan.block_count);
     uint32_t *ids = malloc(tokens * sizeof *ids);
     assert_non_null(ids);
-    assert_int_equal(corpus_encode(corpus, scan.blocks, vocabulary, 0, tokens, ids, &error), STATUS_OK);
+    assert_int_equal(encode(corpus, scan.blocks, vocabulary, 0, tokens, ids), STATUS_OK);
     size_t text_bytes = 0;
     for (size_t i = 0; i < tokens; i++) {
         size_t bytes;
@@ -305,8 +332,9 @@ static void the_built_in_text_is_a_corpus(void **state)
 
 static void assert_no_corpus(const char *const *names, size_t count, const char *named, const char *why)
 {
+    const struct token_rules rules = chars();
     struct corpus *corpus;
-    assert_int_equal(corpus_open(&corpus, names, count, &error), STATUS_FAILED);
+    assert_int_equal(corpus_open(&corpus, names, count, &rules, &error), STATUS_FAILED);
     assert_null(corpus);
     char line[ERROR_LINE_BYTES];
     error_line(line, &error);
@@ -359,7 +387,7 @@ static void assert_change_is_noticed(struct text text, bool scan_notices)
     write_file(0, text);
     uint32_t ids[64];
     uint64_t tokens = corpus_tokens(scan.blocks, scan.block_count);
-    assert_int_equal(corpus_encode(corpus, scan.blocks, vocabulary, 0, tokens, ids, &error), STATUS_FAILED);
+    assert_int_equal(encode(corpus, scan.blocks, vocabulary, 0, tokens, ids), STATUS_FAILED);
     assert_non_null(strstr(error.what, paths[0]));
     assert_non_null(strstr(error.what, "has changed"));
     struct corpus_block info;
@@ -392,7 +420,7 @@ static void a_file_that_vanishes_is_an_error(void **state)
     struct corpus *corpus = opened(2, 8); /* the second one is open now */
     struct token_counts counts;
     struct corpus_block info;
-    assert_int_equal(token_counts_create(&counts, tokenizer_find("char"), &error), STATUS_OK);
+    make_counts(&counts);
     assert_int_equal(unlink(paths[0]), 0);
     assert_int_equal(corpus_scan_block(corpus, 0, &counts, &info, &error), STATUS_FAILED);
     assert_non_null(strstr(error.what, paths[0]));
@@ -416,9 +444,9 @@ static void encoding_touches_its_blocks_alone(void **state)
     uint32_t ids[18];
     assert_int_equal(vocabulary_create(&vocabulary, &scan.counts, &error), STATUS_OK);
     assert_int_equal(unlink(paths[0]), 0);
-    assert_int_equal(corpus_encode(corpus, scan.blocks, vocabulary, 9, 9, ids, &error), STATUS_OK);
+    assert_int_equal(encode(corpus, scan.blocks, vocabulary, 9, 9, ids), STATUS_OK);
     assert_int_equal(vocabulary_code_point(vocabulary, ids[0]), 'o');
-    assert_int_equal(corpus_encode(corpus, scan.blocks, vocabulary, 8, 9, ids, &error), STATUS_FAILED);
+    assert_int_equal(encode(corpus, scan.blocks, vocabulary, 8, 9, ids), STATUS_FAILED);
     vocabulary_destroy(vocabulary);
     token_counts_free(&scan.counts);
     corpus_close(corpus);
@@ -436,9 +464,9 @@ static void what_the_vocabulary_lacks_becomes_unknown(void **state)
     scan_all(&scan, corpus);
     struct vocabulary *vocabulary;
     uint32_t ids[5];
-    assert_int_equal(vocabulary_restore(&vocabulary, tokenizer_find("char"), texts, NULL, NULL, 3, &error),
-                     STATUS_OK);
-    assert_int_equal(corpus_encode(corpus, scan.blocks, vocabulary, 0, 5, ids, &error), STATUS_OK);
+    const struct token_rules rules = chars();
+    assert_int_equal(vocabulary_restore(&vocabulary, &rules, texts, NULL, NULL, 3, &error), STATUS_OK);
+    assert_int_equal(encode(corpus, scan.blocks, vocabulary, 0, 5, ids), STATUS_OK);
     assert_memory_equal(ids, expected, sizeof expected);
     vocabulary_destroy(vocabulary);
     token_counts_free(&scan.counts);
@@ -455,6 +483,34 @@ static void the_digest_is_that_of_all_bytes_in_order(void **state)
     assert_int_not_equal(corpus_digest(blocks, 3), corpus_digest(swapped, 3));
     assert_int_not_equal(corpus_digest(blocks, 3), corpus_digest(blocks, 2));
     assert_int_equal(corpus_tokens(blocks, 3), 6);
+}
+
+/* Nobody has this text; the arithmetic alone. */
+static void numbers_beyond_32_bits_are_fine(void **state)
+{
+    (void)state;
+    const uint64_t many = UINT64_C(3000000000);
+    const struct corpus_block blocks[] = {{many, 1}, {0, 2}, {many, 3}, {many, 4}, {5, 5}};
+    static const struct {
+        uint64_t first, end;
+        struct range blocks;
+    } cases[] = {
+        {0, 0, {0, 0}},
+        {0, 1, {0, 1}},
+        {0, UINT64_C(9000000005), {0, 5}},
+        {UINT64_C(2999999999), UINT64_C(3000000001), {0, 3}},
+        {UINT64_C(3000000000), UINT64_C(3000000001), {2, 1}},
+        {UINT64_C(5999999999), UINT64_C(6000000000), {2, 1}},
+        {UINT64_C(6000000000), UINT64_C(9000000001), {3, 2}},
+        {UINT64_C(9000000004), UINT64_C(9000000005), {4, 1}},
+    };
+    assert_true(corpus_tokens(blocks, 5) == UINT64_C(9000000005));
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct range range = corpus_blocks_of(blocks, 5, cases[i].first, cases[i].end);
+        assert_int_equal(range.count, cases[i].blocks.count);
+        if (range.count > 0)
+            assert_int_equal(range.first, cases[i].blocks.first);
+    }
 }
 
 /* A sparse file of 5 GB: offsets beyond 32 bits. Its end alone is text. */
@@ -474,9 +530,10 @@ static void files_beyond_4_gb_are_fine(void **state)
     struct corpus *corpus;
     struct token_counts counts;
     struct corpus_block info;
-    assert_int_equal(corpus_open(&corpus, names, 1, &error), STATUS_OK);
+    const struct token_rules rules = chars();
+    assert_int_equal(corpus_open(&corpus, names, 1, &rules, &error), STATUS_OK);
     assert_int_equal(corpus_block_count(corpus), 5120);
-    assert_int_equal(token_counts_create(&counts, tokenizer_find("char"), &error), STATUS_OK);
+    make_counts(&counts);
     assert_int_equal(corpus_scan_block(corpus, 5118, &counts, &info, &error), STATUS_OK);
     assert_int_equal(info.tokens, DIGEST_BLOCK_BYTES);
     assert_int_equal(corpus_scan_block(corpus, 5119, &counts, &info, &error), STATUS_FAILED);
@@ -500,6 +557,7 @@ int main(void)
         cmocka_unit_test(encoding_touches_its_blocks_alone),
         cmocka_unit_test(what_the_vocabulary_lacks_becomes_unknown),
         cmocka_unit_test(the_digest_is_that_of_all_bytes_in_order),
+        cmocka_unit_test(numbers_beyond_32_bits_are_fine),
         cmocka_unit_test(files_beyond_4_gb_are_fine),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

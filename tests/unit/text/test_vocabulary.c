@@ -1,5 +1,6 @@
 #include "lstm_mpi/text/vocabulary.h"
 
+#include "cutter.h"
 #include "lstm_mpi/base/memory.h"
 
 #include <setjmp.h>
@@ -10,17 +11,24 @@
 
 static struct error error;
 
-static const struct tokenizer_ops *chars(void)
+static const struct token_rules *chars(void)
 {
-    return tokenizer_find("char");
+    static struct token_rules rules;
+    rules.tokenizer = tokenizer_find("char");
+    return &rules;
+}
+
+static enum status count_portion(void *context, const struct portion *portion, struct error *reason)
+{
+    return token_counts_add(context, portion, reason);
 }
 
 static void count_text(struct token_counts *counts, const char *text, size_t bytes)
 {
-    struct token tokens[256];
-    struct cut cut = {.text = (const unsigned char *)text, .bytes = bytes, .border = bytes};
-    token_counts_add(counts, tokens, chars()->next(&cut, tokens, 256));
-    assert_int_equal(cut.position, bytes);
+    struct cutter cutter = {.rules = counts->rules};
+    assert_int_equal(cutter_cut(&cutter, (const unsigned char *)text, bytes, count_portion, counts, &error),
+                     STATUS_OK);
+    cutter_free(&cutter);
 }
 
 static struct vocabulary *vocabulary_of(const char *text, size_t bytes)
@@ -225,6 +233,155 @@ static void encodes_a_text(void **state)
     vocabulary_destroy(vocabulary);
 }
 
+static struct vocabulary *vocabulary_by(const struct token_rules *rules, const char *text, size_t bytes,
+                                        uint64_t least)
+{
+    struct token_counts counts;
+    struct vocabulary *vocabulary;
+    assert_int_equal(token_counts_create(&counts, rules, &error), STATUS_OK);
+    count_text(&counts, text, bytes);
+    token_counts_drop_rare(&counts, least);
+    assert_int_equal(vocabulary_create(&vocabulary, &counts, &error), STATUS_OK);
+    token_counts_free(&counts);
+    return vocabulary;
+}
+
+/* Stored and restored, it is the same. */
+static void assert_survives(const struct vocabulary *stored)
+{
+    const char *texts[300];
+    uint32_t code_points[300];
+    uint64_t counts[300];
+    size_t size = vocabulary_size(stored);
+    struct vocabulary *restored;
+    for (uint32_t id = 0; id < size; id++) {
+        texts[id] = vocabulary_shown(stored, id);
+        code_points[id] = vocabulary_code_point(stored, id);
+        counts[id] = vocabulary_count(stored, id);
+    }
+    assert_int_equal(vocabulary_restore(&restored, vocabulary_rules(stored), texts,
+                                        vocabulary_has_code_points(stored) ? code_points : NULL, counts, size,
+                                        &error),
+                     STATUS_OK);
+    assert_int_equal(vocabulary_size(restored), size);
+    assert_true(vocabulary_digest(restored) == vocabulary_digest(stored));
+    for (uint32_t id = 0; id < size; id++) {
+        size_t bytes;
+        const char *text = vocabulary_text(stored, id, &bytes);
+        assert_true(vocabulary_count(restored, id) == counts[id]);
+        assert_string_equal(vocabulary_shown(restored, id), texts[id]);
+        assert_int_equal(vocabulary_find(restored, text, bytes), id);
+    }
+    vocabulary_destroy(restored);
+}
+
+static void words_are_ordered_by_count_then_bytes(void **state)
+{
+    (void)state;
+    const struct token_rules words = {.tokenizer = tokenizer_find("word")};
+    const char text[] = "b a ab 剑 a\nab,B \0\0 \0\xCC\x81";
+    struct vocabulary *vocabulary = vocabulary_by(&words, text, sizeof text - 1, 1);
+    static const char *const expected[] = {"<unk>", " ", "<0x00>", "a", "ab", "<0x00>\xCC\x81",
+                                           "\n",    ",", "B",      "b", "剑"};
+    enum { EXPECTED = sizeof expected / sizeof expected[0] };
+    assert_int_equal(vocabulary_size(vocabulary), EXPECTED);
+    for (uint32_t id = 0; id < EXPECTED; id++) {
+        assert_string_equal(vocabulary_shown(vocabulary, id), expected[id]);
+        assert_int_equal(vocabulary_code_point(vocabulary, id), 0);
+    }
+    assert_false(vocabulary_has_code_points(vocabulary));
+    assert_int_equal(vocabulary_find(vocabulary, "\0\xCC\x81", 3), 5);
+    assert_int_equal(vocabulary_find(vocabulary, "剑 ", 4), VOCABULARY_UNKNOWN);
+    assert_int_equal(vocabulary_find_code_point(vocabulary, 'a'), VOCABULARY_UNKNOWN);
+    assert_survives(vocabulary);
+    vocabulary_destroy(vocabulary);
+}
+
+static void bytes_that_are_no_text_are_spelled_out(void **state)
+{
+    (void)state;
+    const struct token_rules bytes = {.tokenizer = tokenizer_find("byte")};
+    struct vocabulary *vocabulary = vocabulary_by(&bytes, "aa\xFF\xFF\xFF\x00\x7F", 7, 1);
+    assert_int_equal(vocabulary_size(vocabulary), 5);
+    assert_string_equal(vocabulary_shown(vocabulary, 1), "<0xFF>");
+    assert_int_equal(vocabulary_code_point(vocabulary, 1), 0xFF);
+    assert_string_equal(vocabulary_shown(vocabulary, 2), "a");
+    assert_string_equal(vocabulary_shown(vocabulary, 3), "<0x00>");
+    assert_string_equal(vocabulary_shown(vocabulary, 4), "\x7F");
+    assert_survives(vocabulary);
+    vocabulary_destroy(vocabulary);
+    char all[256];
+    for (int i = 0; i < 256; i++)
+        all[i] = (char)i;
+    vocabulary = vocabulary_by(&bytes, all, sizeof all, 1);
+    assert_int_equal(vocabulary_size(vocabulary), 257);
+    assert_survives(vocabulary);
+    vocabulary_destroy(vocabulary);
+}
+
+static void rare_tokens_are_counted_as_unknown(void **state)
+{
+    (void)state;
+    struct vocabulary *vocabulary = vocabulary_by(chars(), "aaabbcde", 8, 2);
+    assert_int_equal(vocabulary_size(vocabulary), 3);
+    assert_int_equal(vocabulary_count(vocabulary, VOCABULARY_UNKNOWN), 3);
+    assert_int_equal(vocabulary_find_code_point(vocabulary, 'c'), VOCABULARY_UNKNOWN);
+    assert_survives(vocabulary);
+    vocabulary_destroy(vocabulary);
+    vocabulary = vocabulary_by(chars(), "abc", 3, 2);
+    assert_int_equal(vocabulary_size(vocabulary), 1);
+    vocabulary_destroy(vocabulary);
+}
+
+/* A prefix is cleaned and cut as the corpus was. */
+static void a_text_is_encoded_by_its_rules(void **state)
+{
+    (void)state;
+    const struct token_rules rules = {
+        .tokenizer = tokenizer_find("word"), .drop_newlines = true, .lowercase = true};
+    struct vocabulary *vocabulary = vocabulary_by(&rules, "To be\n to", 9, 1);
+    uint32_t *ids;
+    size_t count;
+    assert_int_equal(vocabulary_encode_text(vocabulary, &ids, &count, "T\r\nO  BE TO!", 12, &error),
+                     STATUS_OK);
+    /* by count: "to" and " " twice each; "  " is another word */
+    static const uint32_t expected[] = {2, VOCABULARY_UNKNOWN, 3, 1, 2, VOCABULARY_UNKNOWN};
+    assert_int_equal(count, 6);
+    assert_memory_equal(ids, expected, sizeof expected);
+    memory_free(ids);
+    assert_int_equal(vocabulary_encode_text(vocabulary, &ids, &count, "be \xFF", 4, &error), STATUS_FAILED);
+    assert_non_null(strstr(error.why, "offset 3,"));
+    vocabulary_destroy(vocabulary);
+}
+
+static void refuses_what_is_no_word_and_no_byte(void **state)
+{
+    (void)state;
+    const struct token_rules words = {.tokenizer = tokenizer_find("word")};
+    const struct token_rules bytes = {.tokenizer = tokenizer_find("byte")};
+    static const struct {
+        const char *text;
+        const char *why;
+    } bad_words[] = {{"", "is no word"}, {"\xFF", "is no word"}, {"good", "occurs twice"}},
+      bad_bytes[] = {{"", "is not one byte"},
+                     {"ab", "is not one byte"},
+                     {"我", "is not one byte"},
+                     {"<0x61>", "occurs twice"}};
+    struct vocabulary *vocabulary;
+    for (size_t i = 0; i < sizeof bad_words / sizeof bad_words[0]; i++) {
+        const char *texts[] = {"<unk>", "good", bad_words[i].text};
+        assert_int_equal(vocabulary_restore(&vocabulary, &words, texts, NULL, NULL, 3, &error),
+                         STATUS_FAILED);
+        assert_non_null(strstr(error.why, bad_words[i].why));
+    }
+    for (size_t i = 0; i < sizeof bad_bytes / sizeof bad_bytes[0]; i++) {
+        const char *texts[] = {"<unk>", "a", bad_bytes[i].text};
+        assert_int_equal(vocabulary_restore(&vocabulary, &bytes, texts, NULL, NULL, 3, &error),
+                         STATUS_FAILED);
+        assert_non_null(strstr(error.why, bad_bytes[i].why));
+    }
+}
+
 static void digests_tell_vocabularies_apart(void **state)
 {
     (void)state;
@@ -255,6 +412,11 @@ int main(void)
         cmocka_unit_test(refuses_what_is_no_character),
         cmocka_unit_test(refuses_contradictions),
         cmocka_unit_test(encodes_a_text),
+        cmocka_unit_test(words_are_ordered_by_count_then_bytes),
+        cmocka_unit_test(bytes_that_are_no_text_are_spelled_out),
+        cmocka_unit_test(rare_tokens_are_counted_as_unknown),
+        cmocka_unit_test(a_text_is_encoded_by_its_rules),
+        cmocka_unit_test(refuses_what_is_no_word_and_no_byte),
         cmocka_unit_test(digests_tell_vocabularies_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
