@@ -477,7 +477,11 @@ class GenerateTest(CommandLineTest):
             *("generate", "--checkpoint", self.checkpoint, "--length", 10**9), stdout=write
         ) as running:
             os.close(write)
-            self.assertEqual("剑一", os.read(read, 6).decode())
+            with os.fdopen(os.dup(read), "rb", buffering=0) as characters:
+                text = b""
+                while len(text) < 6:
+                    text += characters.read(6 - len(text))
+            self.assertEqual("剑一", text.decode())
             self.assertTrue(running.running())
             running.send(signal.SIGTERM)
             running.wait()
