@@ -14,10 +14,10 @@ void live_line_add(struct live_line *line, double x, double y)
 {
     if (line->stride == 0)
         line->stride = 1;
-    if (line->count == LIVE_LINE_POINTS)
-        thin_out(line);
     if (line->offered++ % line->stride != 0)
         return;
+    if (line->count == LIVE_LINE_POINTS)
+        thin_out(line); /* of an even count, so that the point to come is one that stays */
     line->x[line->count] = x;
     line->y[line->count] = y;
     line->count++;
