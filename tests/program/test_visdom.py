@@ -5,6 +5,7 @@
 """
 
 import json
+import os
 import socket
 import threading
 import time
@@ -16,6 +17,8 @@ import numpy as np
 
 import support
 from support import run, start
+
+os.environ["no_proxy"] = "*"  # for the program: the servers are on this machine
 
 OPTIONS = {
     "hidden-size": 8,
