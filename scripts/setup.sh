@@ -6,7 +6,8 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # One BLIS is enough, and a rank needs one thread: any of its builds that is there already will do.
 blis_packages=(libblis-serial-dev libblis-pthread-dev libblis-openmp-dev)
 build_packages=(gcc libc6-dev make cmake ninja-build pkg-config libopenmpi-dev openmpi-bin libhdf5-openmpi-dev
-    libpopt-dev libinih-dev libjansson-dev libunistring-dev librandom123-dev libxxhash-dev libcmocka-dev)
+    libpopt-dev libinih-dev libjansson-dev libcurl4-openssl-dev libunistring-dev librandom123-dev libxxhash-dev
+    libcmocka-dev)
 # shellcheck disable=SC2034 # test.sh uses them
 test_packages=(hdf5-tools python3 python3-h5py python3-numpy clang-format clang-tidy)
 

@@ -29,5 +29,6 @@ enum status command_train(const struct comm *comm, struct settings *settings, st
     if (was_stopped(&result))
         status = STATUS_STOPPED;
 done:
+    progress_close(&view, status != STATUS_OK);
     return status;
 }

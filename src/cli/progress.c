@@ -4,6 +4,7 @@
 #include "lstm_mpi/config/settings_specs.h"
 #include "lstm_mpi/linalg/blis_setup.h"
 #include "lstm_mpi/model/cell.h"
+#include "lstm_mpi/report/visdom.h"
 #include "terminal.h"
 
 #include <inttypes.h>
@@ -143,9 +144,31 @@ static void show_model(FILE *out, const struct settings *settings, const struct 
     fprintf(out, ": %" PRIu64 " parameters\n", facts->learned_parameters);
 }
 
+/* With what earlier starts have done, if this one goes on with it. */
+static void begin_chart(void *context, const struct settings *settings, const struct trainer_facts *facts)
+{
+    struct progress_view *view = context;
+    if (facts->finished_before || strcmp(settings->visdom, SETTINGS_VISDOM_OFF) == 0)
+        return;
+    view->chart = visdom_open(settings->visdom, settings->visdom_env);
+    for (size_t i = 0; i < facts->history->count; i++) {
+        const struct epoch_record *record = &facts->history->records[i];
+        visdom_add(view->chart, VISDOM_TRAIN, (double)record->epoch, record->perplexity);
+        visdom_add(view->chart, VISDOM_VALID, (double)record->epoch, record->valid_perplexity);
+    }
+}
+
+static void extend_chart(void *context, const struct trainer_standing *standing)
+{
+    struct progress_view *view = context;
+    visdom_add(view->chart, VISDOM_TRAIN, (double)standing->epoch, standing->perplexity);
+    visdom_add(view->chart, VISDOM_VALID, (double)standing->epoch, standing->valid_perplexity);
+}
+
 static void begin(void *context, const struct settings *settings, const struct trainer_facts *facts)
 {
     struct progress_view *view = context;
+    begin_chart(view, settings, facts);
     FILE *out = view->out;
     const struct comm *comm = view->comm;
     char host[COMM_HOST_BYTES];
@@ -230,6 +253,7 @@ static void update(void *context, const struct trainer_standing *standing)
 static void epoch(void *context, const struct trainer_standing *standing)
 {
     struct progress_view *view = context;
+    extend_chart(view, standing);
     bool last = standing->epoch == standing->epochs;
     if (view->bar && (last || clock_seconds() - view->bar_shown_at >= bar_interval_seconds))
         draw_standing(view, standing);
@@ -284,7 +308,7 @@ struct trainer_observer progress_observer(struct progress_view *view, FILE *out,
         .log_every_updates = settings->log_every_updates,
     };
     if (settings->quiet)
-        return (struct trainer_observer){0};
+        return (struct trainer_observer){.context = view, .begin = begin_chart, .epoch = extend_chart};
     return (struct trainer_observer){
         .context = view,
         .reading = reading,
@@ -294,4 +318,10 @@ struct trainer_observer progress_observer(struct progress_view *view, FILE *out,
         .epoch = epoch,
         .end = end,
     };
+}
+
+void progress_close(struct progress_view *view, bool soon)
+{
+    visdom_close(view->chart, soon ? 0.2 : 2);
+    view->chart = NULL;
 }

@@ -146,6 +146,7 @@ static struct trainer_facts facts_of(const struct trainer *trainer, const struct
         .resumed_update = run->progress.update,
         .resumed_epoch = run->progress.epoch,
         .resumed_from = resume ? origin->path : NULL,
+        .history = &run->history,
         .finished_before = is_finished(trainer),
     };
 }

@@ -31,7 +31,7 @@ ROOMS = {
     "generate": ("base text model", ""),
     "store": ("base text dist model config", "hdf5.h mpi.h jansson.h"),
     "train": (BELOW_TRAIN, ""),
-    "report": ("base text config store", ""),
+    "report": ("base text config store", "curl/* jansson.h"),
     "cli": (BELOW_TRAIN + " train report", "popt.h jansson.h"),
     "main": (BELOW_TRAIN + " train report cli", ""),  # src/main.c
 }

@@ -30,6 +30,9 @@ enum { SETTINGS_FORMAT_TEXT, SETTINGS_FORMAT_JSON, SETTINGS_FORMAT_CSV };
 /* The value of start_offset for `random`: drawn anew every epoch. */
 #define START_OFFSET_RANDOM ((int64_t)-1)
 
+/* The value of visdom for no chart. */
+#define SETTINGS_VISDOM_OFF "off"
+
 enum { SETTINGS_CAPACITY = 64 };
 
 /* The type of a field is the kind of its setting: uint64_t a whole number, int64_t a whole number or
@@ -96,6 +99,8 @@ struct settings {
     uint64_t log_every_updates; /* 0: off */
     int progress;
     bool quiet;
+    char *visdom; /* SETTINGS_VISDOM_OFF: none */
+    char *visdom_env;
 
     /* generate */
     char *checkpoint;

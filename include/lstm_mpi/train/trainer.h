@@ -30,8 +30,9 @@ struct trainer_facts {
     uint64_t rank_bytes;     /* gradients and activations, of this rank */
     uint64_t resumed_update; /* 0: a fresh start */
     uint64_t resumed_epoch;
-    const char *resumed_from; /* the checkpoint's path; NULL: a fresh start */
-    bool finished_before;     /* the run had done all that the settings ask for */
+    const char *resumed_from;      /* the checkpoint's path; NULL: a fresh start */
+    const struct history *history; /* of the epochs before this start; a view */
+    bool finished_before;          /* the run had done all that the settings ask for */
 };
 
 /* Where training stands after an update. */

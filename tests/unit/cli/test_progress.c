@@ -380,19 +380,25 @@ static void auto_writes_no_bar_where_there_is_no_terminal(void **unused)
     assert_int_equal(unsetenv("OMPI_COMM_WORLD_SIZE"), 0);
 }
 
-static void quiet_observes_nothing(void **unused)
+/* What is left is the chart's. */
+static void quiet_prints_nothing(void **unused)
 {
     (void)unused;
     struct screen screen;
+    struct trainer_facts facts = some_facts();
+    struct trainer_standing standing = standing_at(1, 8);
     open_screen(&screen, SETTINGS_PROGRESS_BAR, 1, 1);
     screen.settings.quiet = true;
     struct trainer_observer observer =
         progress_observer(&screen.view, screen.out, &screen.comm, &screen.settings);
-    assert_null(observer.begin);
+    observer.begin(observer.context, &screen.settings, &facts);
+    observer.epoch(observer.context, &standing);
+    progress_close(&screen.view, false);
+    assert_string_equal(take(&screen), "");
     assert_null(observer.sample);
     assert_null(observer.update);
-    assert_null(observer.epoch);
     assert_null(observer.checkpoint);
+    assert_null(observer.end);
     close_screen(&screen);
 }
 
@@ -490,7 +496,7 @@ int main(void)
         cmocka_unit_test(a_stop_while_reading_says_what_to_do),
         cmocka_unit_test(a_bar_is_never_wider_than_the_terminal),
         cmocka_unit_test(auto_writes_no_bar_where_there_is_no_terminal),
-        cmocka_unit_test(quiet_observes_nothing),
+        cmocka_unit_test(quiet_prints_nothing),
         cmocka_unit_test(the_last_line_leaves_out_what_there_is_not),
         cmocka_unit_test(samples_are_written_byte_by_byte),
         cmocka_unit_test(absurd_numbers_do_no_harm),
