@@ -114,7 +114,7 @@ static double output_backward(struct model *model, const float *h, const uint32_
                        &gradients, &model->times);
 }
 
-static double gradients(struct model *model, const struct model_batch *batch, float scale,
+static double compute_gradients(struct model *model, const struct model_batch *batch, float scale,
                         struct gradient_sums sums, const struct gradients_listener *listener)
 {
     struct stack *stack = &model->stack;
@@ -132,16 +132,16 @@ static double gradients(struct model *model, const struct model_batch *batch, fl
     return loss;
 }
 
-double model_gradients(struct model *model, const struct model_batch *batch, float scale, float *plain,
+double model_gradients(struct model *model, const struct model_batch *batch, float scale, float *gradients,
                        const struct gradients_listener *listener)
 {
-    return gradients(model, batch, scale, (struct gradient_sums){.plain = plain}, listener);
+    return compute_gradients(model, batch, scale, (struct gradient_sums){.plain = gradients}, listener);
 }
 
 void model_gradients_exact(struct model *model, const struct model_batch *batch, float scale,
                            const struct exact_gradients *exact)
 {
-    (void)gradients(model, batch, scale, (struct gradient_sums){.exact = exact}, NULL);
+    (void)compute_gradients(model, batch, scale, (struct gradient_sums){.exact = exact}, NULL);
 }
 
 void model_losses(struct model *model, const uint32_t *inputs, const uint32_t *targets, size_t steps,

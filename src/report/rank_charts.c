@@ -182,7 +182,7 @@ static enum status write_bars(FILE *out, const struct history *history, struct e
         most = fmax(most, means[r].seconds[0] + means[r].seconds[1]);
     }
     struct axis axis = axis_make(0, most, false, true, LEFT, RIGHT);
-    bool few = ranks <= 2 * MOST_LINES;
+    bool few = ranks <= (size_t)2 * MOST_LINES;
     double step = few ? 22 : 5;
     double bottom = TOP + step * (double)ranks;
     fprintf(out,
