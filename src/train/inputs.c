@@ -139,7 +139,8 @@ static enum status read_tokens(uint32_t **ids, const struct vocabulary *vocabula
 {
     enum status status;
     size_t capacity = 0;
-    struct encoding encoding = {vocabulary, range.first, range.first + range.count, NULL};
+    struct encoding encoding = {
+        .vocabulary = vocabulary, .first = range.first, .end = range.first + range.count};
     /* Not memory_new: these may be gigabytes, and each number is written just once. */
     TRY(memory_grow(ids, &capacity, range.count, error));
     encoding.ids = *ids;

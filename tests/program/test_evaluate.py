@@ -168,6 +168,35 @@ class EvaluateTest(support.ProgramTest):
             expected = [-sum(network.losses(f"\n{line}\n")) for line in self.text.split("\n")]
             np.testing.assert_allclose([float(s) for s in scores], expected, rtol=3e-6)
 
+    def test_words_and_bytes(self):
+        """Bits are those of a character of the text, whatever the tokens; lines may be no UTF-8 where these are
+        bytes, and end where they end where the model knows no newlines."""
+        english = "The quick brown fox, naïve as ever:\njumps – over the lazy dog.\n\n" * 9
+        corpus = self.write("english.txt", english)
+        for words in (("--token", "word"), ("--token", "byte"), ("--token", "word", "--drop-newlines", "--lowercase")):
+            run_dir = self.folder / "-".join(words).replace("--", "")
+            self.assertDone(run("train", "--corpus", corpus, "--run-dir", run_dir, "--quiet", *words, *OPTIONS))
+            self.checkpoint = run_dir / "checkpoint.h5"
+            characters = len(english.replace("\n", "") if "--drop-newlines" in words else english)
+            for lines in ((), ("--per-line",)):
+                results = [self.evaluate(*lines, "--batch-size", 3, corpus=corpus, ranks=r) for r in (None, 3)]
+                self.assertEqual(*results)
+                *scores, summary = results[0].splitlines()
+                perplexity, bits, tokens = map(float, re.findall(r"[\d.]+", summary))
+                if lines:
+                    self.assertEqual(english.count("\n"), len(scores))
+                    total = -sum(map(float, scores))
+                    self.assertAlmostEqual(tokens, total / math.log(perplexity), delta=1e-4 * tokens)
+                    self.assertAlmostEqual(len(english), total / math.log(2) / bits, delta=1e-4 * characters)
+                else:
+                    total = (tokens - 1) * math.log2(perplexity) / bits
+                    self.assertLess(characters - 4, total)
+                    self.assertLess(total, characters)
+        bad = self.write("bad.txt", b"a\xff\r\n\xfe")
+        self.checkpoint = self.folder / "token-byte/checkpoint.h5"
+        self.assertIn(" 6 tokens", self.evaluate("--per-line", corpus=bad))
+        self.assertIn(" 5 tokens", self.evaluate(corpus=bad))
+
     def test_built_in_text(self):
         result = run("evaluate", "--checkpoint", self.checkpoint, "--max-tokens", 50)
         self.assertDone(result)
