@@ -65,7 +65,7 @@ static enum status open_next(struct lines *lines, struct error *error)
     if (lines->count > 0)
         lines->file = fopen(lines->paths[lines->opened - 1], "re");
     else
-        lines->file = fmemopen((void *)(uintptr_t)corpus_builtin_text, corpus_builtin_bytes, "r");
+        lines->file = fmemopen((void *)corpus_builtin_text, corpus_builtin_bytes, "r");
     return lines->file ? STATUS_OK : cannot_read(lines, errno, error);
 }
 
