@@ -1,5 +1,6 @@
 #include "commands.h"
 
+#include "command_evaluate.h"
 #include "command_export.h"
 #include "command_generate.h"
 #include "command_import.h"
@@ -29,6 +30,16 @@ const struct command commands[] = {
             "of it.",
         .example = "lstm_mpi generate --checkpoint runs/novel/checkpoint.h5 --prefix 我有一剑",
         .run = command_generate,
+    },
+    {
+        .settings = SETTINGS_EVALUATE,
+        .synopsis = "--checkpoint FILE --corpus FILE [OPTIONS]",
+        .summary = "measure how likely a trained model finds a text",
+        .description = "Prints the perplexity of a text under the model of a checkpoint, and its bits per "
+                       "character, on all ranks together. The text may be of any length; it is cut into "
+                       "--batch-size rows, each read from a zero state to its end.",
+        .example = "mpirun -np 8 lstm_mpi evaluate --checkpoint runs/novel/checkpoint.h5 --corpus other.txt",
+        .run = command_evaluate,
     },
     {
         .settings = SETTINGS_INSPECT,

@@ -60,8 +60,8 @@ const struct settings_row settings_table[] = {
         .default_shown = "the built-in corpus",
         .group = data,
         .argument = "FILE",
-        .help = "text to train on, in UTF-8; several files are read as one text, in their order",
-        .commands = SETTINGS_TRAIN,
+        .help = "text in UTF-8; several files are read as one, in their order",
+        .commands = SETTINGS_TRAIN | SETTINGS_EVALUATE,
         .on_resume = SETTINGS_FIXED,
         .stored = true,
     },
@@ -115,11 +115,12 @@ const struct settings_row settings_table[] = {
         FIELD(max_tokens),
         .name = "max-tokens",
         .default_text = "10000",
+        .default_shown = "10000; evaluate: all",
         .most = LARGEST,
         .group = data,
         .argument = "N",
-        .help = "tokens of the corpus that are trained on, from its start; 0: all",
-        .commands = SETTINGS_TRAIN,
+        .help = "tokens of the corpus that are trained on, or evaluated, from its start; 0: all",
+        .commands = SETTINGS_TRAIN | SETTINGS_EVALUATE,
         .on_resume = SETTINGS_FIXED,
         .stored = true,
     },
@@ -145,7 +146,7 @@ const struct settings_row settings_table[] = {
         .group = data,
         .argument = "N",
         .help = "rows of the global batch, over all ranks",
-        .commands = SETTINGS_TRAIN,
+        .commands = SETTINGS_TRAIN | SETTINGS_EVALUATE,
         .on_resume = SETTINGS_FIXED,
         .stored = true,
     },
@@ -662,7 +663,7 @@ const struct settings_row settings_table[] = {
         .group = other,
         .argument = "FILE",
         .help = "the file of the model; import makes it",
-        .commands = SETTINGS_GENERATE | SETTINGS_EXPORT | SETTINGS_IMPORT,
+        .commands = SETTINGS_GENERATE | SETTINGS_EVALUATE | SETTINGS_EXPORT | SETTINGS_IMPORT,
         .on_resume = SETTINGS_OF_THIS_START,
     },
     {
@@ -698,6 +699,16 @@ const struct settings_row settings_table[] = {
         .argument = "N",
         .help = "choose among the N likeliest characters only; 0: off",
         .commands = SETTINGS_GENERATE,
+        .on_resume = SETTINGS_OF_THIS_START,
+    },
+    {
+        FIELD(per_line),
+        .name = "per-line",
+        .group = other,
+        .help =
+            "every line by itself, behind a newline: print its log-probability (natural), its own newline "
+            "included",
+        .commands = SETTINGS_EVALUATE,
         .on_resume = SETTINGS_OF_THIS_START,
     },
     {
@@ -796,6 +807,8 @@ const char *settings_command_name(enum settings_command command)
         return "import";
     case SETTINGS_REPORT:
         return "report";
+    case SETTINGS_EVALUATE:
+        return "evaluate";
     case SETTINGS_EVERY_COMMAND:
         break;
     }
@@ -965,6 +978,21 @@ static enum status check_generate(const struct settings *settings, struct error 
     return STATUS_OK;
 }
 
+static enum status check_evaluate(const struct settings *settings, struct error *error)
+{
+    if (!settings->checkpoint) {
+        error_set(error, STATUS_USAGE, "option --checkpoint");
+        error_why(error, "evaluate needs a model");
+        return error_remedy(error, "give the checkpoint.h5 of a run");
+    }
+    if (settings->per_line && settings_given(settings, "max-tokens") && settings->max_tokens > 0) {
+        error_set(error, STATUS_USAGE, "options --per-line and --max-tokens");
+        error_why(error, "a line is read as a whole, or not at all");
+        return error_remedy(error, "give one of them");
+    }
+    return STATUS_OK;
+}
+
 static enum status check_inspect(const struct settings *settings, struct error *error)
 {
     size_t count = settings->files.count;
@@ -1021,6 +1049,8 @@ enum status settings_check(const struct settings *settings, enum settings_comman
         return check_exchange(settings, command, error);
     case SETTINGS_REPORT:
         return check_report(settings, error);
+    case SETTINGS_EVALUATE:
+        return check_evaluate(settings, error);
     case SETTINGS_EVERY_COMMAND:
         break;
     }

@@ -339,6 +339,28 @@ struct encoder {
     uint64_t token;
 };
 
+static uint32_t characters_of(const unsigned char *text, size_t bytes)
+{
+    uint32_t characters = 0;
+    for (size_t i = 0; i < bytes; i++)
+        characters += (text[i] & 0xC0) != 0x80;
+    return characters;
+}
+
+/* Of the tokens [from, to) of a portion. */
+static void count_characters(const struct tokenizer_ops *tokenizer, const struct portion *portion,
+                             size_t from, size_t to, uint32_t *characters)
+{
+    bool single = tokenizer->code_points > 0 && tokenizer->needs_utf8;
+    const unsigned char *text = portion->text;
+    for (size_t i = 0; i < to; i++) {
+        size_t bytes = tokenizer->code_points > 0 ? 1 : portion->tokens[i];
+        if (i >= from)
+            characters[i - from] = single ? 1 : characters_of(text, bytes);
+        text += single ? 0 : bytes;
+    }
+}
+
 static enum status encode_tokens(void *context, const struct portion *portion, struct error *error)
 {
     (void)error;
@@ -350,6 +372,10 @@ static enum status encode_tokens(void *context, const struct portion *portion, s
     if (from < to) {
         vocabulary_encode(encoding->vocabulary, encoding->ids + (from - encoding->first), portion,
                           from - encoder->token, to - from);
+        if (encoding->characters)
+            count_characters(vocabulary_rules(encoding->vocabulary)->tokenizer, portion,
+                             from - encoder->token, to - encoder->token,
+                             encoding->characters + (from - encoding->first));
     }
     encoder->token = next;
     return STATUS_OK;

@@ -16,14 +16,23 @@
 #include "lstm_mpi/model/model.h"
 
 struct evaluation_spec {
-    size_t tokens;     /* N, at least 2 */
-    size_t batch_size; /* B, over all ranks */
-    struct range rows; /* of this rank */
-    size_t num_steps;  /* T */
+    size_t tokens;      /* N, at least 2 */
+    size_t batch_size;  /* B, over all ranks */
+    struct range rows;  /* of this rank */
+    size_t num_steps;   /* T */
+    bool bidirectional; /* the model sees in a window what comes after: it must end where its row ends */
+};
+
+/* The text, which need not be in memory: writes the ids of some consecutive tokens, which row `row` of this
+ * rank's reads. A row reads on from where it was. */
+struct evaluation_text {
+    enum status (*read)(void *context, size_t row, struct range tokens, uint32_t *ids, struct error *error);
+    void *context;
 };
 
 struct evaluation {
     struct evaluation_spec spec;
+    uint32_t *tokens;   /* [T + 1], of one row */
     uint32_t *inputs;   /* [T, rows] */
     uint32_t *targets;  /* [T, rows] */
     double *losses;     /* [T, rows] */
@@ -38,9 +47,17 @@ MUST_CHECK enum status evaluation_create(struct evaluation *evaluation, const st
 void evaluation_free(struct evaluation *evaluation);
 
 /* The mean loss, in nats, the same bits on every rank. `model` has this rank's rows and T steps; its carried
- * state is used up. `ids` are those of evaluation_tokens. Collective. */
+ * state is used up. Fails, on every rank, where the text does. Collective. */
 MUST_CHECK enum status evaluation_run(struct evaluation *evaluation, const struct comm *comm,
-                                      struct model *model, const uint32_t *ids, double *mean_loss,
-                                      struct error *error);
+                                      struct model *model, const struct evaluation_text *text,
+                                      double *mean_loss, struct error *error);
+
+/* A text in memory, `ids` those of the tokens from `first` on: the context of evaluation_memory_read. */
+struct evaluation_memory {
+    const uint32_t *ids;
+    size_t first;
+};
+MUST_CHECK enum status evaluation_memory_read(void *memory, size_t row, struct range tokens, uint32_t *ids,
+                                              struct error *error);
 
 #endif

@@ -17,19 +17,16 @@
 /* A block is two numbers, so an array of them is summed as numbers. */
 _Static_assert(sizeof(struct corpus_block) == 2 * sizeof(uint64_t), "struct corpus_block has padding");
 
-static enum status check_ranks(const struct comm *comm, const struct settings *settings, struct error *error)
+enum status inputs_check_ranks(const struct comm *comm, uint64_t batch_size, struct error *error)
 {
-    if ((uint64_t)comm->size <= settings->batch_size)
+    if ((uint64_t)comm->size <= batch_size)
         return STATUS_OK;
     error_set(error, STATUS_FAILED, "more ranks than batch rows");
-    error_why(error, "%d ranks would share %llu rows", comm->size, (unsigned long long)settings->batch_size);
-    return error_remedy(error, "use at most %llu ranks or a larger --batch-size",
-                        (unsigned long long)settings->batch_size);
+    error_why(error, "%d ranks would share %" PRIu64 " rows", comm->size, batch_size);
+    return error_remedy(error, "use at most %" PRIu64 " ranks or a larger --batch-size", batch_size);
 }
 
-/* Ranks that see other files must not add up blocks of other numbers. Files of the same sizes with other
- * bytes are found by the blocks' digests. */
-static enum status check_same_sizes(const struct corpus *corpus, const struct comm *comm, struct error *error)
+enum status inputs_check_same_sizes(const struct corpus *corpus, const struct comm *comm, struct error *error)
 {
     enum status status;
     const uint64_t here[] = {corpus_bytes(corpus), corpus_block_count(corpus)};
@@ -142,7 +139,8 @@ static enum status read_tokens(uint32_t **ids, const struct vocabulary *vocabula
 {
     enum status status;
     size_t capacity = 0;
-    struct encoding encoding = {vocabulary, range.first, range.first + range.count, NULL};
+    struct encoding encoding = {
+        .vocabulary = vocabulary, .first = range.first, .end = range.first + range.count};
     /* Not memory_new: these may be gigabytes, and each number is written just once. */
     TRY(memory_grow(ids, &capacity, range.count, error));
     encoding.ids = *ids;
@@ -220,8 +218,13 @@ static enum status deal_out(struct inputs *inputs, const struct comm *comm, cons
     size_t held_out = settings->valid_fraction > 0 ? held_out_tokens(tokens, settings) : 0;
     struct range rows = partition_range(settings->batch_size, (size_t)comm->size, (size_t)comm->rank);
     inputs->spec = settings_specs_batches(settings, tokens - held_out, rows);
-    inputs->held_out =
-        (struct evaluation_spec){held_out, inputs->spec.batch_size, rows, inputs->spec.num_steps};
+    inputs->held_out = (struct evaluation_spec){
+        .tokens = held_out,
+        .batch_size = inputs->spec.batch_size,
+        .rows = rows,
+        .num_steps = inputs->spec.num_steps,
+        .bidirectional = settings->bidirectional,
+    };
     enum status status = check_held_out(tokens, held_out, settings, error);
     return status == STATUS_OK ? batches_check(&inputs->spec, error) : status;
 }
@@ -248,9 +251,9 @@ enum status inputs_read(struct inputs *inputs, const struct comm *comm, const st
     struct reading reading = {.comm = comm, .observer = observer, .started_at = clock_seconds()};
     struct token_counts counts = {0};
     *inputs = (struct inputs){.vocabulary = vocabulary};
-    TRY(check_ranks(comm, settings, error));
+    TRY(inputs_check_ranks(comm, settings->batch_size, error));
     TRY(agree_on_status(comm, prepare(&reading, &counts, settings, error), error));
-    TRY(check_same_sizes(reading.corpus, comm, error));
+    TRY(inputs_check_same_sizes(reading.corpus, comm, error));
     TRY(scan_corpus(&reading, vocabulary ? NULL : &counts, error));
     inputs->corpus_tokens = corpus_tokens(reading.blocks, reading.block_count);
     inputs->corpus_digest = corpus_digest(reading.blocks, reading.block_count);

@@ -8,6 +8,7 @@
 #include "lstm_mpi/dist/comm.h"
 #include "lstm_mpi/dist/comm_shared.h"
 #include "lstm_mpi/text/batches.h"
+#include "lstm_mpi/text/corpus.h"
 #include "lstm_mpi/text/vocabulary.h"
 #include "lstm_mpi/train/trainer.h"
 
@@ -32,6 +33,16 @@ struct inputs {
 MUST_CHECK enum status inputs_read(struct inputs *inputs, const struct comm *comm,
                                    const struct settings *settings, struct vocabulary *vocabulary,
                                    const struct trainer_observer *observer, struct error *error);
+
+/* The parts of it that whoever reads a text in other ways takes too: */
+
+/* Every rank has a row. Fails on every rank alike. Not collective. */
+MUST_CHECK enum status inputs_check_ranks(const struct comm *comm, uint64_t batch_size, struct error *error);
+
+/* Ranks that see other files must not add up blocks of other numbers. Files of the same sizes with other
+ * bytes are found by the blocks' digests. Collective. */
+MUST_CHECK enum status inputs_check_same_sizes(const struct corpus *corpus, const struct comm *comm,
+                                               struct error *error);
 
 /* Frees what the inputs hold. Collective among the ranks of a node. */
 void inputs_free(struct inputs *inputs);

@@ -34,9 +34,10 @@ enum status validation_create(struct validation *validation, const struct evalua
 {
     enum status status = STATUS_OK;
     void *best = NULL;
-    *validation = (struct validation){.update = update, .ids = ids};
+    *validation = (struct validation){.update = update};
     if (spec->tokens == 0)
         return STATUS_OK;
+    validation->text = (struct evaluation_memory){ids, evaluation_tokens(spec).first};
     TRY(agree_on_status(update->comm, evaluation_create(&validation->evaluation, spec, error), error));
     TRY(agree_on_status(
         update->comm, memory_new(&validation->carried, 2 * model_state(update->model).floats, error), error));
@@ -63,12 +64,13 @@ enum status validation_run(struct validation *validation, double *perplexity, st
     struct update *update = validation->update;
     struct model_state state = model_state(update->model);
     size_t bytes = state.floats * sizeof(float);
+    struct evaluation_text text = {evaluation_memory_read, &validation->text};
     double mean_loss;
     memcpy(validation->carried, state.h, bytes);
     if (state.c)
         memcpy(validation->carried + state.floats, state.c, bytes);
-    enum status status = evaluation_run(&validation->evaluation, update->comm, update->model, validation->ids,
-                                        &mean_loss, error);
+    enum status status =
+        evaluation_run(&validation->evaluation, update->comm, update->model, &text, &mean_loss, error);
     if (status != STATUS_OK)
         return status;
     memcpy(state.h, validation->carried, bytes);

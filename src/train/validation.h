@@ -11,7 +11,7 @@
 struct validation {
     struct evaluation evaluation; /* of no tokens where nothing is held out; then all else is empty */
     struct update *update;
-    const uint32_t *ids;
+    struct evaluation_memory text;
     float *carried; /* the state of training while the model reads other text */
     struct comm_shared *shared_best;
     float *best; /* the best weights and their optimizer's states, one copy a node; NULL: not kept */

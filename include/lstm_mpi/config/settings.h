@@ -108,6 +108,9 @@ struct settings {
     double temperature; /* 0: greedy */
     uint64_t top_k;     /* 0: off */
 
+    /* evaluate */
+    bool per_line;
+
     /* report */
     struct text_list runs;
     char *output;
@@ -136,8 +139,9 @@ enum settings_command {
     SETTINGS_EXPORT = 1 << 3,
     SETTINGS_IMPORT = 1 << 4,
     SETTINGS_REPORT = 1 << 5,
+    SETTINGS_EVALUATE = 1 << 6,
     SETTINGS_EVERY_COMMAND = SETTINGS_TRAIN | SETTINGS_GENERATE | SETTINGS_INSPECT | SETTINGS_EXPORT |
-                             SETTINGS_IMPORT | SETTINGS_REPORT,
+                             SETTINGS_IMPORT | SETTINGS_REPORT | SETTINGS_EVALUATE,
 };
 
 enum settings_kind {

@@ -59,7 +59,9 @@ struct encoding {
     const struct vocabulary *vocabulary;
     uint64_t first;
     uint64_t end;
-    uint32_t *ids; /* [end - first] */
+    uint32_t *ids;        /* [end - first] */
+    uint32_t *characters; /* [end - first], that a token consists of, or of which it has the first byte; NULL:
+                             not asked for */
 };
 
 /* The blocks that hold these tokens. `blocks` are those of the whole corpus, [count], as here so below. */

@@ -1,0 +1,94 @@
+#include "command_evaluate.h"
+
+#include "lstm_mpi/base/log.h"
+#include "lstm_mpi/dist/agree.h"
+#include "lstm_mpi/train/evaluate.h"
+#include "standard_output.h"
+#include "trained_model.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+
+enum { DIGITS = 6, NUMBER_BYTES = 340 };
+
+/* With so many significant digits, and no exponent. */
+static void show_number(char text[NUMBER_BYTES], double value)
+{
+    int decimals = DIGITS - 1;
+    if (isfinite(value) && value > 0)
+        decimals -= (int)floor(log10(value));
+    snprintf(text, NUMBER_BYTES, "%.*f", decimals > 0 ? decimals : 0, value);
+}
+
+static enum status print_result(const struct evaluate_result *result, struct error *error)
+{
+    char perplexity[NUMBER_BYTES];
+    char bits[NUMBER_BYTES];
+    char line[3 * NUMBER_BYTES];
+    show_number(perplexity, exp(result->loss / (double)result->foretold));
+    show_number(bits, result->loss / log(2) / (double)result->characters);
+    int bytes = snprintf(line, sizeof line, "perplexity %s, bits per character %s, %" PRIu64 " tokens\n",
+                         perplexity, bits, result->tokens);
+    return standard_output_write(line, (size_t)bytes, error);
+}
+
+static enum status print_lines(void *unused, const double *log_probabilities, size_t count,
+                               struct error *error)
+{
+    (void)unused;
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        char line[32];
+        int bytes = snprintf(line, sizeof line, "%.9g\n", log_probabilities[i]);
+        status = standard_output_write(line, (size_t)bytes, error);
+    }
+    return status;
+}
+
+static enum status read_model(struct trained_model *model, struct settings *settings,
+                              const struct checkpoint *checkpoint, struct error *error)
+{
+    enum status status;
+    TRY(settings_saved_one(settings, "num-steps", checkpoint->saved, checkpoint->saved_count,
+                           checkpoint->path, error));
+    TRY(trained_model_read(model, settings, checkpoint, error));
+    if (model->spec.bidirectional)
+        log_warning(
+            "the model is bidirectional: it sees, within windows of %llu tokens, those that it should "
+            "foretell; this is no measure of it",
+            (unsigned long long)settings->num_steps);
+done:
+    return status;
+}
+
+enum status command_evaluate(const struct comm *comm, struct settings *settings, struct error *error)
+{
+    enum status status;
+    struct checkpoint *checkpoint = NULL;
+    struct trained_model model = {0};
+    struct evaluate_result result;
+    TRY(checkpoint_open(&checkpoint, comm, settings->checkpoint, CHECKPOINT_MODEL, error));
+    TRY(agree_on_status(comm, read_model(&model, settings, checkpoint, error), error));
+    struct evaluate_spec spec = {
+        .model = &model.spec,
+        .weights = model.weights,
+        .vocabulary = model.vocabulary,
+        .paths = (const char *const *)settings->corpus.items,
+        .path_count = settings->corpus.count,
+        .max_tokens = settings_given(settings, "max-tokens") ? settings->max_tokens : 0,
+        .batch_size = settings->batch_size,
+        .num_steps = settings->num_steps,
+    };
+    if (settings->per_line)
+        TRY(evaluate_lines(&result, comm, &spec, print_lines, NULL, error));
+    else
+        TRY(evaluate_text(&result, comm, &spec, error));
+    if (comm->rank == 0)
+        status = print_result(&result, error);
+    TRY(agree_on_status(comm, status, error));
+done:
+    checkpoint_close(checkpoint);
+    trained_model_free(&model);
+    return status;
+}
