@@ -310,7 +310,8 @@ const struct settings_row settings_table[] = {
         .name = "optimizer",
         .choices = optimizer_choices,
         .group = optimization,
-        .help = "sgd: stochastic gradient descent; adam: steps that adapt to each weight, and want an lr such as 0.001",
+        .help = "sgd: stochastic gradient descent; adam: steps that adapt to each weight, and want an lr "
+                "such as 0.001",
         .commands = SETTINGS_TRAIN,
         .on_resume = SETTINGS_FIXED,
         .stored = true,

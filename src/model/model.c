@@ -115,7 +115,7 @@ static double output_backward(struct model *model, const float *h, const uint32_
 }
 
 static double compute_gradients(struct model *model, const struct model_batch *batch, float scale,
-                        struct gradient_sums sums, const struct gradients_listener *listener)
+                                struct gradient_sums sums, const struct gradients_listener *listener)
 {
     struct stack *stack = &model->stack;
     struct stack_gradients of_stack = {sums, batch->input_rows, listener};
