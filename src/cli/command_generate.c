@@ -47,7 +47,7 @@ static enum status write_text(const struct trained_model *model, const struct se
     struct generator *generator = NULL;
     uint32_t *tokens = NULL;
     size_t count;
-    struct sampler_spec sampling = {settings->temperature, settings->top_k, settings->seed};
+    struct sampler_spec sampling = {settings->temperature, settings->top_k, settings->top_p, settings->seed};
     TRY(vocabulary_encode_text(model->vocabulary, &tokens, &count, prefix, strlen(prefix), error));
     warn_of_unknown(model->vocabulary, prefix, tokens, count);
     TRY(generator_create(&generator, &model->spec, model->weights, &sampling, error));

@@ -703,6 +703,18 @@ const struct settings_row settings_table[] = {
         .on_resume = SETTINGS_OF_THIS_START,
     },
     {
+        FIELD(top_p),
+        .name = "top-p",
+        .default_text = "1",
+        .default_shown = "1 (off)",
+        .lowest_excluded = true,
+        .group = other,
+        .argument = "X",
+        .help = "choose among the likeliest characters only, as few as together have at least this chance",
+        .commands = SETTINGS_GENERATE,
+        .on_resume = SETTINGS_OF_THIS_START,
+    },
+    {
         FIELD(per_line),
         .name = "per-line",
         .group = other,
@@ -972,9 +984,16 @@ static enum status check_generate(const struct settings *settings, struct error 
         error_why(error, "generate needs a model");
         return error_remedy(error, "give the checkpoint.h5 of a run");
     }
-    if (settings->top_k > 0 && settings->temperature == 0) {
-        log_warning("option --top-k has no effect without --temperature: the likeliest character is always "
-                    "taken");
+    if (settings->top_p > 1) {
+        error_set(error, STATUS_USAGE, "option --top-p");
+        error_why(error, "%g is no chance", settings->top_p);
+        return error_remedy(error, "give a number above 0, at most 1");
+    }
+    const char *useless = settings->top_k > 0 ? "top-k" : settings->top_p < 1 ? "top-p" : NULL;
+    if (useless && settings->temperature == 0) {
+        log_warning(
+            "option --%s has no effect without --temperature: the likeliest character is always taken",
+            useless);
     }
     return STATUS_OK;
 }

@@ -69,6 +69,30 @@ static int compare_candidates(const void *left, const void *right)
     return a->token < b->token ? -1 : a->token > b->token;
 }
 
+/* exp(logit / temperature), relative to the largest. */
+static double chance_of(const struct sampler *sampler, size_t i)
+{
+    const struct candidate *candidates = sampler->candidates;
+    return exp(((double)candidates[i].logit - (double)candidates[0].logit) / sampler->spec.temperature);
+}
+
+/* The first of `*count` candidates that together have at least the chance top_p among them; returns theirs.
+ */
+static double keep_nucleus(const struct sampler *sampler, size_t *count)
+{
+    double total = 0;
+    for (size_t i = 0; i < *count; i++)
+        total += chance_of(sampler, i);
+    if (sampler->spec.top_p >= 1)
+        return total;
+    double kept = 0;
+    size_t i = 0;
+    while (i < *count && kept < sampler->spec.top_p * total)
+        kept += chance_of(sampler, i++);
+    *count = i;
+    return kept;
+}
+
 uint32_t sampler_choose(struct sampler *sampler, const float *logits, uint64_t sample, uint64_t position)
 {
     size_t count = sampler->vocabulary;
@@ -82,13 +106,10 @@ uint32_t sampler_choose(struct sampler *sampler, const float *logits, uint64_t s
     if (spec->top_k > 0 && spec->top_k < count)
         count = spec->top_k;
 
-    double top = (double)candidates[0].logit;
-    double total = 0;
-    for (size_t i = 0; i < count; i++)
-        total += exp(((double)candidates[i].logit - top) / spec->temperature);
-    double left = total * random_uniform(spec->seed, random_stream(RANDOM_SAMPLE, sample), position);
+    double left = keep_nucleus(sampler, &count) *
+                  random_uniform(spec->seed, random_stream(RANDOM_SAMPLE, sample), position);
     for (size_t i = 0; i < count; i++) {
-        left -= exp(((double)candidates[i].logit - top) / spec->temperature);
+        left -= chance_of(sampler, i);
         if (left < 0)
             return candidates[i].token;
     }

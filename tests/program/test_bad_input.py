@@ -279,6 +279,7 @@ class UsageTest(BadInputTest):
             "length": ("-1",),
             "temperature": ("-1", "nan", "hot"),
             "top-k": ("-1", "2.5"),
+            "top-p": ("0", "-0.5", "1.01", "nan", "most"),
         }.items():
             for value in values:
                 cases[f"generate {name} {value!r}"] = (

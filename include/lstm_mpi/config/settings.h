@@ -33,7 +33,7 @@ enum { SETTINGS_FORMAT_TEXT, SETTINGS_FORMAT_JSON, SETTINGS_FORMAT_CSV };
 /* The value of visdom for no chart. */
 #define SETTINGS_VISDOM_OFF "off"
 
-enum { SETTINGS_CAPACITY = 64 };
+enum { SETTINGS_CAPACITY = 128 };
 
 /* The type of a field is the kind of its setting: uint64_t a whole number, int64_t a whole number or
  * `random`, double, char * a text (NULL: none), struct text_list an option that can be repeated, bool a flag,
@@ -107,6 +107,7 @@ struct settings {
     uint64_t length;
     double temperature; /* 0: greedy */
     uint64_t top_k;     /* 0: off */
+    double top_p;       /* 1: off */
 
     /* evaluate */
     bool per_line;

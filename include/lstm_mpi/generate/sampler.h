@@ -11,6 +11,8 @@
 struct sampler_spec {
     double temperature; /* 0: greedy, the largest logit, the lowest index on a tie */
     size_t top_k;       /* 0: all tokens; else only those with the k largest logits, lower indices first */
+    double top_p;       /* at least 1: all of these; else only the likeliest, as few as together have at least
+                           this chance (nucleus sampling, Holtzman et al. 2020) */
     uint64_t seed;
 };
 
@@ -21,8 +23,9 @@ MUST_CHECK enum status sampler_create(struct sampler **out, const struct sampler
                                       size_t vocabulary, struct error *error);
 void sampler_destroy(struct sampler *sampler);
 
-/* The token at place `position` of sample `sample`, from [V] logits: a token of the k largest with a chance
- * proportional to exp(logit / temperature). The same position, logits and seed give the same token. */
+/* The token at place `position` of sample `sample`, from [V] logits: a token of those that top_k and then
+ * top_p leave, with a chance proportional to exp(logit / temperature). The same position, logits and seed
+ * give the same token. */
 uint32_t sampler_choose(struct sampler *sampler, const float *logits, uint64_t sample, uint64_t position);
 
 #endif

@@ -147,6 +147,7 @@ static void defaults(void **state)
     assert_int_equal(settings.length, 200);
     assert_true(settings.temperature == 0);
     assert_int_equal(settings.top_k, 0);
+    assert_true(settings.top_p == 1);
     assert_int_equal(settings.format, SETTINGS_FORMAT_TEXT);
     for (size_t i = 0; i < SETTINGS_CAPACITY; i++)
         assert_false(settings.given[i]);

@@ -52,7 +52,7 @@ static struct generator *create(double temperature, const float *weights)
 {
     struct generator *generator;
     struct model_spec spec = spec_of_model();
-    struct sampler_spec sampling = {.temperature = temperature, .seed = 3};
+    struct sampler_spec sampling = {.temperature = temperature, .top_p = 1, .seed = 3};
     assert_int_equal(generator_create(&generator, &spec, weights, &sampling, &error), STATUS_OK);
     generator_load(generator);
     return generator;
@@ -65,7 +65,7 @@ static void write_by_hand(uint32_t *tokens, double temperature, const float *wei
     struct model *model;
     struct sampler *sampler;
     struct model_spec spec = spec_of_model();
-    struct sampler_spec sampling = {.temperature = temperature, .seed = 3};
+    struct sampler_spec sampling = {.temperature = temperature, .top_p = 1, .seed = 3};
     float logits[V];
     struct packed_weights packed;
     float *packed_memory;
@@ -154,7 +154,7 @@ static void without_memory_there_is_no_generator(void **unused)
 {
     (void)unused;
     struct model_spec spec = spec_of_model();
-    struct sampler_spec sampling = {.temperature = 1};
+    struct sampler_spec sampling = {.temperature = 1, .top_p = 1};
     struct generator *generator;
     float *weights = make_weights(1);
     for (long allocations = 0;; allocations++) {

@@ -18,7 +18,7 @@ static struct error error;
 static struct sampler *create(double temperature, size_t top_k, uint64_t seed, size_t vocabulary)
 {
     struct sampler *sampler;
-    struct sampler_spec spec = {temperature, top_k, seed};
+    struct sampler_spec spec = {temperature, top_k, 1, seed};
     assert_int_equal(sampler_create(&sampler, &spec, vocabulary, &error), STATUS_OK);
     return sampler;
 }
@@ -66,10 +66,11 @@ static void top_1_is_greedy_at_any_temperature(void **unused)
     sampler_destroy(sampler);
 }
 
-static void count_draws(size_t counts[MOST_TOKENS], double temperature, size_t top_k, uint64_t seed,
-                        const float *logits, size_t vocabulary)
+static void count_draws_as(size_t counts[MOST_TOKENS], const struct sampler_spec *spec, const float *logits,
+                           size_t vocabulary)
 {
-    struct sampler *sampler = create(temperature, top_k, seed, vocabulary);
+    struct sampler *sampler;
+    assert_int_equal(sampler_create(&sampler, spec, vocabulary, &error), STATUS_OK);
     for (size_t i = 0; i < vocabulary; i++)
         counts[i] = 0;
     for (uint64_t position = 0; position < DRAWS; position++) {
@@ -78,6 +79,13 @@ static void count_draws(size_t counts[MOST_TOKENS], double temperature, size_t t
         counts[token]++;
     }
     sampler_destroy(sampler);
+}
+
+static void count_draws(size_t counts[MOST_TOKENS], double temperature, size_t top_k, uint64_t seed,
+                        const float *logits, size_t vocabulary)
+{
+    struct sampler_spec spec = {temperature, top_k, 1, seed};
+    count_draws_as(counts, &spec, logits, vocabulary);
 }
 
 /* Pearson's sum over the tokens in `kept`, which is near its number of degrees of freedom if the draws follow
@@ -131,6 +139,33 @@ static void top_k_keeps_the_largest_and_their_proportions(void **unused)
         size_t counts[MOST_TOKENS];
         count_draws(counts, 1, k, 11, six_logits, 6);
         assert_true(chi_square(counts, kept[k - 1], six_logits, 6, 1) < 21.1); /* 3 degrees of freedom */
+    }
+}
+
+/* The chances, falling: 0.492, 0.181, 0.110 twice, 0.067, 0.040. */
+static void top_p_keeps_the_fewest_that_reach_it(void **unused)
+{
+    (void)unused;
+    static const struct {
+        double top_p;
+        size_t top_k;
+        bool kept[6];
+    } cases[] = {
+        {1e-9, 0, {false, false, true, false, false, false}},
+        {0.49, 0, {false, false, true, false, false, false}},
+        {0.50, 0, {true, false, true, false, false, false}},
+        {0.67, 0, {true, false, true, false, false, false}},
+        {0.68, 0, {true, false, true, true, false, false}}, /* of the tie 3 and 4 the lower */
+        {0.95, 0, {true, false, true, true, true, true}},
+        {0.97, 0, {true, true, true, true, true, true}},
+        {0.75, 2, {true, false, true, false, false, false}}, /* of the two: 0.731, 0.269 */
+        {0.70, 2, {false, false, true, false, false, false}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        size_t counts[MOST_TOKENS];
+        struct sampler_spec spec = {1, cases[i].top_k, cases[i].top_p, 11};
+        count_draws_as(counts, &spec, six_logits, 6);
+        assert_true(chi_square(counts, cases[i].kept, six_logits, 6, 1) < 25.7);
     }
 }
 
@@ -228,7 +263,7 @@ static void logits_that_are_not_finite_do_no_harm(void **unused)
 static void without_memory_there_is_no_sampler(void **unused)
 {
     (void)unused;
-    struct sampler_spec spec = {.temperature = 1};
+    struct sampler_spec spec = {.temperature = 1, .top_p = 1};
     struct sampler *sampler;
     for (long allocations = 0;; allocations++) {
         failing_allocator_after(allocations);
@@ -254,6 +289,7 @@ int main(void)
         cmocka_unit_test(top_1_is_greedy_at_any_temperature),
         cmocka_unit_test(tokens_come_as_often_as_the_softmax_says),
         cmocka_unit_test(top_k_keeps_the_largest_and_their_proportions),
+        cmocka_unit_test(top_p_keeps_the_fewest_that_reach_it),
         cmocka_unit_test(top_k_of_the_whole_vocabulary_keeps_all),
         cmocka_unit_test(a_choice_depends_on_seed_sample_and_position),
         cmocka_unit_test(extreme_temperatures_are_greedy_and_uniform),
