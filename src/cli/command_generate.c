@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* False once nobody reads any more: then there is nothing left to do, and nothing wrong. */
@@ -67,6 +68,36 @@ done:
     return status;
 }
 
+/* Of the whole file, or standard input; to be freed. */
+static enum status read_prefix(const char *path, char **text, struct error *error)
+{
+    enum status status = STATUS_OK;
+    bool standard = strcmp(path, "-") == 0;
+    const char *name = standard ? "standard input" : path;
+    FILE *file = standard ? stdin : fopen(path, "r");
+    size_t capacity = 0;
+    ssize_t length = 0;
+    if (!file)
+        return error_system(error, errno, "cannot read the prefix from %s", name);
+    errno = 0;
+    length = getdelim(text, &capacity, '\0', file);
+    if (ferror(file) || (length < 0 && errno != 0)) {
+        status = error_system(error, errno, "cannot read the prefix from %s", name);
+    } else if (length < 0) {
+        free(*text); /* allocated, and never written to */
+        *text = NULL;
+    } else if ((*text)[length - 1] == '\0') {
+        error_set(error, STATUS_FAILED, "cannot read the prefix from %s", name);
+        error_why(error, "byte %zd is NUL", length - 1);
+        status = error_remedy(error, "take it out");
+    } else if ((*text)[length - 1] == '\n') {
+        (*text)[length - 1] = '\0';
+    }
+    if (!standard)
+        fclose(file);
+    return status;
+}
+
 /* The prefix that was given, else the first one of the run that made the checkpoint. */
 static enum status choose_prefix(struct settings *settings, const struct checkpoint *checkpoint,
                                  const char **prefix, struct error *error)
@@ -84,6 +115,22 @@ static enum status choose_prefix(struct settings *settings, const struct checkpo
     return STATUS_OK;
 }
 
+static enum status choose_beginning(struct settings *settings, const struct checkpoint *checkpoint,
+                                    char **text, const char **prefix, struct error *error)
+{
+    if (!settings->prefix_file)
+        return choose_prefix(settings, checkpoint, prefix, error);
+    enum status status = read_prefix(settings->prefix_file, text, error);
+    if (status != STATUS_OK)
+        return status;
+    *prefix = *text;
+    if (*text && (*text)[0])
+        return STATUS_OK;
+    error_set(error, STATUS_FAILED, "there is nothing to begin with");
+    error_why(error, "%s is empty", settings->prefix_file);
+    return error_remedy(error, "give a prefix with --prefix");
+}
+
 static void warn_of_directions(const struct trained_model *model)
 {
     if (model->spec.bidirectional)
@@ -98,10 +145,11 @@ enum status command_generate(const struct comm *comm, struct settings *settings,
     struct checkpoint *checkpoint = NULL;
     struct trained_model model = {0};
     const char *prefix = NULL;
+    char *text = NULL;
     TRY(checkpoint_open(&checkpoint, comm, settings->checkpoint, CHECKPOINT_MODEL, error));
     if (comm->rank == 0) {
         signal(SIGPIPE, SIG_IGN);
-        status = choose_prefix(settings, checkpoint, &prefix, error);
+        status = choose_beginning(settings, checkpoint, &text, &prefix, error);
         if (status == STATUS_OK)
             status = trained_model_read(&model, settings, checkpoint, error);
         if (status == STATUS_OK)
@@ -113,5 +161,6 @@ enum status command_generate(const struct comm *comm, struct settings *settings,
 done:
     checkpoint_close(checkpoint);
     trained_model_free(&model);
+    free(text);
     return status;
 }

@@ -679,6 +679,15 @@ const struct settings_row settings_table[] = {
         .on_resume = SETTINGS_OF_THIS_START,
     },
     {
+        FIELD(prefix_file),
+        .name = "prefix-file",
+        .group = other,
+        .argument = "FILE",
+        .help = "a file that the text begins with, all of it but a newline at its end; -: standard input",
+        .commands = SETTINGS_GENERATE,
+        .on_resume = SETTINGS_OF_THIS_START,
+    },
+    {
         FIELD(temperature),
         .name = "temperature",
         .default_text = "0",
@@ -983,6 +992,11 @@ static enum status check_generate(const struct settings *settings, struct error 
         error_set(error, STATUS_USAGE, "option --checkpoint");
         error_why(error, "generate needs a model");
         return error_remedy(error, "give the checkpoint.h5 of a run");
+    }
+    if (settings->prefix_file && settings_given(settings, "prefix")) {
+        error_set(error, STATUS_USAGE, "options --prefix and --prefix-file");
+        error_why(error, "a text has one beginning");
+        return error_remedy(error, "give one of them");
     }
     if (settings->top_p > 1) {
         error_set(error, STATUS_USAGE, "option --top-p");

@@ -63,9 +63,9 @@ class Result:
 class Running:
     """A program that was started; as a context it ends with all its processes."""
 
-    def __init__(self, arguments, ranks=None, environment=None, folder=None, stdout=None, user=None):
+    def __init__(self, arguments, ranks=None, environment=None, folder=None, stdout=None, stdin=None, user=None):
         """ranks None: without mpirun. environment: variables to add, or with None to take away.
-        stdout: an open file or a descriptor; without it stdout() tells what was printed.
+        stdin: an open file, empty without it. stdout: an open file or a descriptor; without it stdout() tells what was printed.
         user: whose process it is to be."""
         self.command = [program(), *map(str, arguments)]
         if ranks is not None:
@@ -75,7 +75,7 @@ class Running:
         self._stderr = tempfile.TemporaryFile()
         self._process = subprocess.Popen(
             self.command,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if stdin is None else stdin,
             stdout=self._stdout if stdout is None else stdout,
             stderr=self._stderr,
             env={name: value for name, value in variables.items() if value is not None},

@@ -391,6 +391,25 @@ class GenerateTest(CommandLineTest):
         self.assertRegex(self.generate("--length", 3), "^剑一.{3}\n$", "the checkpoint's first prefix")
         self.assertEqual("你是\n", self.generate("--prefix", "你是", "--length", 0))
 
+    def test_prefix_from_a_file(self):
+        file = self.run_dir / "prefix.txt"
+        expected = self.generate("--prefix", "你是我", "--length", 5)
+        for text in ("你是我", "你是我\n"):
+            file.write_text(text, encoding="utf-8")
+            self.assertEqual(expected, self.generate("--prefix-file", file, "--length", 5))
+            with open(file, "rb") as stdin:
+                self.assertEqual(expected, self.generate("--prefix-file", "-", "--length", 5, stdin=stdin))
+        for text, why in ((b"", "is empty"), (b"\n", "is empty"), (b"a\0b", "byte 1 is NUL"), (None, "No such file")):
+            file.unlink()
+            if text is not None:
+                file.write_bytes(text)
+            result = run("generate", "--checkpoint", self.checkpoint, "--prefix-file", file)
+            self.assertEqual(1, result.status)
+            self.assertIn(why, result.stderr)
+            file.touch()
+        both = run("generate", "--checkpoint", self.checkpoint, "--prefix-file", file, "--prefix", "你")
+        self.assertEqual(2, both.status)
+
     def test_greedy(self):
         """The default; a longer text goes on where a shorter one ended, on ranks too."""
         greedy = self.generate("--length", 40)

@@ -104,6 +104,7 @@ struct settings {
 
     /* generate */
     char *checkpoint;
+    char *prefix_file; /* "-": standard input; NULL: none */
     uint64_t length;
     double temperature; /* 0: greedy */
     uint64_t top_k;     /* 0: off */
