@@ -154,8 +154,6 @@ static void judge(struct watch *watch, int64_t now)
 static void *run(void *argument)
 {
     struct watch *watch = argument;
-    watch->beaten_at = milliseconds();
-    watch->steps = atomic_load(&watch->comm->handles->position.steps);
     for (;;) {
         struct pollfd events[] = {{.fd = watch->end_event, .events = POLLIN},
                                   {.fd = watch->letters.socket, .events = POLLIN}};
@@ -272,6 +270,9 @@ enum status watch_start(struct watch **out, const struct comm *comm, const struc
         .comm = comm, .spec = *spec, .end_event = -1, .letters = {.roll = &watch->roll, .socket = -1}};
     TRY(make_roll(watch, error));
     set_times(watch);
+    /* Before any rank goes on: one that is stopped before its thread first beats was there all the same. */
+    watch->beaten_at = milliseconds();
+    beat(watch, watch->beaten_at);
     TRY(agree_on_status(comm, start_thread(watch, error), error));
 done:
     if (status != STATUS_OK) {

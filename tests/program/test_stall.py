@@ -45,7 +45,7 @@ class StallTest(support.ProgramTest):
                 result = running.wait()
                 names = "ranks 0-1" if len(stopped) > 1 else f"rank {stopped[0]}"
                 self.assertError(
-                    1, result, f"{names} on {socket.gethostname()} ", f"longer than {TIMEOUT} s"
+                    1, result, f"{names} on {socket.gethostname()} do", f"longer than {TIMEOUT} s"
                 )
                 self.assertEqual([], running.ranks())
                 self.assertAllWhole(self.run_dir)
