@@ -3,6 +3,7 @@
 #include "comm_private.h"
 #include "launch.h"
 #include "lstm_mpi/base/memory.h"
+#include "lstm_mpi/base/smaller.h"
 #include "lstm_mpi/dist/comm_handle.h"
 #include "mpi_check.h"
 
@@ -115,11 +116,6 @@ _Noreturn void comm_abort(const struct comm *comm, enum status status)
 MPI_Comm comm_library_handle(const struct comm *comm)
 {
     return comm->handles->library;
-}
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
 }
 
 enum status comm_broadcast_pieces(const struct comm *comm, void *buffer, size_t bytes, int root, size_t piece,

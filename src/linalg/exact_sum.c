@@ -1,6 +1,7 @@
 #include "lstm_mpi/linalg/exact_sum.h"
 
 #include "lstm_mpi/base/partition.h"
+#include "lstm_mpi/base/smaller.h"
 #include "vector_functions.h"
 
 #include <assert.h>
@@ -29,11 +30,6 @@ struct block {
     struct range rows;
     struct range columns;
 };
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
 
 /* Some lanes of a packed matrix, from the first of a panel on; a view. */
 static struct panels lanes_of(const struct panels *whole, struct range lanes)

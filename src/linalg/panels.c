@@ -2,6 +2,7 @@
 
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/base/partition.h"
+#include "lstm_mpi/base/smaller.h"
 #include "lstm_mpi/linalg/blis_setup.h"
 #include "vector_functions.h"
 
@@ -41,11 +42,6 @@ static const struct kernel *kernel_in_use(void)
     void *function = bli_cntx_get_l3_nat_ukr_dt(BLIS_FLOAT, BLIS_GEMM_UKR, context);
     memcpy(&kernel.run, &function, sizeof kernel.run); /* POSIX allows it, ISO C has no cast for it */
     return &kernel;
-}
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
 }
 
 static size_t panel_count(size_t lanes, size_t width)

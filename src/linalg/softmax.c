@@ -1,15 +1,11 @@
 #include "lstm_mpi/linalg/softmax.h"
 
 #include "lstm_mpi/base/memory.h"
+#include "lstm_mpi/base/smaller.h"
 #include "vector_functions.h"
 
 #include <assert.h>
 #include <math.h>
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
 
 /* Leaves exponentials in place of the logits of a row, and their sum in `total`. */
 static double loss_of_row(const struct softmax_block *block, size_t row, float *total)

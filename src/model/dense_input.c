@@ -1,12 +1,9 @@
 #include "dense_input.h"
 
+#include "lstm_mpi/base/smaller.h"
+
 /* Packed rows of X and of the gates' gradient stay in the second-level cache until they are multiplied. */
 enum { BLOCK_ROWS = 192 };
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
 
 enum status dense_input_create(struct dense_input *input, const struct packed_layer *weights, size_t rows,
                                size_t steps, bool exact, struct error *error)

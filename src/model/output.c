@@ -1,6 +1,7 @@
 #include "output.h"
 
 #include "lstm_mpi/base/memory.h"
+#include "lstm_mpi/base/smaller.h"
 #include "lstm_mpi/linalg/vector.h"
 
 #include <string.h>
@@ -11,16 +12,6 @@
  * the product by the transposed W is made some columns of the vocabulary at a time: a panel of it stays in
  * the first cache, what it is multiplied with in the second. */
 enum { BATCH_BYTES = 10 << 20, BATCH_ROWS_AT_LEAST = 96, BLOCK_ROWS = 192, PIECE_COLUMNS = 576 };
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-static size_t larger(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
 
 /* Batches of like size that end where a panel ends. */
 static size_t rows_of_batch(size_t rows, size_t vocabulary)

@@ -1,16 +1,12 @@
 #include "output_exact.h"
 
 #include "lstm_mpi/base/memory.h"
+#include "lstm_mpi/base/smaller.h"
 #include "lstm_mpi/linalg/exact_sum.h"
 
 #include <string.h>
 
 enum { BATCH_BYTES = 20 << 20 };
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
 
 enum status output_exact_create(struct output_exact *exact, struct output *output, size_t rows, size_t steps,
                                 struct error *error)

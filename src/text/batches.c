@@ -18,6 +18,7 @@
 
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/base/random.h"
+#include "lstm_mpi/base/smaller.h"
 
 #include <assert.h>
 
@@ -54,11 +55,6 @@ static size_t times(size_t a, size_t b)
 {
     size_t product;
     return __builtin_mul_overflow(a, b, &product) ? SIZE_MAX : product;
-}
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
 }
 
 static size_t least_offset(const struct batches_spec *spec)

@@ -12,6 +12,7 @@
 #include "cutter.h"
 #include "lstm_mpi/base/digest.h"
 #include "lstm_mpi/base/memory.h"
+#include "lstm_mpi/base/smaller.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -50,11 +51,6 @@ struct window {
     size_t end;
     size_t offset; /* of text[0] in the file */
 };
-
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
 
 static enum status cannot_read(const struct text_file *file, int error_number, struct error *error)
 {

@@ -1,0 +1,16 @@
+#ifndef LSTM_MPI_BASE_SMALLER_H
+#define LSTM_MPI_BASE_SMALLER_H
+
+#include <stddef.h>
+
+static inline size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+#endif
