@@ -31,18 +31,6 @@ struct block {
     struct range columns;
 };
 
-/* Some lanes of a packed matrix, from the first of a panel on; a view. */
-static struct panels lanes_of(const struct panels *whole, struct range lanes)
-{
-    struct panels some = *whole;
-    if (some.data)
-        some.data += lanes.first * whole->source.depth;
-    if (some.source.data)
-        some.source.data += lanes.first * whole->source.lane_stride;
-    some.source.lanes = lanes.count;
-    return some;
-}
-
 static void sum_block(double *C, size_t stride, const struct panels *A, const struct panels *B, size_t count,
                       const struct block *block, double rounder, bool accumulate)
 {
@@ -52,8 +40,8 @@ static void sum_block(double *C, size_t stride, const struct panels *A, const st
     size_t columns = block->columns.count;
     memset(sums, 0, rows * columns * sizeof *sums);
     for (size_t i = 0; i < count; i++) {
-        struct panels left = lanes_of(&A[i], block->rows);
-        struct panels right = lanes_of(&B[i], block->columns);
+        struct panels left = panels_slice(&A[i], block->rows, (struct range){0, A[i].source.depth});
+        struct panels right = panels_slice(&B[i], block->columns, (struct range){0, B[i].source.depth});
         panels_multiply(product, columns, &left, &right, false);
         exact_sum_add(rows * columns, product, rounder, sums);
     }

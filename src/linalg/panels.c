@@ -113,7 +113,11 @@ struct panels panels_slice(const struct panels *whole, struct range lanes, struc
            depths.first + depths.count <= whole->source.depth);
     slice.source.lanes = lanes.count;
     slice.source.depth = depths.count;
-    slice.data = panels_element(whole, lanes.first, depths.first);
+    if (whole->source.data)
+        slice.source.data +=
+            lanes.first * whole->source.lane_stride + depths.first * whole->source.depth_stride;
+    if (whole->data)
+        slice.data = panels_element(whole, lanes.first, depths.first);
     slice.owned = NULL;
     return slice;
 }
@@ -127,36 +131,23 @@ void panels_begin(struct panels *panels, size_t lanes, size_t depth)
     panels->panel_depth = depth;
 }
 
-/* Packs the depths of `piece` into some of the panels, at `first_depth`. */
-static void pack(struct panels *panels, struct range some, size_t first_depth,
-                 const struct panels_source *piece)
+/* Packs some of the panels. */
+static void pack(struct panels *panels, struct range some)
 {
     const struct vector_functions *vector = vector_functions_in_use();
+    const struct panels_source *source = &panels->source;
     size_t width = panels->width;
     for (size_t panel = some.first; panel < some.first + some.count; panel++) {
         size_t lane = panel * width;
-        size_t lanes = smaller(piece->lanes - lane, width);
-        float *packed = panels->data + lane * panels->panel_depth + first_depth * width;
-        if (piece->lane_stride == 1)
-            vector->pack_copied(width, lanes, piece->depth, piece->data + lane, piece->depth_stride, packed);
+        size_t lanes = smaller(source->lanes - lane, width);
+        float *packed = panels_element(panels, lane, 0);
+        if (source->lane_stride == 1)
+            vector->pack_copied(width, lanes, source->depth, source->data + lane, source->depth_stride,
+                                packed);
         else
-            vector->pack_transposed(width, lanes, piece->depth, piece->data + lane * piece->lane_stride,
-                                    piece->lane_stride, packed);
+            vector->pack_transposed(width, lanes, source->depth, source->data + lane * source->lane_stride,
+                                    source->lane_stride, packed);
     }
-}
-
-void panels_pack_piece(struct panels *panels, size_t first_depth, struct panels_source piece)
-{
-    struct panels_source *whole = &panels->source;
-    assert(piece.lanes == whole->lanes && first_depth + piece.depth <= whole->depth);
-    assert(piece.lane_stride == 1 || piece.depth_stride == 1);
-    if (first_depth == 0) {
-        whole->data = piece.data;
-        whole->lane_stride = piece.lane_stride;
-        whole->depth_stride = piece.depth_stride;
-    }
-    if (panels->data)
-        pack(panels, (struct range){0, panel_count(piece.lanes, panels->width)}, first_depth, &piece);
 }
 
 void panels_pack(struct panels *panels, struct panels_source source)
@@ -170,7 +161,7 @@ void panels_pack_part(struct panels *panels, struct panels_source source, size_t
     panels_begin(panels, source.lanes, source.depth);
     panels->source = source;
     if (panels->data)
-        pack(panels, partition_range(panel_count(source.lanes, panels->width), parts, part), 0, &source);
+        pack(panels, partition_range(panel_count(source.lanes, panels->width), parts, part));
 }
 
 void panels_scale_depths(struct panels *panels, const float *factors)

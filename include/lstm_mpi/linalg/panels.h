@@ -63,11 +63,9 @@ void panels_pack(struct panels *panels, struct panels_source source);
 /* Packs the panels of part `part` of `parts`: together the parts are the whole. */
 void panels_pack_part(struct panels *panels, struct panels_source source, size_t part, size_t parts);
 
-/* The same piece by piece, for a matrix of `depth` depths that is made a few depths at a time: first say its
- * lanes and depth, then pack each piece at the depth where it belongs. All pieces lie in one matrix in
- * memory where nothing is packed (panels_are_views), else a piece may be overwritten once it is packed. */
+/* For whoever writes the panels of a matrix himself: says its lanes and depth. Only where panels are packed.
+ */
 void panels_begin(struct panels *panels, size_t lanes, size_t depth);
-void panels_pack_piece(struct panels *panels, size_t first_depth, struct panels_source piece);
 
 /* The element at a lane and a depth, for whoever writes into panels what panels_begin announced. */
 float *panels_element(const struct panels *panels, size_t lane, size_t depth);

@@ -186,54 +186,10 @@ static void rows_beyond_a_block_are_exact(void **state)
     }
 }
 
-static void a_matrix_is_packed_in_pieces(void **state)
-{
-    (void)state;
-    enum { M = 29, N = 71, K = 50 };
-    static const size_t pieces[] = {1, 2, 12, 13, 22};
-    for (unsigned by_rows = 0; by_rows < 2; by_rows++) {
-        struct operand A = make_operand(M, K, by_rows, 1, whole_number);
-        struct operand B = make_operand(N, K, by_rows, 2, whole_number);
-        struct panels left = pack(PANELS_NARROW, &A);
-        struct panels right;
-        struct error error;
-        assert_int_equal(panels_create(&right, PANELS_WIDE, N + 10, K + 1, &error), STATUS_OK);
-        panels_begin(&right, N, K);
-        float *copy = new_floats((size_t)N * K);
-        size_t first = 0;
-        for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
-            struct panels_source piece = B.source;
-            piece.data += first * piece.depth_stride;
-            piece.depth = pieces[i];
-            if (!panels_are_views()) {
-                memcpy(copy, piece.data, (size_t)(B.data + (size_t)N * K - piece.data) * sizeof *copy);
-                piece.data = copy;
-            }
-            panels_pack_piece(&right, first, piece);
-            if (!panels_are_views())
-                memset(copy, 0xff, (size_t)N * K * sizeof *copy);
-            first += pieces[i];
-        }
-        assert_int_equal(first, K);
-        float C[M * N];
-        float expected[M * N];
-        plain_multiply(expected, N, &A.source, &B.source, false);
-        panels_multiply(C, N, &left, &right, false);
-        assert_memory_equal(C, expected, sizeof C);
-        panels_free(&left);
-        panels_free(&right);
-        memory_free(copy);
-        memory_free(A.data);
-        memory_free(B.data);
-    }
-}
-
 /* A slice is what packing that part alone would give. */
 static void slices_multiply_as_if_packed_alone(void **state)
 {
     (void)state;
-    if (panels_are_views())
-        skip();
     enum { M = 30, N = 100, K = 90 };
     struct operand A = make_operand(M, K, true, 1, whole_number);
     struct operand B = make_operand(N, K, false, 2, whole_number);
@@ -521,7 +477,6 @@ int main(int count, char **arguments)
         cmocka_unit_test(small_products_are_exact),
         cmocka_unit_test(large_products_are_exact),
         cmocka_unit_test(rows_beyond_a_block_are_exact),
-        cmocka_unit_test(a_matrix_is_packed_in_pieces),
         cmocka_unit_test(slices_multiply_as_if_packed_alone),
         cmocka_unit_test(a_product_becomes_the_right_operand_of_the_next),
         cmocka_unit_test(depths_are_scaled_and_added),
