@@ -148,7 +148,7 @@ void model_losses(struct model *model, const uint32_t *inputs, const uint32_t *t
                   double *losses)
 {
     const float *h = stack_forward(&model->stack, inputs, steps, NULL, &model->times);
-    output_row_losses(&model->output, h, targets, model->stack.rows * steps, losses);
+    output_row_losses(&model->output, h, targets, model->stack.rows * steps, losses, &model->times);
 }
 
 void model_step(struct model *model, const uint32_t *tokens, float *logits)

@@ -113,20 +113,26 @@ static void pack_h_columns(struct output *output, const struct batch_of_rows *ba
     panels_pack(&output->h_columns, (struct panels_source){batch->h, .lanes = H, .depth = batch->rows, 1, H});
 }
 
-/* The loss, the gradients of h and b, and that of the logits, as one says it; so it is done where BLIS has
- * threads, and panels are views. */
+/* The logits of a batch where BLIS has threads, and panels are views. */
+static struct softmax_block plain_logits(struct output *output, const struct batch_of_rows *batch)
+{
+    size_t V = output->vocabulary;
+    pack_h_rows(output, batch->h, batch->rows);
+    panels_multiply(output->logits, V, &output->h_rows, &output->weights->W_forward, false);
+    return (struct softmax_block){output->logits, batch->rows, V, output->weights->b_output,
+                                  batch->targets, batch->scale};
+}
+
+/* The loss, the gradients of h and b, and that of the logits, as one says it. */
 static double plain_rows_loss(struct output *output, const struct batch_of_rows *batch, float *b_gradient,
                               struct panels *logit_columns, struct phase_times *times)
 {
     size_t H = output->hidden;
     size_t V = output->vocabulary;
     size_t rows = batch->rows;
-    struct softmax_block block = {output->logits, rows,        V, output->weights->b_output,
-                                  batch->targets, batch->scale};
     struct panels logit_rows;
     panels_place(&logit_rows, PANELS_NARROW, rows, V, NULL);
-    pack_h_rows(output, batch->h, rows);
-    panels_multiply(output->logits, V, &output->h_rows, &output->weights->W_forward, false);
+    struct softmax_block block = plain_logits(output, batch);
     phase_end(times, PHASE_LOGITS);
     double loss = softmax_loss(&block, b_gradient);
     phase_end(times, PHASE_SOFTMAX);
@@ -154,7 +160,7 @@ struct block {
     struct panels logits;
     const float *h;
     size_t rows;
-    float *dh;
+    float *dh; /* NULL: not asked for */
     const uint32_t *targets;
     float *factors;
     float scale;
@@ -211,6 +217,8 @@ static void block_exponentials_and_dh(struct output *output, const struct block 
             struct range rows = {row, smaller(block->rows - row, width)};
             softmax_exponentials(&output->softmax, rows, columns, &output->logit_piece);
             phase_end(times, PHASE_SOFTMAX);
+            if (!block->dh)
+                continue;
             panels_multiply(block->dh + row * H, H, &output->logit_piece, &W, column > 0);
             phase_end(times, PHASE_OUTPUT_DH);
         }
@@ -326,43 +334,37 @@ void output_logits(struct output *output, const float *h, size_t rows, float *lo
         vector_add(V, output->weights->b_output, logits + row * V);
 }
 
-static void plain_row_losses(struct output *output, const struct batch_of_rows *batch, double *losses)
+static void plain_row_losses(struct output *output, const struct batch_of_rows *batch, double *losses,
+                             struct phase_times *times)
 {
-    size_t V = output->vocabulary;
-    struct softmax_block block = {output->logits, batch->rows, V, output->weights->b_output,
-                                  batch->targets, batch->scale};
-    pack_h_rows(output, batch->h, batch->rows);
-    panels_multiply(output->logits, V, &output->h_rows, &output->weights->W_forward, false);
+    struct softmax_block block = plain_logits(output, batch);
+    phase_end(times, PHASE_LOGITS);
     softmax_row_losses(&block, losses);
+    phase_end(times, PHASE_SOFTMAX);
 }
 
-static void packed_row_losses(struct output *output, const struct batch_of_rows *batch, double *losses)
+static void packed_row_losses(struct output *output, const struct batch_of_rows *batch, double *losses,
+                              struct phase_times *times)
 {
-    size_t V = output->vocabulary;
-    size_t width = output->logit_piece.width;
-    size_t most_columns = piece_columns();
-    panels_begin(&output->logit_columns, V, batch->rows);
-    for (size_t first = 0; first < batch->rows; first += output->block_rows) {
-        struct block block = block_of(output, batch, &output->logit_columns, first);
+    panels_begin(&output->logit_columns, output->vocabulary, batch->rows);
+    for (size_t row = 0; row < batch->rows; row += output->block_rows) {
+        struct block block = block_of(output, batch, &output->logit_columns, row);
         block_logits(output, &block);
-        for (size_t column = 0; column < V; column += most_columns) {
-            struct range columns = {column, smaller(V - column, most_columns)};
-            for (size_t row = 0; row < block.rows; row += width) {
-                struct range rows = {row, smaller(block.rows - row, width)};
-                softmax_exponentials(&output->softmax, rows, columns, &output->logit_piece);
-            }
-        }
-        softmax_row_losses_of_panels(&output->softmax, losses + first);
+        phase_end(times, PHASE_LOGITS);
+        block_exponentials_and_dh(output, &block, times);
+        softmax_row_losses_of_panels(&output->softmax, losses + row);
+        phase_end(times, PHASE_SOFTMAX);
     }
 }
 
 void output_row_losses(struct output *output, const float *h, const uint32_t *targets, size_t rows,
-                       double *losses)
+                       double *losses, struct phase_times *times)
 {
+    phase_start(times);
     for (size_t row = 0; row < rows; row += output->batch_rows) {
         struct batch_of_rows batch = {.h = h + row * output->hidden,
                                       .targets = targets + row,
                                       .rows = smaller(rows - row, output->batch_rows)};
-        (panels_are_views() ? plain_row_losses : packed_row_losses)(output, &batch, losses + row);
+        (panels_are_views() ? plain_row_losses : packed_row_losses)(output, &batch, losses + row, times);
     }
 }

@@ -59,6 +59,6 @@ void output_logits(struct output *output, const float *h, size_t rows, float *lo
 
 /* The cross-entropy of each of `rows` rows of h against its target: losses [rows]. */
 void output_row_losses(struct output *output, const float *h, const uint32_t *targets, size_t rows,
-                       double *losses);
+                       double *losses, struct phase_times *times);
 
 #endif
