@@ -5,14 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-static const char *saved_text(const struct checkpoint *checkpoint, const char *name)
-{
-    for (size_t i = 0; i < checkpoint->saved_count; i++)
-        if (strcmp(checkpoint->saved[i].name, name) == 0)
-            return checkpoint->saved[i].text;
-    return NULL;
-}
-
 static enum status compare_settings(struct comparison *comparison, struct error *error)
 {
     enum status status;
@@ -21,14 +13,14 @@ static enum status compare_settings(struct comparison *comparison, struct error 
     TRY(memory_new(&comparison->settings, left->saved_count + right->saved_count, error));
     for (size_t i = 0; i < left->saved_count; i++) {
         const struct settings_saved *saved = &left->saved[i];
-        const char *other = saved_text(right, saved->name);
+        const char *other = checkpoint_saved_text(right, saved->name);
         if (!other || strcmp(other, saved->text) != 0)
             comparison->settings[comparison->setting_count++] =
                 (struct compared_setting){saved->name, saved->text, other};
     }
     for (size_t i = 0; i < right->saved_count; i++) {
         const struct settings_saved *saved = &right->saved[i];
-        if (!saved_text(left, saved->name))
+        if (!checkpoint_saved_text(left, saved->name))
             comparison->settings[comparison->setting_count++] =
                 (struct compared_setting){saved->name, NULL, saved->text};
     }

@@ -1,12 +1,12 @@
 #include "trained_model.h"
 
 #include "lstm_mpi/base/memory.h"
+#include "lstm_mpi/base/smaller.h"
 #include "lstm_mpi/config/settings_saved.h"
 #include "lstm_mpi/config/settings_specs.h"
 #include "lstm_mpi/model/cell.h"
 #include "lstm_mpi/model/parameters.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 
 static enum status read_weights(float *weights, const struct parameters *parameters,
@@ -33,13 +33,6 @@ static bool has(const struct checkpoint *checkpoint, const char *path)
     return checkpoint_find(checkpoint, path) != NULL;
 }
 
-static bool has_layer(const struct checkpoint *checkpoint, uint64_t layer)
-{
-    char path[TENSOR_PATH_BYTES];
-    snprintf(path, sizeof path, "/model/layer%" PRIu64 "/W_h", layer);
-    return has(checkpoint, path);
-}
-
 /* The first cell with as many gates, unless the settings already name one. */
 static void choose_cell(struct settings *settings, size_t gates)
 {
@@ -59,9 +52,7 @@ static void take_shape(struct settings *settings, const struct checkpoint *check
         return;
     settings->hidden_size = W_h->dims[0];
     choose_cell(settings, W_h->dims[1] / W_h->dims[0]);
-    settings->num_layers = 1;
-    while (settings->num_layers < MODEL_MAX_LAYERS && has_layer(checkpoint, settings->num_layers))
-        settings->num_layers++;
+    settings->num_layers = smaller(checkpoint_layers(checkpoint), MODEL_MAX_LAYERS);
     settings->bidirectional = has(checkpoint, "/model/layer0/reverse/W_h");
     settings->bias = has(checkpoint, "/model/layer0/b_h") ? SETTINGS_BIAS_DOUBLE : SETTINGS_BIAS_SINGLE;
     settings->embedding_size = embedding && embedding->dim_count == 2 ? embedding->dims[1] : 0;

@@ -209,6 +209,25 @@ const struct tensor *checkpoint_find(const struct checkpoint *checkpoint, const 
     return NULL;
 }
 
+size_t checkpoint_layers(const struct checkpoint *checkpoint)
+{
+    char path[TENSOR_PATH_BYTES];
+    for (size_t layer = 0;; layer++) {
+        snprintf(path, sizeof path, "/model/layer%zu/W_h", layer);
+        if (!checkpoint_find(checkpoint, path))
+            return layer;
+    }
+}
+
+const char *checkpoint_saved_text(const struct checkpoint *checkpoint, const char *name)
+{
+    for (size_t i = 0; i < checkpoint->saved_count; i++) {
+        if (strcmp(checkpoint->saved[i].name, name) == 0)
+            return checkpoint->saved[i].text;
+    }
+    return NULL;
+}
+
 enum { SHAPE_TEXT_BYTES = 80 };
 
 static void format_shape(char text[SHAPE_TEXT_BYTES], const struct tensor *tensor)

@@ -23,39 +23,23 @@ static size_t dim_of(const struct checkpoint *checkpoint, const char *path, size
     return tensor && d < tensor->dim_count ? tensor->dims[d] : 0;
 }
 
-static bool has_layer(const struct checkpoint *checkpoint, size_t layer)
-{
-    char path[TENSOR_PATH_BYTES];
-    snprintf(path, sizeof path, "/model/layer%zu/W_h", layer);
-    return checkpoint_find(checkpoint, path) != NULL;
-}
-
-static const char *saved_cell(const struct checkpoint *checkpoint)
-{
-    for (size_t i = 0; i < checkpoint->saved_count; i++)
-        if (strcmp(checkpoint->saved[i].name, "cell") == 0)
-            return checkpoint->saved[i].text;
-    return NULL;
-}
-
 /* What the tensors of the checkpoint say of the network. */
 static enum status find_shape(struct torch_shape *shape, const struct checkpoint *checkpoint,
                               struct error *error)
 {
     size_t hidden = dim_of(checkpoint, "/model/layer0/W_h", 0);
     size_t gates = hidden > 0 ? dim_of(checkpoint, "/model/layer0/W_h", 1) / hidden : 0;
-    const char *cell = saved_cell(checkpoint);
+    const char *cell = checkpoint_saved_text(checkpoint, "cell");
     *shape = (struct torch_shape){
         .cell = torch_layout_cell(cell, gates),
         .hidden = hidden,
+        .layers = checkpoint_layers(checkpoint),
         .directions = checkpoint_find(checkpoint, "/model/layer0/reverse/W_h") ? 2 : 1,
         .vocabulary = dim_of(checkpoint, "/model/output/b", 0),
         .embedding = dim_of(checkpoint, "/model/embedding/W", 1),
         .double_bias = checkpoint_find(checkpoint, "/model/layer0/b_h") != NULL,
         .tied = !checkpoint_find(checkpoint, "/model/output/W"),
     };
-    while (has_layer(checkpoint, shape->layers))
-        shape->layers++;
     if (!shape->cell) {
         cannot_export(checkpoint, error);
         return error_why(error, "PyTorch has no module for the cell %s with %zu gates",

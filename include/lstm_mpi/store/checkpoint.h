@@ -51,6 +51,12 @@ void checkpoint_close(struct checkpoint *checkpoint);
 /* The tensor of this path; NULL where there is none. */
 const struct tensor *checkpoint_find(const struct checkpoint *checkpoint, const char *path);
 
+/* How many layers /model has, from layer 0 on. */
+size_t checkpoint_layers(const struct checkpoint *checkpoint);
+
+/* The text of a setting in /config; NULL where there is none. */
+const char *checkpoint_saved_text(const struct checkpoint *checkpoint, const char *name);
+
 /* Reads `tensor->data`: all of the tensor at `tensor->path`, or the part that the tensor says this rank
  * holds. Numbers of another width or byte order are converted. Fails where the file has no such tensor or one
  * of another shape. Not collective. */
