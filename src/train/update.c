@@ -278,10 +278,9 @@ static void new_weights(struct update *update, const struct gradient_parts *sums
         struct range part = sums->parts.ranges[i];
         new_weights_of_part(update, part, sums->data + (part.first - sums->first), &step);
     }
-    for (size_t i = 0; i < update->parameters.row_table_count; i++) {
-        if (optimizer_moves_all(&update->spec.optimizer))
-            move_untouched_rows(update, parameters_row_table(&update->parameters, i), &step);
-    }
+    size_t tables = optimizer_moves_all(&update->spec.optimizer) ? update->parameters.row_table_count : 0;
+    for (size_t i = 0; i < tables; i++)
+        move_untouched_rows(update, parameters_row_table(&update->parameters, i), &step);
 }
 
 enum status update_run(struct update *update, const struct batch *batch, double rate, struct totals *totals,
