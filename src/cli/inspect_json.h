@@ -8,14 +8,15 @@
 
 /* For programs: one object. Its keys are
  *
- *     path                            as it was asked for
- *     checkpoint, metrics_file        path, bytes, format_version, program_version, created; null: no such
- * file config                          the settings by their names in /config, and corpus_digest; null: none
- *     parameters, parameter_bytes     of all tensors below /model; absent without a checkpoint, as the next
- * two tensors                         path, shape, parameters, bytes of each vocabulary_size vocabulary
- * with_vocabulary: id, token, code_point, count of each progress                        the attributes of
- * /progress; null: none metrics                         the columns of metrics.h5, those of ranks as a list
- * for each epoch
+ * - path: as it was asked for
+ * - checkpoint, metrics_file: path, bytes, format_version, program_version, created; null: no such file
+ * - config: the settings by their names in /config, and corpus_digest; null: none
+ * - parameters, parameter_bytes: of all tensors below /model; absent without a checkpoint, as the next two
+ * - tensors: path, shape, parameters, bytes of each
+ * - vocabulary_size
+ * - vocabulary, with_vocabulary: id, token, code_point, count of each
+ * - progress: the attributes of /progress; null: none
+ * - metrics: the columns of metrics.h5, those of ranks as a list for each epoch
  *
  * What a file does not say is null, and so is a number that is not finite. A whole number above 2^63 - 1 is a
  * string. */
