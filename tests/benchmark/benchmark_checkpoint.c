@@ -3,6 +3,7 @@
  * what the disk takes from a program that does nothing else. Ranks are those of mpirun. */
 
 #include "benchmark_memory.h"
+#include "benchmark_run.h"
 #include "lstm_mpi/base/clock.h"
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/base/partition.h"
@@ -247,8 +248,9 @@ static void print(const struct options *options, const struct comm *comm, double
     printf("%10.1f MB more memory of a rank while writing\n", 1e-6 * figures->extra_bytes);
 }
 
-static enum status benchmark(const struct options *options, const struct comm *comm, struct error *error)
+static enum status benchmark(void *context, const struct comm *comm, struct error *error)
 {
+    const struct options *options = context;
     enum status status;
     struct model model = {0};
     struct figures figures = {0};
@@ -277,16 +279,8 @@ done:
 
 int main(int argc, const char **argv)
 {
-    struct error error = {0};
-    struct comm comm;
     struct options options = parse(argc, argv);
-    enum status status;
-    TRY(comm_start(&comm, &error));
-    TRY(benchmark(&options, &comm, &error));
-    comm_finish(&comm);
-done:
+    int status = benchmark_run("benchmark_checkpoint", false, benchmark, &options);
     free(options.folder);
-    if (status != STATUS_OK)
-        fprintf(stderr, "benchmark_checkpoint: %s: %s\n", error.what, error.why);
-    return (int)status;
+    return status;
 }

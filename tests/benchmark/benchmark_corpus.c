@@ -2,6 +2,7 @@
  * of a training run. The text is a file, or a file made for the purpose by repeating one to a given length,
  * which then lies in memory. Ranks are those of mpirun. */
 
+#include "benchmark_run.h"
 #include "inputs.h"
 #include "lstm_mpi/base/clock.h"
 #include "lstm_mpi/base/memory.h"
@@ -186,8 +187,9 @@ static void print(const struct result *result, const struct options *options, co
     printf("%10.1f MB at most a rank, for %.0f tokens\n", result->held_bytes / 1e6, result->own_tokens);
 }
 
-static enum status benchmark(const struct options *options, const struct comm *comm, struct error *error)
+static enum status benchmark(void *context, const struct comm *comm, struct error *error)
 {
+    const struct options *options = context;
     enum status status = STATUS_OK;
     char path[PATH_BYTES];
     struct result result;
@@ -212,17 +214,9 @@ done:
 
 int main(int argc, const char **argv)
 {
-    struct error error = {0};
-    struct comm comm;
     poptContext context;
     struct options options = parse(argc, argv, &context);
-    enum status status;
-    TRY(comm_start(&comm, &error));
-    TRY(benchmark(&options, &comm, &error));
-    comm_finish(&comm);
-done:
-    if (status != STATUS_OK)
-        fprintf(stderr, "benchmark_corpus: %s: %s\n", error.what, error.why);
+    int status = benchmark_run("benchmark_corpus", false, benchmark, &options);
     poptFreeContext(context);
-    return (int)status;
+    return status;
 }

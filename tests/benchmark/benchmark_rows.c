@@ -4,6 +4,7 @@
  * where the rest of an update needs the cache: else a small table is faster than a large one for being small.
  * Ranks are those of mpirun. */
 
+#include "benchmark_run.h"
 #include "lstm_mpi/base/clock.h"
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/base/random.h"
@@ -167,8 +168,9 @@ static void print(const struct options *options, const struct comm *comm, double
                comm->size, comm->size == 1 ? "" : "s", 1e6 * seconds, options->rows);
 }
 
-static enum status benchmark(const struct options *options, const struct comm *comm, struct error *error)
+static enum status benchmark(void *context, const struct comm *comm, struct error *error)
 {
+    const struct options *options = context;
     enum status status;
     struct table table = {0};
     double *seconds = NULL;
@@ -193,16 +195,6 @@ done:
 
 int main(int argc, const char **argv)
 {
-    struct error error = {0};
-    struct comm comm;
     struct options options = parse(argc, argv);
-    enum status status;
-    TRY(blis_setup_start(&error));
-    TRY(comm_start(&comm, &error));
-    TRY(benchmark(&options, &comm, &error));
-    comm_finish(&comm);
-done:
-    if (status != STATUS_OK)
-        fprintf(stderr, "benchmark_rows: %s: %s\n", error.what, error.why);
-    return (int)status;
+    return benchmark_run("benchmark_rows", true, benchmark, &options);
 }

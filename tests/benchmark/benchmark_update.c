@@ -3,6 +3,7 @@
  * of all ranks together. */
 
 #include "benchmark_memory.h"
+#include "benchmark_run.h"
 #include "fma_peak.h"
 #include "lstm_mpi/base/clock.h"
 #include "lstm_mpi/base/memory.h"
@@ -201,8 +202,9 @@ static enum status measure_memory(struct result *result, const struct comm *comm
     return status;
 }
 
-static enum status benchmark(const struct options *options, const struct comm *comm, struct error *error)
+static enum status benchmark(void *context, const struct comm *comm, struct error *error)
 {
+    const struct options *options = context;
     enum status status;
     struct update update = {0};
     uint32_t *text = NULL;
@@ -257,16 +259,6 @@ done:
 
 int main(int argc, const char **argv)
 {
-    struct error error = {0};
-    struct comm comm;
     struct options options = parse(argc, argv);
-    enum status status;
-    TRY(blis_setup_start(&error));
-    TRY(comm_start(&comm, &error));
-    TRY(benchmark(&options, &comm, &error));
-    comm_finish(&comm);
-done:
-    if (status != STATUS_OK)
-        fprintf(stderr, "benchmark_update: %s: %s\n", error.what, error.why);
-    return (int)status;
+    return benchmark_run("benchmark_update", true, benchmark, &options);
 }
