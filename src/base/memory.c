@@ -27,10 +27,10 @@ static size_t padded_bytes(size_t count, size_t size)
 }
 
 /* Large memory in huge pages, where the system has them: a walk through megabytes then misses few address
- * translations. */
+ * translations. What fills most of such a page gets a whole one. */
 static void *allocate_aligned(size_t bytes)
 {
-    if (bytes < HUGE_PAGE_BYTES)
+    if (bytes <= HUGE_PAGE_BYTES / 2)
         return aligned_alloc(MEMORY_ALIGNMENT, bytes);
     bytes = (bytes + HUGE_PAGE_BYTES - 1) / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES;
     void *memory = aligned_alloc(HUGE_PAGE_BYTES, bytes);
