@@ -223,17 +223,6 @@ done:
     return status;
 }
 
-static enum status create_buffer(struct watch *watch, const struct roll_place *places, struct error *error)
-{
-    int largest_node = 1;
-    for (int rank = 0; rank < watch->comm->size; rank++) {
-        if (places[rank].node_size > largest_node)
-            largest_node = places[rank].node_size;
-    }
-    watch->letters.buffer_bytes = letters_bytes(largest_node);
-    return memory_allocate(&watch->letters.buffer, 1, watch->letters.buffer_bytes, error);
-}
-
 static enum status make_roll(struct watch *watch, struct error *error)
 {
     enum status status;
@@ -249,7 +238,6 @@ static enum status make_roll(struct watch *watch, struct error *error)
     TRY(agree_on_status(comm, memory_new(&places, (size_t)comm->size, error), error));
     TRY(find_place(&mine, watch, error));
     TRY(comm_gather(comm, &mine, sizeof mine, places, error));
-    TRY(agree_on_status(comm, create_buffer(watch, places, error), error));
     for (int rank = 0; comm->node_rank == 0 && rank < comm->size; rank++)
         roll->members[rank].place = places[rank];
     TRY(comm_node_barrier(comm, error));
@@ -294,7 +282,6 @@ void watch_end(struct watch *watch)
     if (watch->end_event >= 0)
         (void)close(watch->end_event);
     letters_close(&watch->letters);
-    memory_free(watch->letters.buffer);
     comm_shared_free(watch->shared);
     memory_free(watch);
 }
