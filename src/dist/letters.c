@@ -90,12 +90,15 @@ static void enter(const struct roll *roll, int node, const struct letter_line *l
     if (line->rank < 0 || line->rank >= roll->size || line->age < 0 || line->age >= now)
         return;
     struct roll_member *member = &roll->members[line->rank];
-    if (member->place.node != node || now - line->age < atomic_load(&member->heard_at))
+    if (member->place.node != node)
+        return;
+    if (line->spoke)
+        atomic_store(&member->spoke, true); /* for good, and said once: in a letter that may come late */
+    if (now - line->age < atomic_load(&member->heard_at))
         return;
     atomic_store(&member->stalled, line->stalled);
     atomic_store(&member->at, line->at);
     atomic_store(&member->waiting, line->waiting != 0);
-    atomic_store(&member->spoke, line->spoke != 0);
     atomic_store(&member->heard_at, now - line->age);
 }
 

@@ -39,7 +39,8 @@ enum {
     SHORTEST_BEAT = 10,
     DEFERENCE = 5000,
     PATIENCE = 30000,
-    GREETINGS = 20, /* beats on which hosts that were not heard of yet are asked */
+    ANNOUNCEMENTS = 3, /* that this rank tells the error: letters get lost */
+    GREETINGS = 20,    /* beats on which hosts that were not heard of yet are asked */
 };
 
 struct watch {
@@ -126,8 +127,8 @@ static void ask(struct watch *watch, int64_t now)
 static void speak(struct watch *watch, const struct error *error, int64_t now)
 {
     atomic_store(&watch->roll.members[watch->comm->rank].spoke, true);
-    if (watch->comm->nodes > 1)
-        letters_ask(&watch->letters, 0, now);
+    for (int attempt = 0; watch->comm->nodes > 1 && attempt < ANNOUNCEMENTS; attempt++)
+        letters_ask(&watch->letters, attempt, now);
     if (watch->spec.stalled)
         watch->spec.stalled(watch->spec.context, error);
 }

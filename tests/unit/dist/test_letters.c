@@ -135,6 +135,15 @@ static void bring(const void *bytes, size_t length)
     door_send(letters[HERE].socket, &rolls[HERE].members[each].place.door, bytes, length);
 }
 
+/* A letter of this host that did not come. */
+static struct letter intercepted(size_t *length)
+{
+    struct letter letter;
+    letters_ask(&letters[HERE], 0, NOW_HERE);
+    *length = (size_t)take(THERE, &letter);
+    return letter;
+}
+
 static void whoever_asks_is_answered(void **unused)
 {
     (void)unused;
@@ -144,7 +153,6 @@ static void whoever_asks_is_answered(void **unused)
     assert_true(knows_nothing(HERE));
     letters_receive(&letters[HERE], NOW_HERE);
     assert_true(knows_the_other(HERE));
-    letters_receive(&letters[THERE], NOW_THERE);
     struct letter none;
     assert_int_equal(take(THERE, &none), -1); /* an answer is not answered */
 }
@@ -198,6 +206,28 @@ static void late_letters_change_nothing(void **unused)
     assert_true(knows_the_other(THERE));
 }
 
+/* Who has spoken is gone, whatever else was heard of it since and before. */
+static void that_a_rank_spoke_is_never_late(void **unused)
+{
+    (void)unused;
+    size_t length;
+    struct letter letter = intercepted(&length);
+    letter.line[1].spoke = false;
+    bring(&letter, length);
+    letters_receive(&letters[THERE], NOW_THERE);
+    assert_false(rolls[THERE].members[1].spoke);
+    letter.line[1].spoke = true;
+    letter.line[1].age += 10;
+    bring(&letter, length);
+    letters_receive(&letters[THERE], NOW_THERE);
+    assert_true(rolls[THERE].members[1].spoke);
+    letter.line[1].spoke = false;
+    letter.line[1].age = 0;
+    bring(&letter, length);
+    letters_receive(&letters[THERE], NOW_THERE);
+    assert_true(rolls[THERE].members[1].spoke);
+}
+
 static void it_comes_to_another_rank_with_every_attempt(void **unused)
 {
     (void)unused;
@@ -216,15 +246,7 @@ static void it_comes_to_another_rank_with_every_attempt(void **unused)
     (void)close(opened);
 }
 
-/* Whether a letter, changed before it comes, has any effect. */
-static struct letter intercepted(size_t *length)
-{
-    struct letter letter;
-    letters_ask(&letters[HERE], 0, NOW_HERE);
-    *length = (size_t)take(THERE, &letter);
-    return letter;
-}
-
+/* It has no effect, and is not answered. */
 static void ignored(const void *bytes, size_t length)
 {
     struct letter answer;
@@ -289,15 +311,19 @@ static void wrong_lines_are_ignored(void **unused)
         {.rank = 0, .age = INT64_MIN},
     };
     rolls[THERE].members[each].stalled = 0;
+    rolls[THERE].members[each].spoke = false;
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         struct letter letter = good;
         struct letter answer;
         letter.line[0] = letter.line[1] = wrong[i];
         letter.line[0].stalled = letter.line[1].stalled = 999;
+        letter.line[0].spoke = letter.line[1].spoke = true;
         bring(&letter, length);
         letters_receive(&letters[THERE], NOW_THERE);
         assert_true(knows_nothing(THERE));
+        assert_int_equal(rolls[THERE].members[0].stalled, 0);
         assert_int_equal(rolls[THERE].members[each].stalled, 0);
+        assert_false(rolls[THERE].members[0].spoke || rolls[THERE].members[each].spoke);
         assert_true(take(HERE, &answer) > 0);
     }
 }
@@ -353,6 +379,15 @@ static void the_unknown_are_left_out(void **unused)
     assert_true(knows_the_other(HERE)); /* who knows nothing can ask */
 }
 
+static int letters_waiting(int host)
+{
+    struct letter letter;
+    int count = 0;
+    while (take(host, &letter) >= 0)
+        count++;
+    return count;
+}
+
 /* As many letters as it takes, and one answer of as many; none has more bytes than every network carries. */
 static void many_ranks_fill_several_letters(void **unused)
 {
@@ -365,6 +400,9 @@ static void many_ranks_fill_several_letters(void **unused)
         assert_true(knows_the_other(THERE));
         letters_receive(&letters[HERE], NOW_HERE);
         assert_true(knows_the_other(HERE));
+        letters_ask(&letters[HERE], 0, NOW_HERE);
+        letters_receive(&letters[THERE], NOW_THERE);
+        assert_int_equal(letters_waiting(HERE), (counts[i] + LETTER_LINES - 1) / LETTER_LINES);
         (void)close_hosts(NULL);
     }
 }
@@ -392,6 +430,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_lost_question_is_asked_again, two_ranks_each, close_hosts),
         cmocka_unit_test_setup_teardown(a_lost_answer_is_asked_for_again, two_ranks_each, close_hosts),
         cmocka_unit_test_setup_teardown(late_letters_change_nothing, two_ranks_each, close_hosts),
+        cmocka_unit_test_setup_teardown(that_a_rank_spoke_is_never_late, two_ranks_each, close_hosts),
         cmocka_unit_test_setup_teardown(it_comes_to_another_rank_with_every_attempt, two_ranks_each,
                                         close_hosts),
         cmocka_unit_test_setup_teardown(letters_from_elsewhere_are_ignored, two_ranks_each, close_hosts),
