@@ -233,16 +233,6 @@ const struct tensor *checkpoint_find(const struct checkpoint *checkpoint, const 
     return NULL;
 }
 
-size_t checkpoint_layers(const struct checkpoint *checkpoint)
-{
-    char path[TENSOR_PATH_BYTES];
-    for (size_t layer = 0;; layer++) {
-        snprintf(path, sizeof path, "/model/layer%zu/W_h", layer);
-        if (!checkpoint_find(checkpoint, path))
-            return layer;
-    }
-}
-
 const char *checkpoint_saved_text(const struct checkpoint *checkpoint, const char *name)
 {
     for (size_t i = 0; i < checkpoint->saved_count; i++) {
