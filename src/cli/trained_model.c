@@ -2,6 +2,7 @@
 
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/base/smaller.h"
+#include "lstm_mpi/config/settings_check.h"
 #include "lstm_mpi/config/settings_saved.h"
 #include "lstm_mpi/config/settings_specs.h"
 #include "lstm_mpi/model/cell.h"

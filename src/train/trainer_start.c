@@ -1,6 +1,7 @@
 #include "trainer_private.h"
 
 #include "lstm_mpi/base/clock.h"
+#include "lstm_mpi/config/settings_check.h"
 #include "lstm_mpi/dist/agree.h"
 #include "lstm_mpi/dist/watch.h"
 #include "lstm_mpi/store/checkpoint.h"
