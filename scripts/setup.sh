@@ -9,7 +9,7 @@ build_packages=(gcc libc6-dev make cmake ninja-build pkg-config libopenmpi-dev o
     libpopt-dev libinih-dev libjansson-dev libcurl4-openssl-dev libunistring-dev librandom123-dev libxxhash-dev
     libcmocka-dev)
 # shellcheck disable=SC2034 # test.sh uses them
-test_packages=(hdf5-tools python3 python3-h5py python3-numpy clang-format clang-tidy)
+test_packages=(hdf5-tools iproute2 python3 python3-h5py python3-numpy clang-format clang-tidy)
 
 heading() {
     printf '\n== %s\n' "$*"

@@ -1,6 +1,7 @@
 #include "arguments.h"
 
 #include "lstm_mpi/base/memory.h"
+#include "lstm_mpi/config/settings_check.h"
 #include "lstm_mpi/config/settings_file.h"
 #include "lstm_mpi/config/settings_text.h"
 #include "lstm_mpi/config/suggestion.h"

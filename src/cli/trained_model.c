@@ -2,10 +2,12 @@
 
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/base/smaller.h"
+#include "lstm_mpi/config/settings_check.h"
 #include "lstm_mpi/config/settings_saved.h"
 #include "lstm_mpi/config/settings_specs.h"
 #include "lstm_mpi/model/cell.h"
 #include "lstm_mpi/model/parameters.h"
+#include "lstm_mpi/store/checkpoint_shape.h"
 
 #include <stdio.h>
 
@@ -28,11 +30,6 @@ done:
     return status;
 }
 
-static bool has(const struct checkpoint *checkpoint, const char *path)
-{
-    return checkpoint_find(checkpoint, path) != NULL;
-}
-
 /* The first cell with as many gates, unless the settings already name one. */
 static void choose_cell(struct settings *settings, size_t gates)
 {
@@ -42,21 +39,19 @@ static void choose_cell(struct settings *settings, size_t gates)
     }
 }
 
-/* The shape of the network is what the weights say, whatever the settings: files of other programs have none.
- */
+/* The shape of the network is what the weights say, whatever the settings. */
 static void take_shape(struct settings *settings, const struct checkpoint *checkpoint)
 {
-    const struct tensor *W_h = checkpoint_find(checkpoint, "/model/layer0/W_h");
-    const struct tensor *embedding = checkpoint_find(checkpoint, "/model/embedding/W");
-    if (!W_h || W_h->dim_count != 2 || W_h->dims[0] == 0)
+    struct checkpoint_shape shape = checkpoint_shape_of(checkpoint);
+    if (shape.gates == 0)
         return;
-    settings->hidden_size = W_h->dims[0];
-    choose_cell(settings, W_h->dims[1] / W_h->dims[0]);
-    settings->num_layers = smaller(checkpoint_layers(checkpoint), MODEL_MAX_LAYERS);
-    settings->bidirectional = has(checkpoint, "/model/layer0/reverse/W_h");
-    settings->bias = has(checkpoint, "/model/layer0/b_h") ? SETTINGS_BIAS_DOUBLE : SETTINGS_BIAS_SINGLE;
-    settings->embedding_size = embedding && embedding->dim_count == 2 ? embedding->dims[1] : 0;
-    settings->tie_weights = embedding && !has(checkpoint, "/model/output/W");
+    settings->hidden_size = shape.hidden;
+    choose_cell(settings, shape.gates);
+    settings->num_layers = smaller(shape.layers, MODEL_MAX_LAYERS);
+    settings->bidirectional = shape.bidirectional;
+    settings->bias = shape.double_bias ? SETTINGS_BIAS_DOUBLE : SETTINGS_BIAS_SINGLE;
+    settings->embedding_size = shape.embedding;
+    settings->tie_weights = shape.tied && shape.embedding > 0;
 }
 
 enum status trained_model_read(struct trained_model *model, struct settings *settings,

@@ -1,61 +1,15 @@
 #include "letters.h"
 
-#include <ifaddrs.h>
-#include <net/if.h>
-#include <string.h>
+#include <assert.h>
+#include <stdbool.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-struct head {
-    uint64_t key;
-    int32_t node;
-    uint32_t asks;
-    uint64_t lines;
-};
+static_assert(sizeof(struct letter) <= 1232, "a letter may be cut in pieces on its way");
 
-struct line {
-    int32_t rank;
-    uint16_t waiting;
-    uint16_t spoke;
-    int64_t age; /* since it was heard of */
-    int64_t stalled;
-    uint64_t at;
-};
-
-size_t letters_bytes(int largest_node)
+void letters_open(struct letters *letters, struct door *door)
 {
-    return sizeof(struct head) + (size_t)largest_node * sizeof(struct line);
-}
-
-static void find_addresses(struct roll_door *door)
-{
-    struct ifaddrs *all;
-    if (getifaddrs(&all) != 0)
-        return;
-    for (const struct ifaddrs *one = all; one && door->addresses < ROLL_ADDRESSES; one = one->ifa_next) {
-        if (!one->ifa_addr || one->ifa_addr->sa_family != AF_INET || !(one->ifa_flags & IFF_UP) ||
-            one->ifa_flags & IFF_LOOPBACK)
-            continue;
-        struct sockaddr_in address;
-        memcpy(&address, one->ifa_addr, sizeof address);
-        door->address[door->addresses++] = address.sin_addr.s_addr;
-    }
-    freeifaddrs(all);
-}
-
-void letters_open(struct letters *letters, struct roll_door *door)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    socklen_t length = sizeof address;
-    *door = (struct roll_door){0};
-    letters->socket = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (letters->socket < 0)
-        return;
-    if (bind(letters->socket, (const struct sockaddr *)&address, sizeof address) != 0 ||
-        getsockname(letters->socket, (struct sockaddr *)&address, &length) != 0)
-        return;
-    door->port = address.sin_port;
-    find_addresses(door);
+    letters->socket = door_open(door);
 }
 
 void letters_close(struct letters *letters)
@@ -70,18 +24,25 @@ static int my_node(const struct letters *letters)
     return letters->roll->members[letters->roll->rank].place.node;
 }
 
-/* Puts what this host knows of its ranks into the buffer; returns its length. */
-static size_t write_letter(struct letters *letters, bool asks, int64_t now)
+static size_t length_of(const struct letter *letter)
+{
+    return offsetof(struct letter, line) + letter->lines * sizeof letter->line[0];
+}
+
+/* Writes what this host knows of its ranks, from rank `first` on, as many as fit; the last of such letters
+ * asks, if one is to. Returns the rank that the next one begins with, the roll's size if there is none. */
+static int write_letter(struct letter *letter, const struct letters *letters, int first, bool asks,
+                        int64_t now)
 {
     const struct roll *roll = letters->roll;
-    struct head head = {.key = letters->key, .node = my_node(letters), .asks = asks};
-    char *place = (char *)letters->buffer + sizeof head;
-    for (int rank = head.node; rank < roll->size; rank++) {
+    int rank;
+    *letter = (struct letter){.key = letters->key, .node = my_node(letters)};
+    for (rank = first; rank < roll->size && letter->lines < LETTER_LINES; rank++) {
         const struct roll_member *member = &roll->members[rank];
         int64_t heard_at = atomic_load(&member->heard_at);
-        if (member->place.node != head.node || heard_at == 0)
+        if (member->place.node != letter->node || heard_at == 0)
             continue;
-        struct line line = {
+        letter->line[letter->lines++] = (struct letter_line){
             .rank = rank,
             .waiting = atomic_load(&member->waiting),
             .spoke = atomic_load(&member->spoke),
@@ -89,79 +50,81 @@ static size_t write_letter(struct letters *letters, bool asks, int64_t now)
             .stalled = atomic_load(&member->stalled),
             .at = atomic_load(&member->at),
         };
-        memcpy(place, &line, sizeof line);
-        place += sizeof line;
-        head.lines++;
     }
-    memcpy(letters->buffer, &head, sizeof head);
-    return (size_t)(place - (char *)letters->buffer);
+    letter->asks = asks && rank == roll->size;
+    return rank;
 }
 
-void letters_ask(struct letters *letters, int attempt, int64_t now)
+static void send_to_nodes(const struct letters *letters, const struct letter *letter, int attempt)
 {
     const struct roll *roll = letters->roll;
-    if (letters->socket < 0)
-        return;
-    size_t bytes = write_letter(letters, true, now);
     for (int rank = 0; rank < roll->size; rank++) {
         const struct roll_place *place = &roll->members[rank].place;
-        if (place->node == my_node(letters) || place->node_rank != attempt % place->node_size)
-            continue;
-        for (int i = 0; i < place->door.addresses; i++) {
-            struct sockaddr_in to = {
-                .sin_family = AF_INET,
-                .sin_port = place->door.port,
-                .sin_addr.s_addr = place->door.address[i],
-            };
-            (void)sendto(letters->socket, letters->buffer, bytes, 0, (const struct sockaddr *)&to, sizeof to);
-        }
+        if (place->node != my_node(letters) && place->node_rank == attempt % place->node_size)
+            door_send(letters->socket, &place->door, letter, length_of(letter));
     }
 }
 
-static void enter(const struct roll *roll, const struct head *head, const struct line *line, int64_t now)
+void letters_ask(const struct letters *letters, int attempt, int64_t now)
+{
+    int rank = my_node(letters);
+    while (letters->socket >= 0 && rank < letters->roll->size) {
+        struct letter letter;
+        rank = write_letter(&letter, letters, rank, true, now);
+        send_to_nodes(letters, &letter, attempt);
+    }
+}
+
+static void answer(const struct letters *letters, const struct sockaddr *to, socklen_t to_length, int64_t now)
+{
+    int rank = my_node(letters);
+    while (rank < letters->roll->size) {
+        struct letter letter;
+        rank = write_letter(&letter, letters, rank, false, now);
+        (void)sendto(letters->socket, &letter, length_of(&letter), 0, to, to_length);
+    }
+}
+
+static void enter(const struct roll *roll, int node, const struct letter_line *line, int64_t now)
 {
     if (line->rank < 0 || line->rank >= roll->size || line->age < 0 || line->age >= now)
         return;
     struct roll_member *member = &roll->members[line->rank];
-    if (member->place.node != head->node || now - line->age < atomic_load(&member->heard_at))
+    if (member->place.node != node)
+        return;
+    if (line->spoke)
+        atomic_store(&member->spoke, true); /* for good, and said once: in a letter that may come late */
+    if (now - line->age < atomic_load(&member->heard_at))
         return;
     atomic_store(&member->stalled, line->stalled);
     atomic_store(&member->at, line->at);
     atomic_store(&member->waiting, line->waiting != 0);
-    atomic_store(&member->spoke, line->spoke != 0);
     atomic_store(&member->heard_at, now - line->age);
 }
 
-/* Does it come from another host of this run? */
-static bool read_letter(struct letters *letters, struct head *head, size_t bytes, int64_t now)
+/* Is it whole, and from another host of this run? */
+static bool is_ours(const struct letters *letters, const struct letter *letter, size_t bytes)
 {
-    if (bytes < sizeof *head)
-        return false;
-    memcpy(head, letters->buffer, sizeof *head);
-    size_t lines = (bytes - sizeof *head) / sizeof(struct line);
-    if (head->key != letters->key || head->node == my_node(letters) || head->lines != lines)
-        return false;
-    const char *place = (const char *)letters->buffer + sizeof *head;
-    for (size_t i = 0; i < lines; i++) {
-        struct line line;
-        memcpy(&line, place + i * sizeof line, sizeof line);
-        enter(letters->roll, head, &line, now);
-    }
-    return true;
+    return bytes >= offsetof(struct letter, line) && letter->key == letters->key &&
+           letter->node != my_node(letters) && letter->lines <= LETTER_LINES && bytes == length_of(letter);
 }
 
-void letters_receive(struct letters *letters, int64_t now)
+void letters_receive(const struct letters *letters, int64_t now)
 {
-    struct sockaddr_in from;
-    socklen_t length = sizeof from;
-    ssize_t bytes;
-    while (letters->socket >= 0 && (bytes = recvfrom(letters->socket, letters->buffer, letters->buffer_bytes,
-                                                     0, (struct sockaddr *)&from, &length)) >= 0) {
-        struct head head;
-        if (read_letter(letters, &head, (size_t)bytes, now) && head.asks) {
-            size_t answer = write_letter(letters, false, now);
-            (void)sendto(letters->socket, letters->buffer, answer, 0, (const struct sockaddr *)&from, length);
-        }
-        length = sizeof from;
+    enum { MOST_AT_ONCE = 64 }; /* then the caller's other work has its turn */
+    for (int i = 0; letters->socket >= 0 && i < MOST_AT_ONCE; i++) {
+        struct letter letter;
+        struct sockaddr_storage from;
+        socklen_t from_length = sizeof from;
+        ssize_t bytes = recvfrom(letters->socket, &letter, sizeof letter, MSG_TRUNC, (struct sockaddr *)&from,
+                                 &from_length);
+        if (bytes < 0)
+            return;
+        if (!is_ours(letters, &letter, (size_t)bytes))
+            continue;
+        for (size_t line = 0; line < letter.lines; line++)
+            enter(letters->roll, letter.node, &letter.line[line], now);
+        if (letter.asks)
+            answer(letters, (const struct sockaddr *)&from, from_length, now);
     }
 }

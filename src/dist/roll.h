@@ -4,30 +4,22 @@
 /* The roll of all ranks as one host sees them: when each was last heard of, where it was then, and what that
  * says about an update that does not end. */
 
+#include "door.h"
 #include "lstm_mpi/base/error.h"
 
-#include <netinet/in.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum { ROLL_HOST_BYTES = 64, ROLL_ADDRESSES = 6 };
-
-/* Where a rank receives letters: its host's addresses (a letter goes to all of them) and its port, in network
- * byte order. */
-struct roll_door {
-    in_port_t port;
-    uint16_t addresses; /* 0: it cannot be reached */
-    in_addr_t address[ROLL_ADDRESSES];
-};
+enum { ROLL_HOST_BYTES = 64 };
 
 /* What does not change. */
 struct roll_place {
     int node; /* the lowest rank that shares memory with it */
     int node_rank;
     int node_size;
-    struct roll_door door;
+    struct door door; /* where it receives letters */
     char host[ROLL_HOST_BYTES];
 };
 

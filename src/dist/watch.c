@@ -39,7 +39,8 @@ enum {
     SHORTEST_BEAT = 10,
     DEFERENCE = 5000,
     PATIENCE = 30000,
-    GREETINGS = 20, /* beats on which hosts that were not heard of yet are asked */
+    ANNOUNCEMENTS = 3, /* that this rank tells the error: letters get lost */
+    GREETINGS = 20,    /* beats on which hosts that were not heard of yet are asked */
 };
 
 struct watch {
@@ -126,8 +127,8 @@ static void ask(struct watch *watch, int64_t now)
 static void speak(struct watch *watch, const struct error *error, int64_t now)
 {
     atomic_store(&watch->roll.members[watch->comm->rank].spoke, true);
-    if (watch->comm->nodes > 1)
-        letters_ask(&watch->letters, 0, now);
+    for (int attempt = 0; watch->comm->nodes > 1 && attempt < ANNOUNCEMENTS; attempt++)
+        letters_ask(&watch->letters, attempt, now);
     if (watch->spec.stalled)
         watch->spec.stalled(watch->spec.context, error);
 }
@@ -223,17 +224,6 @@ done:
     return status;
 }
 
-static enum status create_buffer(struct watch *watch, const struct roll_place *places, struct error *error)
-{
-    int largest_node = 1;
-    for (int rank = 0; rank < watch->comm->size; rank++) {
-        if (places[rank].node_size > largest_node)
-            largest_node = places[rank].node_size;
-    }
-    watch->letters.buffer_bytes = letters_bytes(largest_node);
-    return memory_allocate(&watch->letters.buffer, 1, watch->letters.buffer_bytes, error);
-}
-
 static enum status make_roll(struct watch *watch, struct error *error)
 {
     enum status status;
@@ -249,7 +239,6 @@ static enum status make_roll(struct watch *watch, struct error *error)
     TRY(agree_on_status(comm, memory_new(&places, (size_t)comm->size, error), error));
     TRY(find_place(&mine, watch, error));
     TRY(comm_gather(comm, &mine, sizeof mine, places, error));
-    TRY(agree_on_status(comm, create_buffer(watch, places, error), error));
     for (int rank = 0; comm->node_rank == 0 && rank < comm->size; rank++)
         roll->members[rank].place = places[rank];
     TRY(comm_node_barrier(comm, error));
@@ -294,7 +283,6 @@ void watch_end(struct watch *watch)
     if (watch->end_event >= 0)
         (void)close(watch->end_event);
     letters_close(&watch->letters);
-    memory_free(watch->letters.buffer);
     comm_shared_free(watch->shared);
     memory_free(watch);
 }

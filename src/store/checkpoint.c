@@ -6,6 +6,7 @@
 #include "metrics_table.h"
 #include "tensor_part.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -70,20 +71,43 @@ static void read_epoch_times(struct checkpoint *checkpoint)
     memory_free(wait);
 }
 
-/* Everything that a run needs must be there; for a model, what is. */
+/* That of the version that wrote the file, by what it stored. */
+static enum progress_since progress_version(struct h5 *h5)
+{
+    enum progress_since version = PROGRESS_ALWAYS;
+    for (size_t i = 0; i < progress_field_count; i++) {
+        if (progress_fields[i].since > version && h5_has(h5, "/progress", progress_fields[i].name))
+            version = progress_fields[i].since;
+    }
+    return version;
+}
+
+static void read_field(struct h5 *h5, struct progress *progress, const struct progress_field *field)
+{
+    void *value = (char *)progress + field->offset;
+    if (field->type == PROGRESS_UINT64)
+        *(uint64_t *)value = h5_read_u64(h5, "/progress", field->name);
+    else
+        *(double *)value = h5_read_f64(h5, "/progress", field->name);
+}
+
+/* Everything that a run needs must be there, but for what its version did not have and is known all the same:
+ * without optimizers no state was ever put back, without validation there was no plateau and is no best. For
+ * a model, what is there. */
 static void read_progress(struct checkpoint *checkpoint, enum checkpoint_use use)
 {
     struct h5 *h5 = &checkpoint->file->h5;
+    struct progress *progress = &checkpoint->progress;
+    enum progress_since version = progress_version(h5);
+    *progress = (struct progress){.rate = NAN, .rate_factor = 1};
     for (const struct progress_field *field = progress_fields; field < progress_fields + progress_field_count;
          field++) {
-        void *value = (char *)&checkpoint->progress + field->offset;
-        if (use == CHECKPOINT_MODEL && !h5_has(h5, "/progress", field->name))
-            continue;
-        if (field->type == PROGRESS_UINT64)
-            *(uint64_t *)value = h5_read_u64(h5, "/progress", field->name);
-        else
-            *(double *)value = h5_read_f64(h5, "/progress", field->name);
+        bool needed = use == CHECKPOINT_RUN && field->since <= version;
+        if (needed || h5_has(h5, "/progress", field->name))
+            read_field(h5, progress, field);
     }
+    if (version < PROGRESS_OPTIMIZERS)
+        progress->optimizer_updates = progress->update;
     read_epoch_times(checkpoint);
 }
 
@@ -207,16 +231,6 @@ const struct tensor *checkpoint_find(const struct checkpoint *checkpoint, const 
         if (strcmp(checkpoint->tensors[t].path, path) == 0)
             return &checkpoint->tensors[t];
     return NULL;
-}
-
-size_t checkpoint_layers(const struct checkpoint *checkpoint)
-{
-    char path[TENSOR_PATH_BYTES];
-    for (size_t layer = 0;; layer++) {
-        snprintf(path, sizeof path, "/model/layer%zu/W_h", layer);
-        if (!checkpoint_find(checkpoint, path))
-            return layer;
-    }
 }
 
 const char *checkpoint_saved_text(const struct checkpoint *checkpoint, const char *name)

@@ -1,10 +1,10 @@
 #include "exchange_metadata.h"
 #include "lstm_mpi/base/memory.h"
+#include "lstm_mpi/store/checkpoint_shape.h"
 #include "lstm_mpi/store/durable_file.h"
 #include "lstm_mpi/store/exchange.h"
 #include "torch_layout.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* Bytes at a time, and, for the sake of the cache, rows at least. */
@@ -16,34 +16,25 @@ static enum status cannot_export(const struct checkpoint *checkpoint, struct err
     return error_remedy(error, "take a checkpoint of an LSTM, a GRU or an RNN");
 }
 
-/* The size of a dimension; 0 where there is no such tensor. */
-static size_t dim_of(const struct checkpoint *checkpoint, const char *path, size_t d)
-{
-    const struct tensor *tensor = checkpoint_find(checkpoint, path);
-    return tensor && d < tensor->dim_count ? tensor->dims[d] : 0;
-}
-
-/* What the tensors of the checkpoint say of the network. */
 static enum status find_shape(struct torch_shape *shape, const struct checkpoint *checkpoint,
                               struct error *error)
 {
-    size_t hidden = dim_of(checkpoint, "/model/layer0/W_h", 0);
-    size_t gates = hidden > 0 ? dim_of(checkpoint, "/model/layer0/W_h", 1) / hidden : 0;
+    struct checkpoint_shape found = checkpoint_shape_of(checkpoint);
     const char *cell = checkpoint_saved_text(checkpoint, "cell");
     *shape = (struct torch_shape){
-        .cell = torch_layout_cell(cell, gates),
-        .hidden = hidden,
-        .layers = checkpoint_layers(checkpoint),
-        .directions = checkpoint_find(checkpoint, "/model/layer0/reverse/W_h") ? 2 : 1,
-        .vocabulary = dim_of(checkpoint, "/model/output/b", 0),
-        .embedding = dim_of(checkpoint, "/model/embedding/W", 1),
-        .double_bias = checkpoint_find(checkpoint, "/model/layer0/b_h") != NULL,
-        .tied = !checkpoint_find(checkpoint, "/model/output/W"),
+        .cell = torch_layout_cell(cell, found.gates),
+        .hidden = found.hidden,
+        .layers = found.layers,
+        .directions = found.bidirectional ? 2 : 1,
+        .vocabulary = found.vocabulary,
+        .embedding = found.embedding,
+        .double_bias = found.double_bias,
+        .tied = found.tied,
     };
     if (!shape->cell) {
         cannot_export(checkpoint, error);
         return error_why(error, "PyTorch has no module for the cell %s with %zu gates",
-                         cell ? cell : "of this model", gates);
+                         cell ? cell : "of this model", found.gates);
     }
     if (shape->vocabulary == 0 || (shape->tied && shape->embedding == 0)) {
         cannot_export(checkpoint, error);

@@ -63,11 +63,21 @@ class Result:
 class Running:
     """A program that was started; as a context it ends with all its processes."""
 
-    def __init__(self, arguments, ranks=None, environment=None, folder=None, stdout=None, stdin=None, user=None):
-        """ranks None: without mpirun. environment: variables to add, or with None to take away.
+    def __init__(
+        self,
+        arguments,
+        ranks=None,
+        environment=None,
+        folder=None,
+        stdout=None,
+        stdin=None,
+        user=None,
+        launcher=(),
+    ):
+        """ranks None: without mpirun, or by a launcher of one's own. environment: variables to add, or with None to take away.
         stdin: an open file, empty without it. stdout: an open file or a descriptor; without it stdout() tells what was printed.
         user: whose process it is to be."""
-        self.command = [program(), *map(str, arguments)]
+        self.command = [*launcher, program(), *map(str, arguments)]
         if ranks is not None:
             self.command = ["mpirun", "--oversubscribe", "-np", str(ranks), *self.command]
         variables = os.environ | MPI_ENVIRONMENT | (environment or {})

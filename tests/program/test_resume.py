@@ -180,6 +180,21 @@ class EveryUpdateTest(ResumeTest):
                 sorted(path.name for path in directory.iterdir()),
             )
 
+    def test_files_of_earlier_versions(self):
+        """What a version without optimizers, or without validation, did not store is known."""
+        validation = ["best_optimizer_updates", "best_update", "best_valid_perplexity"]
+        validation += ["intervals_since_best", "rate_factor"]
+        for lacking in (validation, [*validation, "optimizer_updates", "rate"]):
+            with self.subTest(lacking=lacking):
+                changes = {"momentum": 0.9, "lr": 0.1} if "rate" not in lacking else {}
+                whole = self.whole_run(f"whole{len(lacking)}", **changes)
+                run_dir = self.stopped_run(f"run{len(lacking)}", 9, **changes)
+                with h5py.File(run_dir / "checkpoint.h5", "r+") as file:
+                    for name in lacking:
+                        del file["progress"].attrs[name]
+                self.assertDone(self.train(run_dir, resume=True, max_updates=0, **changes))
+                self.assertSameRun(whole, run_dir)
+
     def test_other_ranks(self):
         """Within rounding, and a column of times for every rank that there ever was."""
         whole = self.whole_run("whole")

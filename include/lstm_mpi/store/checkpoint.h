@@ -51,9 +51,6 @@ void checkpoint_close(struct checkpoint *checkpoint);
 /* The tensor of this path; NULL where there is none. */
 const struct tensor *checkpoint_find(const struct checkpoint *checkpoint, const char *path);
 
-/* How many layers /model has, from layer 0 on. */
-size_t checkpoint_layers(const struct checkpoint *checkpoint);
-
 /* The text of a setting in /config; NULL where there is none. */
 const char *checkpoint_saved_text(const struct checkpoint *checkpoint, const char *name);
 

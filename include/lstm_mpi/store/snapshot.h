@@ -48,10 +48,14 @@ struct progress {
     uint64_t finished;               /* 1: the run has done all its epochs, or lost its patience */
 };
 
+/* The versions of the program that store a field: all, those with optimizers, those with validation. */
+enum progress_since { PROGRESS_ALWAYS, PROGRESS_OPTIMIZERS, PROGRESS_VALIDATION };
+
 struct progress_field {
     const char *name;
     size_t offset;
     enum { PROGRESS_UINT64, PROGRESS_FLOAT64 } type;
+    enum progress_since since;
 };
 extern const struct progress_field progress_fields[];
 extern const size_t progress_field_count;

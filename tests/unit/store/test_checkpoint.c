@@ -393,6 +393,70 @@ static void test_attributes_of_wrong_types(void **state)
     H5Tclose(boolean);
 }
 
+static void remove_fields(enum progress_since oldest, const char *but)
+{
+    hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+    for (size_t i = 0; i < progress_field_count; i++) {
+        const struct progress_field *field = &progress_fields[i];
+        if (field->since >= oldest && strcmp(field->name, but) != 0)
+            assert_true(H5Adelete_by_name(file, "/progress", field->name, H5P_DEFAULT) >= 0);
+    }
+    H5Fclose(file);
+}
+
+static struct progress progress_of_file(void)
+{
+    struct error error;
+    struct checkpoint *checkpoint;
+    assert_int_equal(checkpoint_open(&checkpoint, &comm, path, CHECKPOINT_RUN, &error), STATUS_OK);
+    struct progress progress = checkpoint->progress;
+    checkpoint_close(checkpoint);
+    return progress;
+}
+
+static void test_files_of_earlier_versions(void **state)
+{
+    (void)state;
+    write_sample(7);
+    struct progress expected = progress_of_file();
+    remove_fields(PROGRESS_VALIDATION, "");
+    expected.rate_factor = 1;
+    expected.best_valid_perplexity = 0;
+    expected.best_update = 0;
+    expected.best_optimizer_updates = 0;
+    expected.intervals_since_best = 0;
+    struct progress found = progress_of_file();
+    assert_memory_equal(&found, &expected, sizeof found);
+    write_sample(7);
+    remove_fields(PROGRESS_OPTIMIZERS, "");
+    expected.optimizer_updates = expected.update;
+    found = progress_of_file();
+    assert_true(isnan(found.rate));
+    found.rate = expected.rate;
+    assert_memory_equal(&found, &expected, sizeof found);
+}
+
+/* What a version stores is all there, or the file is not whole. */
+static void test_fields_that_lack(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < progress_field_count; i++) {
+        struct error error = {0};
+        const char *name = progress_fields[i].name;
+        write_sample(7);
+        hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+        assert_true(H5Adelete_by_name(file, "/progress", name, H5P_DEFAULT) >= 0);
+        H5Fclose(file);
+        assert_int_equal(try_open(CHECKPOINT_RUN, &error), STATUS_FAILED);
+        assert_non_null(strstr(error.why, name));
+        assert_int_equal(try_open(CHECKPOINT_MODEL, &error), STATUS_OK);
+    }
+    struct error error = {0};
+    write_sample(7);
+    remove_fields(PROGRESS_OPTIMIZERS, "intervals_since_best");
+    assert_int_equal(try_open(CHECKPOINT_RUN, &error), STATUS_FAILED);
+}
+
 /* Neither the good files nor the bad ones left an object of HDF5's open. */
 static void test_nothing_left_open(void **state)
 {
@@ -416,6 +480,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_refused_formats, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_hostile_files, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_attributes_of_wrong_types, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(test_files_of_earlier_versions, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(test_fields_that_lack, make_folder, remove_folder),
         cmocka_unit_test(test_nothing_left_open),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
