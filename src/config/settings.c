@@ -141,12 +141,13 @@ const struct settings_row settings_table[] = {
         FIELD(batch_size),
         .name = "batch-size",
         .default_text = "32",
+        .default_shown = "32; check: 4",
         .least = 1,
         .most = LARGEST_ROWS,
         .group = data,
         .argument = "N",
         .help = "rows of the global batch, over all ranks",
-        .commands = SETTINGS_TRAIN | SETTINGS_EVALUATE,
+        .commands = SETTINGS_TRAIN | SETTINGS_EVALUATE | SETTINGS_CHECK,
         .on_resume = SETTINGS_FIXED,
         .stored = true,
     },
@@ -154,12 +155,13 @@ const struct settings_row settings_table[] = {
         FIELD(num_steps),
         .name = "num-steps",
         .default_text = "35",
+        .default_shown = "35; check: 5",
         .least = 1,
         .most = LARGEST_ROWS,
         .group = data,
         .argument = "N",
         .help = "time steps of truncated back-propagation",
-        .commands = SETTINGS_TRAIN,
+        .commands = SETTINGS_TRAIN | SETTINGS_CHECK,
         .on_resume = SETTINGS_FIXED,
         .stored = true,
     },
@@ -192,7 +194,7 @@ const struct settings_row settings_table[] = {
         .choices = cell_names,
         .group = model,
         .help = "the recurrent cell: long short-term memory, gated recurrent unit, or a plain tanh",
-        .commands = SETTINGS_TRAIN,
+        .commands = SETTINGS_TRAIN | SETTINGS_CHECK,
         .on_resume = SETTINGS_FIXED,
         .stored = true,
         .shapes_model = true,
@@ -201,12 +203,13 @@ const struct settings_row settings_table[] = {
         FIELD(hidden_size),
         .name = "hidden-size",
         .default_text = "256",
+        .default_shown = "256; check: 16",
         .least = 1,
         .most = LARGEST_HIDDEN,
         .group = model,
         .argument = "N",
         .help = "units of the hidden state, in each layer and direction",
-        .commands = SETTINGS_TRAIN,
+        .commands = SETTINGS_TRAIN | SETTINGS_CHECK,
         .on_resume = SETTINGS_FIXED,
         .stored = true,
         .shapes_model = true,
@@ -220,7 +223,7 @@ const struct settings_row settings_table[] = {
         .group = model,
         .argument = "N",
         .help = "recurrent layers on top of each other",
-        .commands = SETTINGS_TRAIN,
+        .commands = SETTINGS_TRAIN | SETTINGS_CHECK,
         .on_resume = SETTINGS_FIXED,
         .stored = true,
         .shapes_model = true,
@@ -230,7 +233,7 @@ const struct settings_row settings_table[] = {
         .name = "bidirectional",
         .group = model,
         .help = "a second direction in every layer, from the last step of an update to the first",
-        .commands = SETTINGS_TRAIN,
+        .commands = SETTINGS_TRAIN | SETTINGS_CHECK,
         .on_resume = SETTINGS_FIXED,
         .stored = true,
         .shapes_model = true,
@@ -245,7 +248,7 @@ const struct settings_row settings_table[] = {
         .argument = "N",
         .help = "numbers of a learned vector for each token, which go into the first layer; 0: none, a token "
                 "selects a row of the first layer's W_x",
-        .commands = SETTINGS_TRAIN,
+        .commands = SETTINGS_TRAIN | SETTINGS_CHECK,
         .on_resume = SETTINGS_FIXED,
         .stored = true,
         .shapes_model = true,
@@ -255,7 +258,7 @@ const struct settings_row settings_table[] = {
         .name = "tie-weights",
         .group = model,
         .help = "the output layer's weights are the embedding; embedding-size must be hidden-size",
-        .commands = SETTINGS_TRAIN,
+        .commands = SETTINGS_TRAIN | SETTINGS_CHECK,
         .on_resume = SETTINGS_FIXED,
         .stored = true,
         .shapes_model = true,
@@ -270,7 +273,7 @@ const struct settings_row settings_table[] = {
         .argument = "P",
         .help =
             "chance of each number between layers, and before the output layer, to be left out in training",
-        .commands = SETTINGS_TRAIN,
+        .commands = SETTINGS_TRAIN | SETTINGS_CHECK,
         .on_resume = SETTINGS_FIXED,
         .stored = true,
     },
@@ -280,7 +283,7 @@ const struct settings_row settings_table[] = {
         .choices = bias_choices,
         .group = model,
         .help = "single: one bias vector in a cell; double: two, as torch.nn has them",
-        .commands = SETTINGS_TRAIN,
+        .commands = SETTINGS_TRAIN | SETTINGS_CHECK,
         .on_resume = SETTINGS_FIXED,
         .stored = true,
         .shapes_model = true,
@@ -288,10 +291,11 @@ const struct settings_row settings_table[] = {
     {
         FIELD(init),
         .name = "init",
+        .default_shown = "normal; check: uniform",
         .choices = init_choices,
         .group = model,
         .help = "normal: weights drawn from N(0, 0.01²), biases 0; uniform: all as PyTorch's modules do",
-        .commands = SETTINGS_TRAIN,
+        .commands = SETTINGS_TRAIN | SETTINGS_CHECK,
         .on_resume = SETTINGS_FIXED,
         .stored = true,
     },
@@ -422,7 +426,7 @@ const struct settings_row settings_table[] = {
         .group = optimization,
         .argument = "N",
         .help = "everything random comes from it",
-        .commands = SETTINGS_TRAIN | SETTINGS_GENERATE,
+        .commands = SETTINGS_TRAIN | SETTINGS_GENERATE | SETTINGS_CHECK,
         .on_resume = SETTINGS_FIXED,
         .stored = true,
     },
@@ -431,7 +435,7 @@ const struct settings_row settings_table[] = {
         .name = "rank-invariant",
         .group = optimization,
         .help = "bit for bit the same numbers for every number of ranks, wherever they are",
-        .commands = SETTINGS_TRAIN,
+        .commands = SETTINGS_TRAIN | SETTINGS_CHECK,
         .on_resume = SETTINGS_FIXED,
         .stored = true,
     },
@@ -664,7 +668,8 @@ const struct settings_row settings_table[] = {
         .group = other,
         .argument = "FILE",
         .help = "the file of the model; import makes it",
-        .commands = SETTINGS_GENERATE | SETTINGS_EVALUATE | SETTINGS_EXPORT | SETTINGS_IMPORT,
+        .commands =
+            SETTINGS_GENERATE | SETTINGS_EVALUATE | SETTINGS_EXPORT | SETTINGS_IMPORT | SETTINGS_CHECK,
         .on_resume = SETTINGS_OF_THIS_START,
     },
     {
@@ -831,6 +836,8 @@ const char *settings_command_name(enum settings_command command)
         return "report";
     case SETTINGS_EVALUATE:
         return "evaluate";
+    case SETTINGS_CHECK:
+        return "check";
     case SETTINGS_EVERY_COMMAND:
         break;
     }
@@ -1085,6 +1092,7 @@ enum status settings_check(const struct settings *settings, enum settings_comman
         return check_report(settings, error);
     case SETTINGS_EVALUATE:
         return check_evaluate(settings, error);
+    case SETTINGS_CHECK: /* the command does, when it has completed the settings */
     case SETTINGS_EVERY_COMMAND:
         break;
     }
