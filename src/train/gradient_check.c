@@ -16,24 +16,27 @@
 #include "lstm_mpi/base/random.h"
 #include "lstm_mpi/base/smaller.h"
 #include "lstm_mpi/dist/agree.h"
+#include "lstm_mpi/linalg/vector.h"
 #include "lstm_mpi/model/cell.h"
 
 #include <math.h>
 
-/* A gradient that is wrong by a hundredth must be found: a difference is an error from `tolerance` on, in
- * addition to what the central difference may be off, and says nothing where that may be more than a quarter
- * of it. */
+/* A gradient that is wrong by a hundredth must be found. A difference is an error from `tolerance` on, and
+ * four times what the central difference may be off; it says nothing where these together may reach a
+ * hundredth. */
 static const double tolerance = 2e-3;
+static const double most_unsure = 0.75;
 
-/* Of the loss of a target, relative to it: what the roundings of products, cells and softmax add up to, from
- * measurements at every vector level (half of this to all of it). */
-static const double noise_of_target = 0x1p-26;
+/* Steps of all weights that are too small for the loss to change by more than its rounding, but for its
+ * slope; and how many show that. */
+static const double tiny_step = 5e-7;
+enum { TINY_STEPS = 16 };
 
 /* How far a pre-activation or a logit moves at first, about. With much more a cell saturates, and differences
  * agree with each other that are all wrong. */
 static const double first_move = 0.5;
 
-enum { MOST_DIRECTIONS = 6, SIGNS_PER_DRAW = 64, FIRST_STREAM = 16, USUAL_LOSSES = 8 };
+enum { MOST_DIRECTIONS = 6, SIGNS_PER_DRAW = 64, FIRST_STREAM = 16, USUAL_LOSSES = 8, NOISE_FACTOR = 3 };
 
 /* Floats that are packed, at most, in all losses of random directions together: a minute or two. */
 static const double most_floats = 4e10;
@@ -60,8 +63,14 @@ static size_t blocks_of(const struct gradient_check *check, const struct paramet
     return parameter->gates ? check->update->spec.model.cell->gates : 1;
 }
 
-static struct block block_of(const struct gradient_check *check, const struct parameter *parameter,
-                             size_t number)
+static size_t place_of_row(const struct block *block, size_t row)
+{
+    return block->parameter->offset + row * block->row_floats + block->columns.first;
+}
+
+/* Part `number` of `parts` of the columns. */
+static struct block columns_of(const struct gradient_check *check, const struct parameter *parameter,
+                               size_t number, size_t parts)
 {
     bool matrix = parameter->dim_count == 2;
     struct block block = {
@@ -70,21 +79,20 @@ static struct block block_of(const struct gradient_check *check, const struct pa
         .rows = matrix ? parameter->dims[0] : 1,
         .row_floats = parameter->dims[matrix ? 1 : 0],
     };
-    block.columns = partition_range(block.row_floats, blocks_of(check, parameter), number);
+    block.columns = partition_range(block.row_floats, parts, number);
     double squares = 0;
-    for (size_t row = 0; row < block.rows; row++) {
-        const float *gradients =
-            check->gradients + parameter->offset + row * block.row_floats + block.columns.first;
-        for (size_t column = 0; column < block.columns.count; column++)
-            squares += (double)gradients[column] * (double)gradients[column];
-    }
+    for (size_t row = 0; row < block.rows; row++)
+        squares += vector_sum_of_squares(block.columns.count, check->gradients + place_of_row(&block, row));
     block.norm = sqrt(squares);
     return block;
 }
 
-static size_t place_of_row(const struct block *block, size_t row)
+/* Of random signs, each for one direction. */
+static uint64_t next_streams(struct gradient_check *check, size_t count)
 {
-    return block->parameter->offset + row * block->row_floats + block->columns.first;
+    uint64_t first = random_stream(RANDOM_CHECK, check->stream);
+    check->stream += count;
+    return first;
 }
 
 /* The length of the first step, for directions whose every number is about 1 or that have length 1. How many
@@ -177,27 +185,59 @@ static enum status loss_at(void *context, double step, double *loss, struct erro
     return status == STATUS_OK ? mean_loss(direction->check, loss, error) : status;
 }
 
+/* Everywhere, since what happens in the first layers of a deep network may hardly show in the loss. */
+static enum status loss_nearby(const struct gradient_check *check, uint64_t stream, double step, double *loss,
+                               struct error *error)
+{
+    const struct parameters *parameters = &check->update->parameters;
+    for (size_t i = 0; i < parameters->count; i++) {
+        struct block block = columns_of(check, &parameters->table[i], 0, 1);
+        struct direction direction = {.check = check, .block = &block, .stream = stream + i};
+        move_weights(&direction, step);
+    }
+    enum status status = update_load_weights(check->update, error);
+    return status == STATUS_OK ? mean_loss(check, loss, error) : status;
+}
+
+/* The rounding errors of the loss: what is left of it where slope and curvature have no part. */
+static enum status measure_noise(struct gradient_check *check, struct error *error)
+{
+    enum status status = STATUS_OK;
+    double squares = 0;
+    for (size_t i = 0; i < TINY_STEPS; i++) {
+        uint64_t stream = next_streams(check, check->update->parameters.count);
+        double above;
+        double below;
+        double middle;
+        TRY(loss_nearby(check, stream, tiny_step, &above, error));
+        TRY(loss_nearby(check, stream, -tiny_step, &below, error));
+        TRY(loss_nearby(check, stream, 0, &middle, error));
+        squares += (above + below - 2 * middle) * (above + below - 2 * middle);
+    }
+    check->noise = sqrt(squares / (6 * TINY_STEPS));
+done:
+    return status;
+}
+
 static enum status check_direction(struct direction *direction, struct gradient_finding *finding,
                                    struct error *error)
 {
     enum status status;
     const struct gradient_check *check = direction->check;
-    const struct update_spec *spec = &check->update->spec;
     double norm = direction->block->norm;
-    double targets = (double)(spec->batch_size * spec->num_steps);
     struct central_difference slope;
     struct central_difference_spec difference = {
         .function = loss_at,
         .context = direction,
         .first_step = first_step(direction),
-        .noise = noise_of_target * (1 + check->loss) / sqrt(targets),
+        .noise = NOISE_FACTOR * check->noise,
         .wanted_error = tolerance * norm / 16,
     };
     TRY(central_difference(&slope, &difference, error));
     double size = fmax(norm, fabs(slope.value));
     double off = fabs(slope.value - promised_slope(direction));
     bool is_wrong = !(off <= tolerance * size + 4 * slope.error);
-    if (!is_wrong && slope.error > tolerance * size / 4) {
+    if (!is_wrong && slope.error > most_unsure * tolerance * size) {
         finding->silent++;
         goto done;
     }
@@ -218,7 +258,7 @@ static enum status check_block(struct gradient_check *check, const struct block 
         TRY(check_direction(&direction, finding, error));
     direction.along_gradient = false;
     for (size_t i = 0; i < check->random_directions; i++) {
-        direction.stream = random_stream(RANDOM_CHECK, check->stream++);
+        direction.stream = next_streams(check, 1);
         TRY(check_direction(&direction, finding, error));
     }
     move_weights(&direction, 0);
@@ -243,7 +283,7 @@ enum status gradient_check_tensor(struct gradient_check *check, size_t number,
     size_t blocks = blocks_of(check, parameter);
     finding->silent = 0;
     for (size_t i = 0; i < blocks; i++) {
-        struct block block = block_of(check, parameter, i);
+        struct block block = columns_of(check, parameter, i, blocks);
         TRY(check_block(check, &block, finding, error));
     }
     finding->tensor.verdict = verdict(finding, blocks);
@@ -281,7 +321,6 @@ static enum status make_gradients(struct gradient_check *check, struct error *er
     TRY(update_run(update, &check->batch->batch, 0, &totals, error));
     update->number = 0; /* the masks of dropout stay those */
     check->gradients = update->states[0];
-    check->loss = totals.loss / (double)(update->spec.batch_size * update->spec.num_steps);
     if (!update_is_finite(update, &totals)) {
         error_set(error, STATUS_FAILED, "the loss or the gradient of a batch of random tokens");
         error_why(error, "it is not finite");
@@ -299,6 +338,7 @@ enum status gradient_check_create(struct gradient_check *check, struct update *u
         (struct gradient_check){.update = update, .batch = batch, .weights = weights, .stream = FIRST_STREAM};
     TRY(agree_on_status(update->comm, create_own(check, error), error));
     TRY(make_gradients(check, error));
+    TRY(measure_noise(check, error));
 done:
     return status;
 }

@@ -12,7 +12,7 @@ struct gradient_check {
     const struct random_batch *batch;
     const float *weights;     /* those that the update has now, a copy */
     const float *gradients;   /* [parameters.size] */
-    double loss;              /* mean over the targets of the batch */
+    double noise;             /* of the mean loss: its standard deviation */
     double *losses;           /* [T, rows] */
     float *direction;         /* a row of it */
     size_t random_directions; /* of each gate */
