@@ -20,6 +20,11 @@
 /* A prime: it fills no panel. */
 enum { VOCABULARY = 101, ROWS = 4, STEPS = 5, HIDDEN = 16 };
 
+/* What was printed so far. */
+struct table {
+    bool has_note;
+};
+
 /* The numbers of a network that is small, and whose weights are large enough for every gradient to show. */
 static void take_small_defaults(struct settings *settings, const struct comm *comm)
 {
@@ -117,12 +122,12 @@ static void print_head(const struct comm *comm, const struct settings *settings,
     printf("batch      %" PRIu64 " rows of %" PRIu64 " random tokens, on %d rank%s\n\n", settings->batch_size,
            settings->num_steps, comm->size, comm->size == 1 ? "" : "s");
     printf("Gradients and central differences of the loss\n"
-           "  %-28s %15s %13s %10s %12s\n",
+           "  %-28s %15s %13s %10s %10s\n",
            "tensor", "shape", "numbers", "directions", "difference");
     fflush(stdout);
 }
 
-static void print_tensor(void *unused, const struct check_tensor *tensor)
+static void print_tensor(void *context, const struct check_tensor *tensor)
 {
     static const char *const verdicts[] = {
         [CHECK_RIGHT] = "ok",
@@ -130,7 +135,7 @@ static void print_tensor(void *unused, const struct check_tensor *tensor)
         [CHECK_RIGHT_IN_PART] = "ok in part, else too small to tell",
         [CHECK_TOO_SMALL] = "too small to tell",
     };
-    (void)unused;
+    struct table *table = context;
     const struct parameter *parameter = tensor->parameter;
     char shape_text[SHOWN_SHAPE_BYTES];
     char number[SHOWN_NUMBER_BYTES];
@@ -141,25 +146,28 @@ static void print_tensor(void *unused, const struct check_tensor *tensor)
     snprintf(path, sizeof path, "/model/%s", parameter->path);
     if (tensor->directions > 0)
         snprintf(difference, sizeof difference, "%.1e", tensor->difference);
-    printf("  %-28s %15s %13s %10zu %12s  %s\n", path, shown_shape(shape_text, &shape),
+    printf("  %-28s %15s %13s %10zu %10s  %s%s\n", path, shown_shape(shape_text, &shape),
            shown_grouped(number, parameters_tensor_size(parameter)), tensor->directions, difference,
-           verdicts[tensor->verdict]);
-    fflush(stdout);
+           verdicts[tensor->verdict], tensor->needed_larger_weights ? " *" : "");
+    table->has_note = table->has_note || tensor->needed_larger_weights;
 }
 
-static void print_overfit(void *unused, const struct check_overfit *overfit)
+static void print_overfit(void *context, const struct check_overfit *overfit)
 {
-    (void)unused;
-    printf("\nThe same batch in every update%s\n"
+    const struct table *table = context;
+    if (table->has_note)
+        printf("  * also at larger weights, since not all of the gradient shows at these\n");
+    printf("\nThe same batch in every update\n"
            "  perplexity %.1f at first, %.2f after %" PRIu64 " updates  %s\n",
-           "", overfit->first_perplexity, overfit->perplexity, overfit->updates,
+           overfit->first_perplexity, overfit->perplexity, overfit->updates,
            overfit->learned ? "ok" : "NOT LEARNED");
 }
 
 enum status command_check(const struct comm *comm, struct settings *settings, struct error *error)
 {
-    static const struct check_observer observer = {.tensor = print_tensor, .overfit = print_overfit};
     enum status status;
+    struct table table = {false};
+    struct check_observer observer = {&table, print_tensor, print_overfit};
     struct checkpoint *checkpoint = NULL;
     struct trained_model model = {0};
     take_small_defaults(settings, comm);

@@ -4,6 +4,8 @@
 #include "inputs.h"
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/dist/agree.h"
+#include "lstm_mpi/linalg/vector.h"
+#include "lstm_mpi/model/initialize.h"
 #include "random_batch.h"
 #include "update.h"
 
@@ -13,6 +15,10 @@
 
 /* Adam's steps do not shrink with the gradient; a wide layer adds up more of them. */
 static const double rate_of_one_unit = 0.1;
+
+/* Of those that --init uniform draws: signals neither fade on their way through several layers nor saturate.
+ */
+static const float larger_weights = 2;
 
 static const double learned_perplexity = 1.01;
 enum { MOST_UPDATES = 1000 };
@@ -67,6 +73,11 @@ done:
     return status;
 }
 
+static bool leaves_open(const struct gradient_finding *finding)
+{
+    return finding->left_open && !finding->wrong;
+}
+
 /* Looks at every tensor where the findings leave something open. */
 static enum status check_gradients(const struct comm *comm, const struct check_spec *spec,
                                    const struct random_batch *batch, const float *weights,
@@ -79,7 +90,7 @@ static enum status check_gradients(const struct comm *comm, const struct check_s
     TRY(create_update(&update, comm, spec, weights, &keeps_gradients, spec->model->dropout, error));
     TRY(gradient_check_create(&check, &update, batch, weights, error));
     for (size_t i = 0; i < update.parameters.count; i++) {
-        if (findings[i].silent > 0 && !findings[i].wrong)
+        if (leaves_open(&findings[i]))
             TRY(gradient_check_tensor(&check, i, &findings[i], error));
     }
 done:
@@ -88,17 +99,15 @@ done:
     return status;
 }
 
-/* The same batch in every update, without dropout, which is made to prevent this. Leaves in `halfway` the
- * weights at half of the loss. */
+/* The same batch in every update, without dropout, which is made to prevent this. */
 static enum status overfit(const struct comm *comm, const struct check_spec *spec,
-                           const struct random_batch *batch, struct check_overfit *result, float *halfway,
+                           const struct random_batch *batch, struct check_overfit *result,
                            struct error *error)
 {
     enum status status;
     struct optimizer adam = {.ops = &optimizers[SETTINGS_OPTIMIZER_ADAM]};
     double rate = rate_of_one_unit / sqrt((double)spec->model->hidden_size);
     struct update update = {0};
-    bool before_half = true;
     bool goes_on = true;
     *result = (struct check_overfit){0};
     TRY(create_update(&update, comm, spec, spec->weights, &adam, 0, error));
@@ -112,9 +121,6 @@ static enum status overfit(const struct comm *comm, const struct check_spec *spe
             result->first_perplexity = result->perplexity;
         result->learned = result->perplexity <= learned_perplexity;
         goes_on = !result->learned && result->updates < MOST_UPDATES && update_is_finite(&update, &totals);
-        if (before_half)
-            memcpy(halfway, update.weights, update.parameters.size * sizeof *halfway);
-        before_half = before_half && result->perplexity > sqrt(result->first_perplexity);
     }
 done:
     update_free(&update);
@@ -133,7 +139,6 @@ static enum status not_learned(const struct check_overfit *result, struct error 
 struct check {
     struct parameters parameters;
     struct random_batch batch;
-    float *halfway; /* weights that know half of the batch */
     struct gradient_finding findings[PARAMETER_MAX_COUNT];
 };
 
@@ -145,12 +150,11 @@ static enum status create(struct check **out, const struct comm *comm, const str
     TRY(memory_new(out, 1, error));
     struct check *check = *out;
     TRY(parameters_layout(&check->parameters, spec->model, error));
-    TRY(memory_new(&check->halfway, check->parameters.size, error));
     TRY(random_batch_create(&check->batch, spec->model->vocabulary_size, rows, spec->num_steps, spec->seed,
                             error));
     for (size_t i = 0; i < check->parameters.count; i++)
         check->findings[i] =
-            (struct gradient_finding){.tensor.parameter = &check->parameters.table[i], .silent = 1};
+            (struct gradient_finding){.tensor.parameter = &check->parameters.table[i], .left_open = true};
 done:
     return status;
 }
@@ -160,17 +164,31 @@ static void destroy(struct check *check)
     if (!check)
         return;
     random_batch_free(&check->batch);
-    memory_free(check->halfway);
     memory_free(check);
 }
 
-static bool all_told(const struct check *check)
+/* Where the gradients at weights that a run begins with are too small, since the weights are, they are no
+ * different in kind at larger ones. */
+static enum status check_open_gradients(const struct comm *comm, const struct check_spec *spec,
+                                        struct check *check, struct error *error)
 {
+    enum status status;
+    float *weights = NULL;
+    bool any = false;
     for (size_t i = 0; i < check->parameters.count; i++) {
-        if (check->findings[i].silent > 0 && !check->findings[i].wrong)
-            return false;
+        struct gradient_finding *finding = &check->findings[i];
+        finding->tensor.needed_larger_weights = leaves_open(finding);
+        any = any || leaves_open(finding);
     }
-    return true;
+    if (!any)
+        return STATUS_OK;
+    TRY(agree_on_status(comm, memory_new(&weights, check->parameters.size, error), error));
+    initialize_uniform(weights, &check->parameters, spec->seed, 0, 1);
+    vector_scale(check->parameters.size, larger_weights, weights);
+    TRY(check_gradients(comm, spec, &check->batch, weights, check->findings, error));
+done:
+    memory_free(weights);
+    return status;
 }
 
 static enum status judge(const struct check *check, const struct check_overfit *result, struct error *error)
@@ -194,11 +212,10 @@ enum status check_run(const struct comm *comm, const struct check_spec *spec,
     TRY(inputs_check_ranks(comm, spec->batch_size, error));
     TRY(agree_on_status(comm, create(&check, comm, spec, error), error));
     TRY(check_gradients(comm, spec, &check->batch, spec->weights, check->findings, error));
-    TRY(overfit(comm, spec, &check->batch, &result, check->halfway, error));
-    if (!all_told(check))
-        TRY(check_gradients(comm, spec, &check->batch, check->halfway, check->findings, error));
+    TRY(check_open_gradients(comm, spec, check, error));
     for (size_t i = 0; comm->rank == 0 && i < check->parameters.count; i++)
         observer->tensor(observer->context, &check->findings[i].tensor);
+    TRY(overfit(comm, spec, &check->batch, &result, error));
     if (comm->rank == 0)
         observer->overfit(observer->context, &result);
     TRY(judge(check, &result, error));

@@ -238,7 +238,7 @@ static enum status check_direction(struct direction *direction, struct gradient_
     double off = fabs(slope.value - promised_slope(direction));
     bool is_wrong = !(off <= tolerance * size + 4 * slope.error);
     if (!is_wrong && slope.error > most_unsure * tolerance * size) {
-        finding->silent++;
+        finding->left_open = true;
         goto done;
     }
     finding->wrong = finding->wrong || is_wrong;
@@ -281,7 +281,7 @@ enum status gradient_check_tensor(struct gradient_check *check, size_t number,
     enum status status = STATUS_OK;
     const struct parameter *parameter = &check->update->parameters.table[number];
     size_t blocks = blocks_of(check, parameter);
-    finding->silent = 0;
+    finding->left_open = false;
     for (size_t i = 0; i < blocks; i++) {
         struct block block = columns_of(check, parameter, i, blocks);
         TRY(check_block(check, &block, finding, error));

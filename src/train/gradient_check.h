@@ -31,7 +31,7 @@ struct gradient_finding {
     struct check_tensor tensor;
     bool wrong;
     uint64_t blocks_told; /* bits by gate; of a tensor without gates the first */
-    size_t silent;        /* directions of the last look that told nothing */
+    bool left_open;       /* some directions told nothing, or none was tried */
 };
 
 /* Looks at a tensor of the table and adds to what is known; the same on every rank. Collective. */

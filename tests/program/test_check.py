@@ -12,7 +12,7 @@ import h5py
 import support
 from support import run, run_all
 
-ROW = re.compile(r"^  (/model/\S+) +(\d+(?: x \d+)?) +([\d,]+) +(\d+) +(\S+)  (\w.*)$", re.MULTILINE)
+ROW = re.compile(r"^  (/model/\S+) +(\d+(?: x \d+)?) +([\d,]+) +(\d+) +(\S+)  (\w[^*]*?)(?: \*)?$", re.MULTILINE)
 LEARNED = re.compile(r"^  perplexity ([\d.]+) at first, ([\d.]+) after (\d+) updates  (.+)$", re.MULTILINE)
 
 SHAPES = (

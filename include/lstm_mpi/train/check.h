@@ -20,17 +20,18 @@ struct check_spec {
 enum check_verdict {
     CHECK_RIGHT,
     CHECK_WRONG,
-    CHECK_RIGHT_IN_PART, /* the gradient of some gates drowns in rounding errors */
-    CHECK_TOO_SMALL,     /* all of it does: nothing can be said */
+    CHECK_RIGHT_IN_PART, /* nothing can be said of some gates */
+    CHECK_TOO_SMALL,     /* nothing can be said */
 };
 
 /* What was found of a tensor's gradient. The numbers of each gate are moved all at once, in several
- * directions: those of the weights that are given, and where some of these tell nothing, those of weights
- * that know half of the batch. */
+ * directions: first at the weights that are given, and where some directions tell nothing there, since the
+ * gradient drowns in rounding errors, at larger random weights too. */
 struct check_tensor {
     const struct parameter *parameter; /* a view */
     size_t directions;                 /* that told something */
-    double difference;                 /* the largest, relative to the gradient's norm */
+    bool needed_larger_weights;
+    double difference; /* the largest, relative to the gradient's norm */
     enum check_verdict verdict;
 };
 
