@@ -21,7 +21,7 @@ SHAPES = (
     ("--embedding-size", 9, "--dropout", 0.4),
     ("--embedding-size", 16, "--tie-weights"),
     ("--rank-invariant", "--hidden-size", 24),
-    ("--init", "normal"),
+    ("--init", "normal", "--num-layers", 3),
 )
 
 
@@ -84,7 +84,7 @@ class FreshTest(SoundTest):
         self.assertIn("NOT LEARNED", result.stdout)
 
     def test_bad_options(self):
-        self.assertError(2, run("check", "--cell", "lstn"), "--cell", "lstn", "lstm, gru, rnn")
+        self.assertError(2, run("check", "--cell", "lstn"), "--cell", "lstn", "lstm, gru or rnn")
         self.assertError(2, run("check", "--hidden-size", 0), "--hidden-size")
         self.assertError(2, run("check", "--epochs", 3), "--epochs")
         self.assertError(2, run("check", "--tie-weights"), "--tie-weights", "--embedding-size 16")
