@@ -99,7 +99,7 @@ static void print_head(const struct comm *comm, const struct settings *settings,
     struct error ignored;
     uint64_t learned =
         parameters_layout(&parameters, model, &ignored) == STATUS_OK ? parameters_learned(&parameters) : 0;
-    printf("model      %s", model->cell->name);
+    printf("model      %s", cell_names[settings->cell]);
     if (model->num_layers > 1)
         printf(", %zu layers", model->num_layers);
     if (model->bidirectional)

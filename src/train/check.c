@@ -23,27 +23,27 @@ static const float larger_weights = 2;
 static const double learned_perplexity = 1.01;
 enum { MOST_UPDATES = 1000 };
 
-/* Tensors whose gradients are wrong, for the error. */
+/* Tensors whose gradients are wrong, for the error, which has room for a few. */
+enum { MOST_NAMED = 6 };
 struct wrong_tensors {
     size_t count;
     double largest_difference;
-    char names[ERROR_TEXT_BYTES / 2];
+    char names[MOST_NAMED * (PARAMETER_PATH_BYTES + 16)];
 };
 
 static void add_wrong(struct wrong_tensors *wrong, const struct check_tensor *tensor)
 {
     size_t used = strlen(wrong->names);
-    size_t needed = strlen(", /model/") + strlen(tensor->parameter->path) + 1;
     wrong->largest_difference = fmax(wrong->largest_difference, tensor->difference);
-    if (wrong->count++ > 0 && used + needed > sizeof wrong->names - strlen(", …"))
-        return;
-    snprintf(wrong->names + used, sizeof wrong->names - used, "%s/model/%s", used > 0 ? ", " : "",
-             tensor->parameter->path);
+    if (wrong->count++ < MOST_NAMED)
+        snprintf(wrong->names + used, sizeof wrong->names - used, "%s/model/%s", used > 0 ? ", " : "",
+                 tensor->parameter->path);
 }
 
 static enum status wrong_gradients(const struct wrong_tensors *wrong, struct error *error)
 {
-    error_set(error, STATUS_FAILED, "the gradient%s of %s", wrong->count > 1 ? "s" : "", wrong->names);
+    error_set(error, STATUS_FAILED, "the gradient%s of %s%s", wrong->count > 1 ? "s" : "", wrong->names,
+              wrong->count > MOST_NAMED ? ", …" : "");
     error_why(error, "%zu tensor%s differ%s from central differences of the loss by up to %.2g of the norm",
               wrong->count, wrong->count > 1 ? "s" : "", wrong->count > 1 ? "" : "s",
               wrong->largest_difference);
