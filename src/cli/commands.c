@@ -1,5 +1,6 @@
 #include "commands.h"
 
+#include "command_check.h"
 #include "command_evaluate.h"
 #include "command_export.h"
 #include "command_generate.h"
@@ -80,6 +81,19 @@ const struct command commands[] = {
             "its modules are then named rnn, linear and embedding.",
         .example = "lstm_mpi import novel.safetensors --checkpoint novel.h5",
         .run = command_import,
+    },
+    {
+        .settings = SETTINGS_CHECK,
+        .synopsis = "[OPTIONS]",
+        .summary = "test that a network's gradients are right and that it learns",
+        .description =
+            "For those who added a cell, or want to trust a build. Compares the gradients of every tensor, "
+            "of "
+            "the network of a checkpoint or of a fresh one, with central differences of the loss, and trains "
+            "on one batch of random tokens until the perplexity is 1. The exit status is 0 if all is as it "
+            "should be, else 1.",
+        .example = "mpirun -np 2 lstm_mpi check --cell gru --num-layers 2",
+        .run = command_check,
     },
     {0},
 };

@@ -161,6 +161,7 @@ enum status settings_check(const struct settings *settings, enum settings_comman
         return check_report(settings, error);
     case SETTINGS_EVALUATE:
         return check_evaluate(settings, error);
+    case SETTINGS_CHECK: /* the command does, when it has completed the settings */
     case SETTINGS_EVERY_COMMAND:
         break;
     }

@@ -114,13 +114,18 @@ static double output_backward(struct model *model, const float *h, const uint32_
                        &gradients, &model->times);
 }
 
+static struct dropout_address dropout_of(const struct model *model, const struct model_batch *batch)
+{
+    return (struct dropout_address){
+        .seed = model->stack.spec.dropout_seed, .update = batch->update, .first_row = batch->first_row};
+}
+
 static double compute_gradients(struct model *model, const struct model_batch *batch, float scale,
                                 struct gradient_sums sums, const struct gradients_listener *listener)
 {
     struct stack *stack = &model->stack;
     struct stack_gradients of_stack = {sums, batch->input_rows, listener};
-    struct dropout_address dropout = {
-        .seed = stack->spec.dropout_seed, .update = batch->update, .first_row = batch->first_row};
+    struct dropout_address dropout = dropout_of(model, batch);
     const float *h = stack_forward(stack, batch->inputs, stack->steps, &dropout, &model->times);
     double loss = output_backward(model, h, batch->targets, scale, &sums);
     struct range of_output_alone = output_range(&stack->parameters);
@@ -149,6 +154,14 @@ void model_losses(struct model *model, const uint32_t *inputs, const uint32_t *t
 {
     const float *h = stack_forward(&model->stack, inputs, steps, NULL, &model->times);
     output_row_losses(&model->output, h, targets, model->stack.rows * steps, losses, &model->times);
+}
+
+void model_batch_losses(struct model *model, const struct model_batch *batch, double *losses)
+{
+    struct stack *stack = &model->stack;
+    struct dropout_address dropout = dropout_of(model, batch);
+    const float *h = stack_forward(stack, batch->inputs, stack->steps, &dropout, &model->times);
+    output_row_losses(&model->output, h, batch->targets, stack->rows * stack->steps, losses, &model->times);
 }
 
 void model_step(struct model *model, const uint32_t *tokens, float *logits)

@@ -15,6 +15,7 @@ enum random_purpose {
     RANDOM_SAMPLE,
     RANDOM_DROPOUT,
     RANDOM_SHUFFLE_KEY,
+    RANDOM_CHECK,
 };
 
 /* The stream of a purpose and of its own number below 2^32 (a tensor, an epoch modulo 2^32, a sample, a row).

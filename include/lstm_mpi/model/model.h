@@ -63,6 +63,11 @@ void model_gradients_exact(struct model *model, const struct model_batch *batch,
 void model_losses(struct model *model, const uint32_t *inputs, const uint32_t *targets, size_t steps,
                   double *losses);
 
+/* The cross-entropy of each target of all T steps, losses [T, rows], under the masks of dropout that
+ * model_gradients draws for this batch: their sum is what that gives the gradients of. From the carried state,
+ * which goes on. */
+void model_batch_losses(struct model *model, const struct model_batch *batch, double *losses);
+
 /* One step for every row: its token in, the logits of the next out ([rows, V]), without dropout. The carried
  * state goes on, that of the reverse direction too: it sees one step at a time. */
 void model_step(struct model *model, const uint32_t *tokens, float *logits);

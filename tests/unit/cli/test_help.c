@@ -109,7 +109,7 @@ static void options_as_they_are_typed(void **state)
 {
     (void)state;
     static const char *const cases[][3] = {
-        {"batch-size", "--batch-size N", "32"},
+        {"epochs", "--epochs N", "1000"},
         {"progress", "--progress auto|bar|plain", "auto"},
         {"start-offset", "--start-offset N|random", "random"},
         {"quiet", "--quiet", ""},
@@ -135,7 +135,7 @@ static void few_options_have_one_heading_and_many_have_groups(void **state)
     help_print_command(capture.stream, &table[0], 80);
     capture_close(&capture);
     assert_contains(&capture, "\nData and batches:\n  --corpus FILE");
-    assert_contains(&capture, "(default: 32)");
+    assert_contains(&capture, "(default: 1000)");
     assert_contains(&capture, "--no-lowercase");
     free(capture.text);
     capture_open(&capture);
@@ -185,7 +185,7 @@ static void the_manual_page(void **state)
     assert_contains(&capture, "\n.SH NAME\nlstm_mpi \\- ");
     assert_contains(&capture, "\n.TP\n\\fB\\-\\-batch\\-size N\\fR\n");
     assert_contains(&capture, "\n\\&.Trains a model, \\e and so on.\n");
-    assert_contains(&capture, "(default:\\ 32)");
+    assert_contains(&capture, "(default:\\ 1000)");
     assert_null(strstr(capture.text, "--"));
     assert_null(strchr(capture.text, '\x1f'));
     free(capture.text);

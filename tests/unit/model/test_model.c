@@ -174,6 +174,44 @@ static void large_members_agree_with_central_differences(void **unused)
     }
 }
 
+/* Under the same masks as the gradients, and from the same state. */
+static void losses_of_a_batch_are_those_of_its_gradients(void **unused)
+{
+    (void)unused;
+    enum { ROWS = 3, STEPS = 4 };
+    for (size_t member = 0; member < cell_count * 2; member++) {
+        struct network network;
+        struct model_spec spec = {.vocabulary_size = 40,
+                                  .hidden_size = 17,
+                                  .cell = &cells[member / 2],
+                                  .num_layers = 2,
+                                  .bidirectional = member % 2,
+                                  .dropout = 0.5,
+                                  .dropout_seed = 4};
+        double losses[ROWS * STEPS];
+        double sum = 0;
+        network_create_of(&network, &spec, ROWS, STEPS);
+        double expected = model_loss(&network, 1);
+        float state = model_state(network.model).h[0];
+        struct model_batch batch = batch_of(&network);
+        network_set_state(&network);
+        model_batch_losses(network.model, &batch, losses);
+        for (size_t i = 0; i < ROWS * STEPS; i++)
+            sum += losses[i];
+        assert_true(fabs(sum - expected) < 1e-6 * expected);
+        assert_true(model_state(network.model).h[0] == state);
+        network_set_state(&network);
+        batch.update++;
+        model_batch_losses(network.model, &batch, losses);
+        assert_true(model_state(network.model).h[0] == state);
+        sum = -expected;
+        for (size_t i = 0; i < ROWS * STEPS; i++)
+            sum += losses[i];
+        assert_true(fabs(sum) > 1e-4 * expected);
+        network_destroy(&network);
+    }
+}
+
 /* Through model_step each step is a window of its own, without dropout. */
 static void steps_give_the_logits_of_the_next_token(void **unused)
 {
@@ -268,6 +306,7 @@ int main(void)
         cmocka_unit_test(every_shape_agrees_with_central_differences),
         cmocka_unit_test(every_member_agrees_with_central_differences),
         cmocka_unit_test(large_members_agree_with_central_differences),
+        cmocka_unit_test(losses_of_a_batch_are_those_of_its_gradients),
         cmocka_unit_test(steps_give_the_logits_of_the_next_token),
         cmocka_unit_test(gradients_go_to_the_rows_that_the_batch_names),
         cmocka_unit_test(operations_are_those_of_the_matrices),
