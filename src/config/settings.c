@@ -679,6 +679,19 @@ const struct settings_row settings_table[] = {
         .on_resume = SETTINGS_OF_THIS_START,
     },
     {
+        FIELD(count),
+        .name = "count",
+        .default_text = "1",
+        .least = 1,
+        .most = UINT32_MAX,
+        .group = other,
+        .argument = "N",
+        .help =
+            "samples, of which each is another one; between two stands a line with nothing but a form feed",
+        .commands = SETTINGS_GENERATE,
+        .on_resume = SETTINGS_OF_THIS_START,
+    },
+    {
         FIELD(prefix_file),
         .name = "prefix-file",
         .group = other,
@@ -1003,6 +1016,9 @@ static enum status check_generate(const struct settings *settings, struct error 
         error_why(error, "%g is no chance", settings->top_p);
         return error_remedy(error, "give a number above 0, at most 1");
     }
+    if (settings->count > 1 && settings->temperature == 0)
+        log_warning("option --count makes equal samples without --temperature: the likeliest character is "
+                    "always taken");
     const char *useless = settings->top_k > 0 ? "top-k" : settings->top_p < 1 ? "top-p" : NULL;
     if (useless && settings->temperature == 0) {
         log_warning(
