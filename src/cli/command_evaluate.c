@@ -1,6 +1,7 @@
 #include "command_evaluate.h"
 
 #include "lstm_mpi/base/log.h"
+#include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/dist/agree.h"
 #include "lstm_mpi/train/evaluate.h"
 #include "standard_output.h"
@@ -33,16 +34,20 @@ static enum status print_result(const struct evaluate_result *result, struct err
     return standard_output_write(line, (size_t)bytes, error);
 }
 
-static enum status print_lines(void *unused, const double *log_probabilities, size_t count,
+static enum status print_lines(void *unused, const double *log_probabilities, size_t count, bool *go_on,
                                struct error *error)
 {
     (void)unused;
-    enum status status = STATUS_OK;
-    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
-        char line[32];
-        int bytes = snprintf(line, sizeof line, "%.9g\n", log_probabilities[i]);
-        status = standard_output_write(line, (size_t)bytes, error);
-    }
+    enum status status;
+    enum { LINE_BYTES = 32 };
+    char *text = NULL;
+    size_t bytes = 0;
+    TRY(memory_new(&text, count * LINE_BYTES, error));
+    for (size_t i = 0; i < count; i++)
+        bytes += (size_t)snprintf(text + bytes, LINE_BYTES, "%.9g\n", log_probabilities[i]);
+    TRY(standard_output_stream(go_on, text, bytes, error));
+done:
+    memory_free(text);
     return status;
 }
 

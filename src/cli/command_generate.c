@@ -3,31 +3,13 @@
 #include "lstm_mpi/base/log.h"
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/dist/agree.h"
-#include "lstm_mpi/generate/generator.h"
+#include "sample_output.h"
 #include "trained_model.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* False once nobody reads any more: then there is nothing left to do, and nothing wrong. */
-static enum status write_token(const struct vocabulary *vocabulary, uint32_t token, bool *open,
-                               struct error *error)
-{
-    size_t bytes;
-    const char *text = vocabulary_text(vocabulary, token, &bytes);
-    if (fwrite(text, 1, bytes, stdout) == bytes && fflush(stdout) == 0)
-        return STATUS_OK;
-    *open = false;
-    if (errno == EPIPE) {
-        clearerr(stdout);
-        return STATUS_OK;
-    }
-    return error_system(error, errno, "cannot write to standard output");
-}
 
 static void warn_of_unknown(const struct vocabulary *vocabulary, const char *prefix, const uint32_t *tokens,
                             size_t count)
@@ -41,29 +23,29 @@ static void warn_of_unknown(const struct vocabulary *vocabulary, const char *pre
     }
 }
 
-static enum status write_text(const struct trained_model *model, const struct settings *settings,
-                              const char *prefix, struct error *error)
+static enum status write_samples(const struct trained_model *model, const struct settings *settings,
+                                 const char *prefix, struct error *error)
 {
     enum status status;
-    struct generator *generator = NULL;
     uint32_t *tokens = NULL;
     size_t count;
-    struct sampler_spec sampling = {settings->temperature, settings->top_k, settings->top_p, settings->seed};
     TRY(vocabulary_encode_text(model->vocabulary, &tokens, &count, prefix, strlen(prefix), error));
+    if (count == 0) {
+        error_set(error, STATUS_FAILED, "there is nothing to begin with");
+        error_why(error, "of the prefix no %s is left", vocabulary_rules(model->vocabulary)->tokenizer->name);
+        TRY(error_remedy(error, "give a prefix that is more than newlines"));
+    }
     warn_of_unknown(model->vocabulary, prefix, tokens, count);
-    TRY(generator_create(&generator, &model->spec, model->weights, &sampling, error));
-    generator_load(generator);
-    generator_start(generator, tokens, count);
-    bool open = true;
-    for (size_t i = 0; i < count && open; i++)
-        TRY(write_token(model->vocabulary, tokens[i], &open, error));
-    for (uint64_t i = 0; i < settings->length && open; i++)
-        TRY(write_token(model->vocabulary, generator_next(generator), &open, error));
-    if (open && (fputc('\n', stdout) == EOF || fflush(stdout) != 0) && errno != EPIPE)
-        status = error_system(error, errno, "cannot write to standard output");
-    clearerr(stdout);
+    struct sample_output_spec samples = {
+        .model = model,
+        .sampling = {settings->temperature, settings->top_k, settings->top_p, settings->seed},
+        .prefix = tokens,
+        .prefix_count = count,
+        .length = settings->length,
+        .count = settings->count,
+    };
+    TRY(sample_output_write(&samples, error));
 done:
-    generator_destroy(generator);
     memory_free(tokens);
     return status;
 }
@@ -148,14 +130,13 @@ enum status command_generate(const struct comm *comm, struct settings *settings,
     char *text = NULL;
     TRY(checkpoint_open(&checkpoint, comm, settings->checkpoint, CHECKPOINT_MODEL, error));
     if (comm->rank == 0) {
-        signal(SIGPIPE, SIG_IGN);
         status = choose_beginning(settings, checkpoint, &text, &prefix, error);
         if (status == STATUS_OK)
             status = trained_model_read(&model, settings, checkpoint, error);
         if (status == STATUS_OK)
             warn_of_directions(&model);
         if (status == STATUS_OK)
-            status = write_text(&model, settings, prefix, error);
+            status = write_samples(&model, settings, prefix, error);
     }
     TRY(agree_on_status(comm, status, error));
 done:

@@ -69,10 +69,10 @@ static enum status write_sample(char **text, struct generator *generator, const 
     if (!out)
         return error_system(error, errno, "cannot keep a sample");
     TRY(vocabulary_encode_text(model->vocabulary, &tokens, &count, prefix, strlen(prefix), error));
-    generator_start(generator, tokens, count);
+    generator_start(generator, tokens, count, 0);
     for (uint64_t i = 0; i < length; i++) {
         size_t bytes;
-        const char *token = vocabulary_text(model->vocabulary, generator_next(generator), &bytes);
+        const char *token = vocabulary_text(model->vocabulary, generator_next(generator)[0], &bytes);
         fwrite(token, 1, bytes, out);
     }
 done:
@@ -96,7 +96,7 @@ static enum status make_samples(struct told_run *run, struct error *error)
     if (!inspection->checkpoint || length == 0 || prefixes->count == 0)
         return STATUS_OK;
     TRY(trained_model_read(&model, &inspection->values, inspection->checkpoint, error));
-    TRY(generator_create(&generator, &model.spec, model.weights, &greedy, error));
+    TRY(generator_create(&generator, &model.spec, model.weights, &greedy, 1, error));
     generator_load(generator);
     TRY(memory_new(&run->samples, prefixes->count, error));
     for (size_t p = 0; p < prefixes->count; p++) {

@@ -6,8 +6,15 @@
 
 enum status standard_output_write(const char *text, size_t bytes, struct error *error)
 {
+    bool open;
+    return standard_output_stream(&open, text, bytes, error);
+}
+
+enum status standard_output_stream(bool *open, const char *text, size_t bytes, struct error *error)
+{
     signal(SIGPIPE, SIG_IGN);
-    if (fwrite(text, 1, bytes, stdout) == bytes && fflush(stdout) == 0)
+    *open = fwrite(text, 1, bytes, stdout) == bytes && fflush(stdout) == 0;
+    if (*open)
         return STATUS_OK;
     int failure = errno;
     clearerr(stdout);

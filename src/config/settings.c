@@ -683,6 +683,19 @@ const struct settings_row settings_table[] = {
         .on_resume = SETTINGS_OF_THIS_START,
     },
     {
+        FIELD(count),
+        .name = "count",
+        .default_text = "1",
+        .least = 1,
+        .most = UINT32_MAX,
+        .group = other,
+        .argument = "N",
+        .help =
+            "samples, of which each is another one; between two stands a line with nothing but a form feed",
+        .commands = SETTINGS_GENERATE,
+        .on_resume = SETTINGS_OF_THIS_START,
+    },
+    {
         FIELD(prefix_file),
         .name = "prefix-file",
         .group = other,

@@ -79,6 +79,9 @@ static enum status check_generate(const struct settings *settings, struct error 
         error_why(error, "%g is no chance", settings->top_p);
         return error_remedy(error, "give a number above 0, at most 1");
     }
+    if (settings->count > 1 && settings->temperature == 0)
+        log_warning("option --count makes equal samples without --temperature: the likeliest character is "
+                    "always taken");
     const char *useless = settings->top_k > 0 ? "top-k" : settings->top_p < 1 ? "top-p" : NULL;
     if (useless && settings->temperature == 0) {
         log_warning(

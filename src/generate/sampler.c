@@ -2,19 +2,20 @@
 
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/base/random.h"
+#include "lstm_mpi/base/smaller.h"
+#include "ranking.h"
 
 #include <math.h>
-#include <stdlib.h>
+#include <string.h>
 
-struct candidate {
-    float logit;
-    uint32_t token;
-};
+#define SIGN (UINT32_C(1) << 31)
 
 struct sampler {
     struct sampler_spec spec;
     size_t vocabulary;
-    struct candidate *candidates; /* [V] */
+    uint64_t *keys; /* [V] */
+    struct ranking ranking;
+    double top; /* the largest logit */
 };
 
 enum status sampler_create(struct sampler **out, const struct sampler_spec *spec, size_t vocabulary,
@@ -25,7 +26,7 @@ enum status sampler_create(struct sampler **out, const struct sampler_spec *spec
     TRY(memory_new(&sampler, 1, error));
     sampler->spec = *spec;
     sampler->vocabulary = vocabulary;
-    TRY(memory_new(&sampler->candidates, vocabulary, error));
+    TRY(memory_new(&sampler->keys, vocabulary, error));
 done:
     if (status != STATUS_OK) {
         sampler_destroy(sampler);
@@ -39,7 +40,7 @@ void sampler_destroy(struct sampler *sampler)
 {
     if (!sampler)
         return;
-    memory_free(sampler->candidates);
+    memory_free(sampler->keys);
     memory_free(sampler);
 }
 
@@ -59,36 +60,75 @@ static uint32_t largest(const float *logits, size_t count)
     return (uint32_t)best;
 }
 
-/* The largest logit first; among equals the lower token. */
-static int compare_candidates(const void *left, const void *right)
+/* Ranks tokens: the larger logit has the larger key; among equals the lower token. The bits of a positive
+ * float are in the order of the numbers, those of a negative one in the reverse. */
+static uint64_t key_of(float logit, size_t token)
 {
-    const struct candidate *a = left;
-    const struct candidate *b = right;
-    if (a->logit != b->logit)
-        return a->logit > b->logit ? -1 : 1;
-    return a->token < b->token ? -1 : a->token > b->token;
+    float positive_zero = logit + 0.0F;
+    uint32_t bits;
+    memcpy(&bits, &positive_zero, sizeof bits);
+    bits ^= bits & SIGN ? UINT32_MAX : SIGN;
+    return (uint64_t)bits << 32 | (UINT32_MAX - (uint32_t)token);
+}
+
+static uint32_t token_of(uint64_t key)
+{
+    return UINT32_MAX - (uint32_t)key;
+}
+
+static float logit_of(uint64_t key)
+{
+    float logit;
+    uint32_t bits = (uint32_t)(key >> 32);
+    bits ^= bits & SIGN ? SIGN : UINT32_MAX;
+    memcpy(&logit, &bits, sizeof logit);
+    return logit;
 }
 
 /* exp(logit / temperature), relative to the largest. */
-static double chance_of(const struct sampler *sampler, size_t i)
+static double chance_of(const struct sampler *sampler, float logit)
 {
-    const struct candidate *candidates = sampler->candidates;
-    return exp(((double)candidates[i].logit - (double)candidates[0].logit) / sampler->spec.temperature);
+    return exp(((double)logit - sampler->top) / sampler->spec.temperature);
 }
 
-/* The first of `*count` candidates that together have at least the chance top_p among them; returns theirs.
- */
-static double keep_nucleus(const struct sampler *sampler, size_t *count)
+static double chance_at(struct sampler *sampler, size_t place)
 {
-    double total = 0;
-    for (size_t i = 0; i < *count; i++)
-        total += chance_of(sampler, i);
+    return chance_of(sampler, logit_of(ranking_at(&sampler->ranking, place)));
+}
+
+static void rank_tokens(struct sampler *sampler, const float *logits)
+{
+    for (size_t i = 0; i < sampler->vocabulary; i++)
+        sampler->keys[i] = key_of(weight_of(logits[i]), i);
+    ranking_begin(&sampler->ranking, sampler->keys, sampler->vocabulary);
+    sampler->top = (double)logit_of(ranking_at(&sampler->ranking, 0));
+}
+
+/* Of the `count` likeliest tokens. */
+static double sum_of_chances(struct sampler *sampler, const float *logits, size_t count)
+{
+    double sum = 0;
+    if (count == sampler->vocabulary) {
+        for (size_t i = 0; i < count; i++)
+            sum += chance_of(sampler, weight_of(logits[i]));
+    } else {
+        for (size_t i = 0; i < count; i++)
+            sum += chance_at(sampler, i);
+    }
+    return sum;
+}
+
+/* The fewest of the `*count` likeliest tokens that together have at least the chance top_p among them;
+ * returns theirs. */
+static double keep_nucleus(struct sampler *sampler, const float *logits, size_t *count)
+{
+    double total = sum_of_chances(sampler, logits, *count);
     if (sampler->spec.top_p >= 1)
         return total;
     double kept = 0;
     size_t i = 0;
     while (i < *count && kept < sampler->spec.top_p * total)
-        kept += chance_of(sampler, i++);
+        kept += chance_at(sampler, i++);
     *count = i;
     return kept;
 }
@@ -99,19 +139,16 @@ uint32_t sampler_choose(struct sampler *sampler, const float *logits, uint64_t s
     const struct sampler_spec *spec = &sampler->spec;
     if (spec->temperature <= 0)
         return largest(logits, count);
-    struct candidate *candidates = sampler->candidates;
-    for (size_t i = 0; i < count; i++)
-        candidates[i] = (struct candidate){weight_of(logits[i]), (uint32_t)i};
-    qsort(candidates, count, sizeof *candidates, compare_candidates);
-    if (spec->top_k > 0 && spec->top_k < count)
-        count = spec->top_k;
+    rank_tokens(sampler, logits);
+    if (spec->top_k > 0)
+        count = smaller(count, spec->top_k);
 
-    double left = keep_nucleus(sampler, &count) *
+    double left = keep_nucleus(sampler, logits, &count) *
                   random_uniform(spec->seed, random_stream(RANDOM_SAMPLE, sample), position);
     for (size_t i = 0; i < count; i++) {
-        left -= chance_of(sampler, i);
+        left -= chance_at(sampler, i);
         if (left < 0)
-            return candidates[i].token;
+            return token_of(ranking_at(&sampler->ranking, i));
     }
-    return candidates[0].token;
+    return token_of(ranking_at(&sampler->ranking, 0));
 }

@@ -167,7 +167,8 @@ void model_batch_losses(struct model *model, const struct model_batch *batch, do
 void model_step(struct model *model, const uint32_t *tokens, float *logits)
 {
     const float *h = stack_forward(&model->stack, tokens, 1, NULL, &model->times);
-    output_logits(&model->output, h, model->stack.rows, logits);
+    if (logits)
+        output_logits(&model->output, h, model->stack.rows, logits);
 }
 
 size_t model_bytes(const struct model *model)

@@ -267,7 +267,7 @@ done:
 
 /* Adds what one rank says of a round to the result, and hands its scores on. */
 static enum status tell(struct scoring *scoring, const double *said, struct evaluate_result *result,
-                        evaluate_lines_sink *sink, void *context, struct error *error)
+                        evaluate_lines_sink *sink, void *context, bool *go_on, struct error *error)
 {
     size_t count = (size_t)said[SAID_LINES];
     result->tokens += (uint64_t)said[SAID_TOKENS];
@@ -277,7 +277,28 @@ static enum status tell(struct scoring *scoring, const double *said, struct eval
         scoring->scores[i] = 0 - said[SAID_LOSSES + i];
         result->loss += said[SAID_LOSSES + i];
     }
-    return scoring->comm->rank == 0 ? sink(context, scoring->scores, count, error) : STATUS_OK;
+    if (scoring->comm->rank > 0 || !*go_on || count == 0)
+        return STATUS_OK;
+    return sink(context, scoring->scores, count, go_on, error);
+}
+
+/* Hands a round on, in the order of the lines; whether another one is to come is the same on all ranks. */
+static enum status tell_round(struct scoring *scoring, struct evaluate_result *result,
+                              evaluate_lines_sink *sink, void *context, bool *go_on, struct error *error)
+{
+    enum status status = STATUS_OK;
+    const struct comm *comm = scoring->comm;
+    const double *said = scoring->all_said;
+    *go_on = true;
+    for (int rank = 0; rank < comm->size && status == STATUS_OK; rank++, said += scoring->said_count)
+        status = tell(scoring, said, result, sink, context, go_on, error);
+    TRY(agree_on_status(comm, status, error));
+    TRY(comm_broadcast(comm, go_on, sizeof *go_on, 0, error));
+    double lines_of_last_rank =
+        scoring->all_said[scoring->said_count * (size_t)(comm->size - 1) + SAID_LINES];
+    *go_on = *go_on && lines_of_last_rank == (double)scoring->share;
+done:
+    return status;
 }
 
 enum status evaluate_lines(struct evaluate_result *result, const struct comm *comm,
@@ -292,17 +313,12 @@ enum status evaluate_lines(struct evaluate_result *result, const struct comm *co
     scoring.rows = partition_range(spec->batch_size, ranks, (size_t)comm->rank).count;
     TRY(check_text(spec, comm, error));
     TRY(agree_on_status(comm, create_own(&scoring, error), error));
-    double last_lines = (double)scoring.share;
-    while (last_lines == (double)scoring.share) {
+    bool go_on = true;
+    while (go_on) {
         TRY(agree_on_status(comm, score_own(&scoring, error), error));
         TRY(comm_gather(comm, scoring.said, scoring.said_count * sizeof *scoring.said, scoring.all_said,
                         error));
-        for (size_t rank = 0; rank < ranks && status == STATUS_OK; rank++) {
-            const double *said = scoring.all_said + rank * scoring.said_count;
-            status = tell(&scoring, said, result, sink, context, error);
-            last_lines = said[SAID_LINES];
-        }
-        TRY(agree_on_status(comm, status, error));
+        TRY(tell_round(&scoring, result, sink, context, &go_on, error));
     }
 done:
     free_own(&scoring);

@@ -43,7 +43,7 @@ enum status samples_create(struct samples *samples, const struct settings *setti
     if (settings->predict_length == 0)
         return STATUS_OK;
     bool given = settings_given(settings, "prefix");
-    TRY(generator_create(&samples->generator, spec, weights, &(struct sampler_spec){0}, error));
+    TRY(generator_create(&samples->generator, spec, weights, &(struct sampler_spec){0}, 1, error));
     TRY(memory_new(&samples->prefixes, settings->prefix.count, error));
     for (size_t i = 0; i < settings->prefix.count; i++)
         TRY(add_prefix(samples, settings->prefix.items[i], given, error));
@@ -80,11 +80,11 @@ static enum status show_one(struct samples *samples, const struct sample_prefix 
 {
     enum status status = STATUS_OK;
     size_t length = 0;
-    generator_start(samples->generator, prefix->tokens, prefix->count);
+    generator_start(samples->generator, prefix->tokens, prefix->count, 0);
     for (size_t i = 0; i < prefix->count; i++)
         TRY(append_token(samples, &length, prefix->tokens[i], error));
     for (size_t i = 0; i < samples->length; i++)
-        TRY(append_token(samples, &length, generator_next(samples->generator), error));
+        TRY(append_token(samples, &length, generator_next(samples->generator)[0], error));
     observer->sample(observer->context, samples->text, length);
 done:
     return status;

@@ -478,6 +478,80 @@ class GenerateTest(CommandLineTest):
             self.assertEqual("", result.stdout)
             self.assertTrue(result.stderr.startswith("lstm_mpi: error: "), result)
 
+    def samples(self, *options, **how):
+        """Without the newline at the end of each."""
+        text = self.generate(*options, **how)
+        self.assertTrue(text.endswith("\n"))
+        return text[:-1].split("\n\f\n")
+
+    def test_count(self):
+        """Each sample is another one, and the same whatever stands beside it, in one batch or in several."""
+        options = ("--length", 30, "--temperature", 1.5)
+        alone = self.generate(*options)
+        self.assertEqual(alone, self.generate(*options, "--count", 1))
+        many = self.samples(*options, "--count", 450)
+        self.assertEqual(450, len(many))
+        self.assertEqual(450, len(set(many)))
+        self.assertEqual(alone, many[0] + "\n")
+        for sample in many:
+            self.assertRegex(sample, "^剑一(<unk>|.){30}$")
+        for count in (2, 3, 13, 193):
+            self.assertEqual(many[:count], self.samples(*options, "--count", count))
+        self.assertEqual(many[:3], self.samples(*options, "--count", 3, ranks=2))
+        self.assertEqual([], sorted(set(many) & set(self.samples(*options, "--count", 9, "--seed", 2))))
+        self.assertEqual(["你"] * 4, self.samples(*options[2:], "--prefix", "你", "--length", 0, "--count", 4))
+
+    def test_count_that_is_too_long_for_a_batch(self):
+        """The first comes as it is written; there is no memory for a second one beside it."""
+        read, write = os.pipe()
+        options = ("--length", 10**12, "--count", 10**9, "--temperature", 1)
+        with support.start("generate", "--checkpoint", self.checkpoint, *options, stdout=write) as running:
+            os.close(write)
+            with os.fdopen(read, "rb") as characters:
+                self.assertEqual(10, len(characters.read(10)))
+            self.assertDone(running.wait(20))
+
+    def test_count_of_equal_samples(self):
+        result = run("generate", "--checkpoint", self.checkpoint, "--count", 3, "--length", 9)
+        self.assertStatus(0, result)
+        self.assertRegex(result.stderr, r"\Alstm_mpi: warning: option --count [^\n]*--temperature[^\n]*\n\Z")
+        self.assertEqual("\f\n".join([self.generate("--length", 9)] * 3), result.stdout)
+
+    def test_count_that_is_none(self):
+        for count in (0, -1, 2**32, "many"):
+            result = run("generate", "--checkpoint", self.checkpoint, "--count", count)
+            self.assertError(2, result, "--count")
+            self.assertEqual("", result.stdout)
+
+    def test_count_with_other_models(self):
+        """Words, bytes, two directions, two layers, an embedding: the first sample is that of one alone."""
+        options = ("--length", 12, "--temperature", 1, "--top-p", 0.8, "--top-k", 9, "--prefix-file", "-")
+        for model in (("--token", "word"), ("--token", "byte"), ("--bidirectional",),
+                      ("--num-layers", 2, "--embedding-size", 5, "--cell", "gru")):  # fmt: skip
+            run_dir = self.run_dir.with_name("other")
+            self.assertDone(run(*self.options("--quiet", "--run-dir", run_dir, "--overwrite", *model)))
+            words = ("generate", "--checkpoint", run_dir / "checkpoint.h5", *options)
+            results = []
+            for count in (1, 2, 40):
+                read, write = os.pipe()
+                os.write(write, "我有\n".encode())
+                os.close(write)
+                with os.fdopen(read) as stdin, open(self.run_dir / "samples", "wb") as stdout:
+                    result = run(*words, "--count", count, stdin=stdin, stdout=stdout)
+                self.assertStatus(0, result)
+                self.assertEqual(1 if "--bidirectional" in model else 0, result.stderr.count("warning"))
+                results.append((self.run_dir / "samples").read_bytes()[:-1].split(b"\n\f\n"))
+            self.assertEqual([1, 2, 40], list(map(len, results)))
+            self.assertEqual(results[1], results[2][:2])
+            self.assertEqual(results[0], results[2][:1])
+            self.assertGreater(len(set(results[2])), 30)
+
+    def test_prefix_of_which_nothing_is_left(self):
+        run_dir = self.run_dir.with_name("other")
+        self.assertDone(run(*self.options("--quiet", "--run-dir", run_dir, "--drop-newlines")))
+        result = run("generate", "--checkpoint", run_dir / "checkpoint.h5", "--prefix", "\n\n")
+        self.assertError(1, result, "nothing to begin with", "char")
+
     def test_broken_pipe(self):
         """Whoever reads ten bytes of it and goes gets them, and no complaint."""
         read, write = os.pipe()
@@ -485,8 +559,8 @@ class GenerateTest(CommandLineTest):
             *("generate", "--checkpoint", self.checkpoint, "--length", 10**9), stdout=write
         ) as running:
             os.close(write)
-            self.assertEqual(10, len(os.read(read, 10)))
-            os.close(read)
+            with os.fdopen(read, "rb") as characters:
+                self.assertEqual(10, len(characters.read(10)))
             self.assertDone(running.wait(20))
 
     def test_streams(self):

@@ -5,7 +5,9 @@
 """
 
 import math
+import os
 import re
+import subprocess
 import unittest
 
 import h5py
@@ -196,6 +198,43 @@ class EvaluateTest(support.ProgramTest):
         self.checkpoint = self.folder / "token-byte/checkpoint.h5"
         self.assertIn(" 6 tokens", self.evaluate("--per-line", corpus=bad))
         self.assertIn(" 5 tokens", self.evaluate(corpus=bad))
+
+    def test_broken_pipe(self):
+        """Whoever reads a line and goes gets it, no complaint, and no long wait: on ranks too, of which only the
+        first one knows. (mpirun's own pipe would hide it from that one.)"""
+        corpus = self.write("endless.txt", (self.text + "\n") * 10000)
+        first = self.evaluate("--per-line", corpus=self.corpus).splitlines()[0] + "\n"
+        pipe = self.folder / "pipe"
+        os.mkfifo(pipe)
+        words = self.words("--per-line", corpus=corpus)
+        script = '[ "${OMPI_COMM_WORLD_RANK:-0}" = 0 ] && exec "$0" "$@" > "$PIPE" || exec "$0" "$@"'
+        shell = ("sh", "-c", script, support.program(), *map(str, words))
+        environment = os.environ | support.MPI_ENVIRONMENT | {"PIPE": str(pipe)}
+        for ranks in (1, 3):
+            mpirun = () if ranks == 1 else ("mpirun", "--oversubscribe", "-np", str(ranks))
+            with subprocess.Popen((*mpirun, *shell), env=environment, stderr=subprocess.PIPE) as process:
+                try:
+                    with open(pipe, encoding="utf-8") as lines:
+                        self.assertEqual(first, lines.readline())
+                    self.assertEqual("", process.communicate(timeout=30)[1].decode())
+                    self.assertEqual(0, process.returncode)
+                finally:
+                    process.terminate()
+
+    def test_shapes(self):
+        """Layers, an embedding, another cell, by every number of ranks and rows, with fewer tokens than ranks."""
+        for model in (("--num-layers", 2, "--embedding-size", 7), ("--cell", "gru", "--bidirectional")):
+            run_dir = self.folder / "shape"
+            self.assertDone(run("train", "--corpus", self.trained, "--run-dir", run_dir, "--quiet", "--overwrite",
+                                *OPTIONS, *model))  # fmt: skip
+            self.checkpoint = run_dir / "checkpoint.h5"
+            small = self.write("small.txt", "\n\r\n我\r\n末")
+            for words in (("--per-line", "--batch-size", 8), ("--batch-size", 1000), ("--per-line", "--batch-size", 1000)):
+                calls = [(self.words(*words, corpus=small), {"ranks": ranks}) for ranks in (None, 8)]
+                one, eight = run_all(calls, at_once=1)
+                self.assertEqual((0, 0), (one.status, eight.status))
+                self.assertEqual(one.stdout, eight.stdout)
+                self.assertEqual(5 if "--per-line" in words else 1, one.stdout.count("\n"))
 
     def test_built_in_text(self):
         result = run("evaluate", "--checkpoint", self.checkpoint, "--max-tokens", 50)

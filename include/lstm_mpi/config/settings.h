@@ -106,6 +106,7 @@ struct settings {
     char *checkpoint;
     char *prefix_file; /* "-": standard input; NULL: none */
     uint64_t length;
+    uint64_t count;     /* samples */
     double temperature; /* 0: greedy */
     uint64_t top_k;     /* 0: off */
     double top_p;       /* 1: off */

@@ -68,8 +68,8 @@ void model_losses(struct model *model, const uint32_t *inputs, const uint32_t *t
  * which goes on. */
 void model_batch_losses(struct model *model, const struct model_batch *batch, double *losses);
 
-/* One step for every row: its token in, the logits of the next out ([rows, V]), without dropout. The carried
- * state goes on, that of the reverse direction too: it sees one step at a time. */
+/* One step for every row: its token in, the logits of the next out ([rows, V]; NULL: not asked for), without
+ * dropout. The carried state goes on, that of the reverse direction too: it sees one step at a time. */
 void model_step(struct model *model, const uint32_t *tokens, float *logits);
 
 /* Bytes of all that the network holds: activations, their gradients, packed operands. Not the weights. */

@@ -33,13 +33,15 @@ struct evaluate_result {
 MUST_CHECK enum status evaluate_text(struct evaluate_result *result, const struct comm *comm,
                                      const struct evaluate_spec *spec, struct error *error);
 
-/* Told, on rank 0, the log-probabilities (natural) of the next `count` lines. */
+/* Told, on rank 0, the log-probabilities (natural) of the next `count` lines. `*go_on` is true; false: it
+ * wants no more of them. */
 typedef enum status evaluate_lines_sink(void *context, const double *log_probabilities, size_t count,
-                                        struct error *error);
+                                        bool *go_on, struct error *error);
 
 /* Every line by itself: from a zero state and behind a newline, so that its first token is foretold too, and
- * to its own newline, which counts. The last line counts as if it had one. No limit of tokens. Fails as
- * evaluate_text does, and where `sink` does. Collective. */
+ * to its own newline, which counts. The last line counts as if it had one. No limit of tokens. Where
+ * `sink` wants no more, the result is that of the lines so far. Fails as evaluate_text does, and where `sink`
+ * does. Collective. */
 MUST_CHECK enum status evaluate_lines(struct evaluate_result *result, const struct comm *comm,
                                       const struct evaluate_spec *spec, evaluate_lines_sink *sink,
                                       void *context, struct error *error);

@@ -48,12 +48,12 @@ static float *make_weights(uint64_t seed)
     return weights;
 }
 
-static struct generator *create(double temperature, const float *weights)
+static struct generator *create(double temperature, size_t rows, const float *weights)
 {
     struct generator *generator;
     struct model_spec spec = spec_of_model();
     struct sampler_spec sampling = {.temperature = temperature, .top_p = 1, .seed = 3};
-    assert_int_equal(generator_create(&generator, &spec, weights, &sampling, &error), STATUS_OK);
+    assert_int_equal(generator_create(&generator, &spec, weights, &sampling, rows, &error), STATUS_OK);
     generator_load(generator);
     return generator;
 }
@@ -87,9 +87,9 @@ static void write_by_hand(uint32_t *tokens, double temperature, const float *wei
 
 static void write_text(uint32_t *tokens, struct generator *generator, const uint32_t *first, size_t count)
 {
-    generator_start(generator, first, count);
+    generator_start(generator, first, count, 0);
     for (size_t i = 0; i < LENGTH; i++)
-        tokens[i] = generator_next(generator);
+        tokens[i] = generator_next(generator)[0];
 }
 
 static void a_text_is_the_model_step_by_step(void **unused)
@@ -101,7 +101,7 @@ static void a_text_is_the_model_step_by_step(void **unused)
         for (size_t count = 1; count <= 4; count++) {
             uint32_t by_hand[LENGTH];
             uint32_t tokens[LENGTH];
-            struct generator *generator = create(temperatures[i], weights);
+            struct generator *generator = create(temperatures[i], 1, weights);
             write_by_hand(by_hand, temperatures[i], weights, prefix, count);
             write_text(tokens, generator, prefix, count);
             assert_memory_equal(tokens, by_hand, sizeof tokens);
@@ -116,7 +116,7 @@ static void a_second_text_is_as_if_it_were_the_first(void **unused)
     (void)unused;
     static const uint32_t other[] = {1};
     float *weights = make_weights(1);
-    struct generator *generator = create(1, weights);
+    struct generator *generator = create(1, 1, weights);
     uint32_t first[LENGTH];
     uint32_t between[LENGTH];
     uint32_t second[LENGTH];
@@ -134,7 +134,7 @@ static void new_weights_write_another_text(void **unused)
     (void)unused;
     float *weights = make_weights(1);
     float *others = make_weights(2);
-    struct generator *generator = create(0, weights);
+    struct generator *generator = create(0, 1, weights);
     uint32_t first[LENGTH];
     uint32_t second[LENGTH];
     uint32_t by_hand[LENGTH];
@@ -150,6 +150,35 @@ static void new_weights_write_another_text(void **unused)
     memory_free(others);
 }
 
+/* Sample by sample, whatever stands beside it: each is as if it were written alone. */
+static void a_sample_does_not_depend_on_those_beside_it(void **unused)
+{
+    (void)unused;
+    enum { SAMPLES = 53 };
+    static const size_t all_rows[] = {1, 2, 7, 12, 13, SAMPLES};
+    static uint32_t alone[SAMPLES][LENGTH];
+    float *weights = make_weights(1);
+    for (size_t i = 0; i < sizeof all_rows / sizeof all_rows[0]; i++) {
+        size_t rows = all_rows[i];
+        struct generator *generator = create(1, rows, weights);
+        for (size_t first = 0; first + rows <= SAMPLES; first += rows) {
+            generator_start(generator, prefix, 4, first);
+            for (size_t step = 0; step < LENGTH; step++) {
+                const uint32_t *tokens = generator_next(generator);
+                for (size_t row = 0; row < rows; row++) {
+                    if (rows == 1)
+                        alone[first][step] = tokens[0];
+                    assert_int_equal(tokens[row], alone[first + row][step]);
+                }
+            }
+        }
+        generator_destroy(generator);
+    }
+    for (size_t sample = 1; sample < SAMPLES; sample++)
+        assert_memory_not_equal(alone[sample], alone[sample - 1], sizeof alone[0]);
+    memory_free(weights);
+}
+
 static void without_memory_there_is_no_generator(void **unused)
 {
     (void)unused;
@@ -159,7 +188,7 @@ static void without_memory_there_is_no_generator(void **unused)
     float *weights = make_weights(1);
     for (long allocations = 0;; allocations++) {
         failing_allocator_after(allocations);
-        enum status status = generator_create(&generator, &spec, weights, &sampling, &error);
+        enum status status = generator_create(&generator, &spec, weights, &sampling, 2, &error);
         bool failed = failing_allocator_has_failed();
         failing_allocator_after(-1);
         if (!failed) {
@@ -187,6 +216,7 @@ int main(void)
         cmocka_unit_test(a_text_is_the_model_step_by_step),
         cmocka_unit_test(a_second_text_is_as_if_it_were_the_first),
         cmocka_unit_test(new_weights_write_another_text),
+        cmocka_unit_test(a_sample_does_not_depend_on_those_beside_it),
         cmocka_unit_test(without_memory_there_is_no_generator),
     };
     return cmocka_run_group_tests(tests, start_blis, NULL);

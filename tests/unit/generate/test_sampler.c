@@ -1,5 +1,6 @@
 #include "lstm_mpi/generate/sampler.h"
 
+#include "lstm_mpi/base/random.h"
 #include "support/failing_allocator.h"
 
 #include <math.h>
@@ -8,10 +9,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
-enum { DRAWS = 20000, MOST_TOKENS = 64 };
+enum { DRAWS = 20000, MOST_TOKENS = 64, MANY_TOKENS = 3000 };
 
 static struct error error;
 
@@ -260,6 +262,84 @@ static void logits_that_are_not_finite_do_no_harm(void **unused)
     }
 }
 
+/* What sampler_choose does, with the whole vocabulary in order. */
+struct candidate {
+    double logit;
+    uint32_t token;
+};
+
+static int compare_candidates(const void *left, const void *right)
+{
+    const struct candidate *a = left;
+    const struct candidate *b = right;
+    if (a->logit != b->logit)
+        return a->logit > b->logit ? -1 : 1;
+    return a->token < b->token ? -1 : 1;
+}
+
+static double relative_chance(const struct candidate *candidates, size_t place, double temperature)
+{
+    return exp((candidates[place].logit - candidates[0].logit) / temperature);
+}
+
+static uint32_t choose_by_sorting(const struct sampler_spec *spec, const float *logits, size_t vocabulary,
+                                  uint64_t position)
+{
+    static struct candidate candidates[MANY_TOKENS];
+    size_t count = vocabulary;
+    double total = 0;
+    double kept = 0;
+    size_t nucleus = 0;
+    for (size_t i = 0; i < vocabulary; i++)
+        candidates[i] = (struct candidate){isnan(logits[i]) ? -INFINITY : (double)logits[i], (uint32_t)i};
+    qsort(candidates, vocabulary, sizeof *candidates, compare_candidates);
+    if (spec->top_k > 0 && spec->top_k < count)
+        count = spec->top_k;
+    for (size_t i = 0; i < count; i++)
+        total += relative_chance(candidates, i, spec->temperature);
+    while (nucleus < count && (spec->top_p >= 1 || kept < spec->top_p * total))
+        kept += relative_chance(candidates, nucleus++, spec->temperature);
+    double left = kept * random_uniform(spec->seed, random_stream(RANDOM_SAMPLE, 7), position);
+    for (size_t i = 0; i < nucleus; i++) {
+        left -= relative_chance(candidates, i, spec->temperature);
+        if (left < 0)
+            return candidates[i].token;
+    }
+    return candidates[0].token;
+}
+
+/* Many ties, both zeros, and what is not finite. */
+static void make_many_logits(float logits[MANY_TOKENS], uint64_t seed)
+{
+    static const float special[] = {0.0F, -0.0F, -INFINITY, NAN};
+    for (size_t i = 0; i < MANY_TOKENS; i++) {
+        logits[i] = (float)(3 * random_normal(seed, 1, i));
+        if (random_below(seed, 2, i, 3) == 0)
+            logits[i] = roundf(logits[i]);
+        if (random_below(seed, 3, i, 9) == 0)
+            logits[i] = special[random_below(seed, 4, i, 4)];
+    }
+}
+
+static void a_choice_is_that_of_sorting_all_tokens(void **unused)
+{
+    (void)unused;
+    static const double temperatures[] = {0.05, 1, 40};
+    static const size_t ks[] = {0, 1, 40, MANY_TOKENS - 1};
+    static const double ps[] = {0.3, 0.9, 0.9999, 1};
+    static float logits[MANY_TOKENS];
+    for (size_t i = 0; i < 3 * 4 * 4; i++) {
+        struct sampler_spec spec = {temperatures[i % 3], ks[i / 3 % 4], ps[i / 12], 5};
+        struct sampler *sampler;
+        make_many_logits(logits, i);
+        assert_int_equal(sampler_create(&sampler, &spec, MANY_TOKENS, &error), STATUS_OK);
+        for (uint64_t position = 0; position < 20; position++)
+            assert_int_equal(sampler_choose(sampler, logits, 7, position),
+                             choose_by_sorting(&spec, logits, MANY_TOKENS, position));
+        sampler_destroy(sampler);
+    }
+}
+
 static void without_memory_there_is_no_sampler(void **unused)
 {
     (void)unused;
@@ -294,6 +374,7 @@ int main(void)
         cmocka_unit_test(a_choice_depends_on_seed_sample_and_position),
         cmocka_unit_test(extreme_temperatures_are_greedy_and_uniform),
         cmocka_unit_test(logits_that_are_not_finite_do_no_harm),
+        cmocka_unit_test(a_choice_is_that_of_sorting_all_tokens),
         cmocka_unit_test(without_memory_there_is_no_sampler),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,24 @@
+#ifndef LSTM_MPI_CLI_SAMPLE_OUTPUT_H
+#define LSTM_MPI_CLI_SAMPLE_OUTPUT_H
+
+/* Samples of a model, on standard output in their order: each the prefix, what follows, and a newline;
+ * between two of them a line of nothing but a form feed. They are made some at once, as a batch. The first of
+ * a batch is written as it comes, the others when they are whole. */
+
+#include "lstm_mpi/generate/sampler.h"
+#include "trained_model.h"
+
+struct sample_output_spec {
+    const struct trained_model *model;
+    struct sampler_spec sampling;
+    const uint32_t *prefix;
+    size_t prefix_count; /* at least 1 */
+    uint64_t length;     /* tokens after the prefix */
+    uint64_t count;      /* samples, at least 1 */
+};
+
+/* Until all are written or nobody reads any more, which is no error. Memory grows neither with the count nor
+ * with the length. */
+MUST_CHECK enum status sample_output_write(const struct sample_output_spec *spec, struct error *error);
+
+#endif
