@@ -279,12 +279,19 @@ def table(rows):
     return lines
 
 
+def describe_sizes(rows):
+    """Settings that cut the text into other tokens than the first are named."""
+    names = {}
+    for name, row in rows.items():
+        names.setdefault((row.training_tokens, row.held_out_tokens), []).append(name)
+    (training, held_out), *others = names
+    told = [f"{', '.join(names[counts])}: {counts[0]:,} and {counts[1]:,}" for counts in others]
+    return f"{training:,} tokens are trained on and {held_out:,} held out" + (f" ({'; '.join(told)})" if told else "")
+
+
 def describe(text, settings, rows, ranks):
     """The table, and what its names mean."""
-    counts = sorted({(row.training_tokens, row.held_out_tokens) for row in rows.values()})
-    sizes = " or ".join(f"{training:,} tokens are trained on and {held_out:,} held out"
-                        for training, held_out in counts)
-    lines = [f"Of {text.names}, {sizes}; {ranks} rank{'s' * (ranks > 1)}.", "", *table(rows), "",
+    lines = [f"Of {text.names}, {describe_sizes(rows)}; {ranks} rank{'s' * (ranks > 1)}.", "", *table(rows), "",
              f"All with `{FOR_ALL}`, where they do not say otherwise themselves:", ""]
     lines += [f"- {name}: " + (f"`{shlex.join(options)}`" if options else "nothing else, the defaults")
               for name, options in settings.items()]
