@@ -98,9 +98,9 @@ void axis_format(char text[AXIS_TEXT_BYTES], double value)
     static const struct {
         double unit;
         const char *suffix;
-    } units[] = {{1e12, "T"}, {1e9, "G"}, {1e6, "M"}, {1e3, "k"}};
+    } units[] = {{1e12, "T"}, {1e9, "G"}, {1e6, "M"}, {1e3, "k"}, {1e-6, "µ"}, {1e-9, "n"}};
     double size = fabs(value);
-    if (size >= 1e4 && size < 1e15) {
+    if ((size >= 1e4 && size < 1e15) || (size >= 1e-9 && size < 1e-3)) {
         for (size_t u = 0; u < sizeof units / sizeof *units; u++) {
             if (size >= units[u].unit) {
                 snprintf(text, AXIS_TEXT_BYTES, "%.4g%s", value / units[u].unit, units[u].suffix);

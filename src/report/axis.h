@@ -27,8 +27,8 @@ struct axis axis_make(double least, double most, bool may_bend, bool from_zero, 
 /* Where a number is drawn. On a logarithmic axis, one that is not positive lies at its start. */
 double axis_place(const struct axis *axis, double value);
 
-/* A number for people, in four digits: "0.25", "1250", "312.8k". The second writes all digits of a whole one,
- * in groups: "312,840". */
+/* A number for people, in four digits: "0.25", "1250", "312.8k", "80µ". The second writes all digits of a
+ * whole one, in groups: "312,840". */
 void axis_format(char text[AXIS_TEXT_BYTES], double value);
 void axis_format_whole(char text[AXIS_TEXT_BYTES], double value);
 

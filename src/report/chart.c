@@ -62,8 +62,11 @@ static void write_axes(FILE *out, const struct chart *chart, const struct plot *
                 RIGHT, LEFT - 8, y + 4, text);
     }
     for (size_t t = 0; t < plot->x.tick_count; t++) {
-        double x = axis_place(&plot->x, plot->x.ticks[t]);
-        axis_format(text, plot->x.ticks[t]);
+        double tick = plot->x.ticks[t];
+        if (chart->whole_x && fabs(tick - round(tick)) > 1e-6)
+            continue;
+        double x = axis_place(&plot->x, tick);
+        axis_format(text, tick);
         fprintf(out, "<path d=\"M%.1f,%dv5\"/><text class=\"x\" x=\"%.1f\" y=\"%d\">%s</text>", x, BOTTOM, x,
                 BOTTOM + 20, text);
     }
@@ -123,7 +126,7 @@ static void write_path(FILE *out, const struct chart_line *line, const struct pl
 static void write_dots(FILE *out, const struct chart_line *line, const struct plot *plot,
                        const struct curve_point *points, size_t count)
 {
-    fprintf(out, "<g class=\"c%zu\">", line->colour % CHART_COLOURS);
+    fprintf(out, "<g class=\"%s c%zu\">", line->dashed ? "rings" : "dots", line->colour % CHART_COLOURS);
     for (size_t p = 0; p < count; p++)
         fprintf(out, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"2.5\"/>", axis_place(&plot->x, points[p].x),
                 axis_place(&plot->y, points[p].y));

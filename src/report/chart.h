@@ -19,6 +19,7 @@ struct chart {
     const char *x_label;
     const char *y_label;
     const char *x_name; /* what a tooltip calls the place: "epoch" */
+    bool whole_x;       /* no mark between whole numbers */
     bool may_bend;      /* logarithmic where the numbers span decades */
     bool from_zero;
     const struct chart_line *lines;

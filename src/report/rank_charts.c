@@ -33,6 +33,7 @@ static void write_chart(FILE *out, const struct kind *kind, const struct chart_l
         .x_label = "epoch",
         .y_label = "seconds an epoch",
         .x_name = "epoch",
+        .whole_x = true,
         .from_zero = true,
         .lines = lines,
         .line_count = count,

@@ -90,6 +90,7 @@ static void write_perplexity(struct page *page, const char *title, enum x_axis o
         .x_label = unit.label,
         .y_label = "perplexity",
         .x_name = unit.name,
+        .whole_x = over == OVER_EPOCHS,
         .may_bend = true,
         .lines = page->lines,
     };
@@ -107,6 +108,7 @@ static void write_metric(struct page *page, const char *title, const char *label
         .x_label = "epoch",
         .y_label = label,
         .x_name = "epoch",
+        .whole_x = true,
         .may_bend = may_bend,
         .from_zero = true,
         .lines = page->lines,

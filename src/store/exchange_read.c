@@ -8,6 +8,7 @@
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -76,16 +77,32 @@ static void find_embedding(struct input *input)
     }
 }
 
+static const char recurrent[] = "rnn.weight_hh_l0";
+
+/* It may be there under another name. */
+static enum status no_recurrent(const struct input *input, struct error *error)
+{
+    static const char ending[] = "weight_hh_l0";
+    cannot_import(input, error);
+    for (size_t t = 0; t < input->header.count; t++) {
+        const char *name = input->header.tensors[t].name;
+        size_t bytes = strlen(name);
+        char shown[SAFETENSORS_SHOWN_BYTES];
+        if (bytes < sizeof ending - 1 || strcmp(name + bytes - (sizeof ending - 1), ending) != 0)
+            continue;
+        safetensors_header_show(shown, name);
+        return error_why(error, "it has no %s, but %s", recurrent, shown);
+    }
+    return error_why(error, "it has no %s", recurrent);
+}
+
 static enum status find_shape(struct input *input, const struct settings *settings, struct error *error)
 {
     struct torch_shape *shape = &input->shape;
-    static const char recurrent[] = "rnn.weight_hh_l0";
     size_t hidden = dim_of(input, recurrent, 1);
     size_t rows = dim_of(input, recurrent, 0);
-    if (hidden == 0) {
-        cannot_import(input, error);
-        return error_why(error, "it has no %s", recurrent);
-    }
+    if (hidden == 0)
+        return no_recurrent(input, error);
     *shape = (struct torch_shape){
         .cell = rows % hidden == 0 ? torch_layout_cell(text_of(settings, "cell"), rows / hidden) : NULL,
         .hidden = hidden,
@@ -162,17 +179,21 @@ static enum status check_tensors(const struct input *input, struct error *error)
 
 /* The data */
 
-static void narrow(uint32_t *rows, const uint64_t *wide, size_t count)
+/* False: a number is beyond those of float32. */
+static bool narrow(uint32_t *rows, const uint64_t *wide, size_t count)
 {
+    bool fits = true;
     for (size_t i = 0; i < count; i++) {
         uint64_t bits = le64toh(wide[i]);
         double value;
         memcpy(&value, &bits, sizeof value);
         float rounded = (float)value;
+        fits &= isfinite(rounded) || !isfinite(value);
         uint32_t narrow_bits;
         memcpy(&narrow_bits, &rounded, sizeof narrow_bits);
         rows[i] = htole32(narrow_bits);
     }
+    return fits;
 }
 
 /* A tensor's rows on their way: little-endian float32, whatever the file has. */
@@ -212,9 +233,11 @@ static enum status block_read(const struct block *block, const struct input *inp
     uint64_t place = input->header.data_offset + stored->begin + first * row_bytes;
     enum status status =
         safetensors_header_read_bytes(input->descriptor, out, count * row_bytes, place, input->path, error);
-    if (status == STATUS_OK && block->wide)
-        narrow(block->data, block->wide, count * columns);
-    return status;
+    if (status != STATUS_OK || !block->wide || narrow(block->data, block->wide, count * columns))
+        return status;
+    error_set(error, STATUS_FAILED, "cannot import %s", input->path);
+    error_why(error, "%s has a number of float64 that is too large for float32", stored->name);
+    return error_remedy(error, "look into the model: such weights are of no use");
 }
 
 static enum status read_tensor(float *data, const struct input *input, const struct torch_tensor *tensor,

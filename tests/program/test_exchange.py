@@ -2,8 +2,10 @@
 """export and import: there and back, models of PyTorch, and files that are not what they seem."""
 
 import importlib.util
+import itertools
 import json
 import random
+import re
 import struct
 import sys
 import unittest
@@ -56,7 +58,7 @@ class ExchangeTest(support.ProgramTest):
 
     def perplexity(self, checkpoint):
         """Of the only update of an epoch, before it: what the program makes of the model."""
-        run = self.train("--init-from", checkpoint, "--epochs", 1, run=f"run-{checkpoint.stem}")
+        run = self.train("--init-from", checkpoint, "--epochs", 1, run=f"of-{checkpoint.parent.name}-{checkpoint.stem}")
         with h5py.File(run) as file:
             return float(file["metrics/perplexity"][0])
 
@@ -178,6 +180,90 @@ class TorchTest(ExchangeTest):
         self.assertLess(abs(self.perplexity(checkpoint) / expected - 1), TOLERANCE)
 
 
+@unittest.skipUnless(has_torch, "needs python3-torch")
+class ShapesTest(ExchangeTest):
+    """Models of all kinds of shapes, made by either program, give the other one's numbers."""
+
+    @staticmethod
+    def shapes(seed):
+        """Some of cell, layers, directions, embedding, tied, both biases: each with each, but what cannot be."""
+        no_or_yes = False, True
+        product = itertools.product(("lstm", "gru", "rnn"), (1, 2), (1, 2), (0, 4, 6), no_or_yes, no_or_yes)
+        possible = [shape for shape in product if not shape[4] or (shape[3] == 6 and shape[2] == 1)]
+        return random.Random(seed).sample(possible, 12)
+
+    @staticmethod
+    def module(shape, vocabulary_size):
+        cell, layers, directions, embedding, tied, _ = shape
+        return exchange.module(cell.upper(), layers, directions, 6, embedding, tied, vocabulary_size)
+
+    def assertSameLines(self, module, tokens, checkpoint):
+        """The probability of each line, and what is likeliest to follow a prefix."""
+        import torch
+
+        lines = ["the cat", "sat on", "", "a mat the"]
+        corpus = self.write("lines.txt", "\n".join(lines))
+        result = support.run("evaluate", "--checkpoint", checkpoint, "--corpus", corpus, "--per-line")
+        self.assertDone(result)
+        module = module.double()
+        ids = {token: i for i, token in enumerate(tokens)}
+        with torch.no_grad():
+            for line, told in zip(lines, result.stdout.splitlines()):
+                text = torch.tensor([ids.get(character, 0) for character in f"\n{line}\n"])
+                chances = torch.log_softmax(module(text[:-1, None])[:, 0], dim=1)
+                expected = float(chances[torch.arange(len(text) - 1), text[1:]].sum())
+                self.assertLess(abs(float(told) - expected), TOLERANCE * max(1, abs(expected)))
+            written = [ids[character] for character in exchange.TEXT[:3]]
+            while len(written) < 20:
+                written.append(int(module(torch.tensor(written)[:, None])[-1, 0].argmax()))
+        told = support.run("generate", "--checkpoint", checkpoint, "--prefix", exchange.TEXT[:3], "--length", 17)
+        self.assertEqual("".join(tokens[i] for i in written) + "\n", told.stdout)
+
+    def assertSameModel(self, shape, module, tokens, checkpoint):
+        if shape[2] == 1:
+            self.assertSameLines(module, tokens, checkpoint)
+        expected = exchange.perplexity(module, exchange.TEXT, tokens)
+        self.assertLess(abs(self.perplexity(checkpoint) / expected - 1), TOLERANCE)
+
+    def test_from_here(self):
+        import torch
+
+        for i, shape in enumerate(self.shapes(1)):
+            cell, layers, directions, embedding, tied, both = shape
+            with self.subTest(shape):
+                checkpoint = self.train(
+                    *("--cell", cell, "--num-layers", layers, "--embedding-size", embedding, "--hidden-size", 6),
+                    *("--bias", "double" if both else "single", "--init", "uniform", "--epochs", 2),
+                    *["--bidirectional"] * (directions == 2),
+                    *["--tie-weights"] * tied,
+                    run=f"run{i}",
+                )
+                metadata, tensors = exchange.read(self.export(checkpoint, f"{i}.safetensors"))
+                tokens = json.loads(metadata["vocabulary"])
+                module = self.module(shape, len(tokens))
+                module.load_state_dict({name: torch.tensor(tensor) for name, tensor in tensors.items()}, strict=True)
+                self.assertSameModel(shape, module, tokens, checkpoint)
+
+    def test_from_pytorch(self):
+        import torch
+
+        tokens = exchange.vocabulary()
+        for i, shape in enumerate(self.shapes(2)):
+            with self.subTest(shape):
+                torch.manual_seed(i)
+                module = self.module(shape, len(tokens))
+                for name, tensor in module.named_parameters():
+                    torch.nn.init.normal_(tensor, 0, 0.5)
+                    if "bias_hh" in name and not shape[-1]:
+                        torch.nn.init.zeros_(tensor)
+                saved = {name: tensor.numpy() for name, tensor in module.state_dict().items()}
+                names = random.Random(i).sample(sorted(saved), len(saved))
+                exchange.write(self.folder / "torch.safetensors", {name: saved[name] for name in names},
+                               {"vocabulary": json.dumps(tokens)})  # fmt: skip
+                imported = self.import_(self.folder / "torch.safetensors", f"{i}.h5")
+                self.assertSameModel(shape, module, tokens, imported)
+
+
 def logits_by_hand(checkpoint, inputs):
     """Of an LSTM of one layer, from the tensors of the checkpoint as they are."""
     with h5py.File(checkpoint) as file:
@@ -259,6 +345,90 @@ class HostileTest(ExchangeTest):
         twice = changed().replace(b'"linear.bias"', b'"linear.bias": 1, "linear.bias"')
         (length,) = struct.unpack("<Q", twice[:8])
         self.refuse(struct.pack("<Q", length + len(b'"linear.bias": 1, ')) + twice[8:], "duplicate")
+
+    def test_other_layouts(self):
+        metadata, tensors = exchange.read(GOLDEN / "exchange/lstm.safetensors")
+
+        def saved(change, metadata=metadata):
+            changed = dict(tensors)
+            change(changed)
+            exchange.write(self.folder / "a", changed, metadata)
+            contents = (self.folder / "a").read_bytes()
+            (self.folder / "a").unlink()
+            return contents
+
+        def rename(old, new):
+            def change(tensors):
+                for name in list(tensors):
+                    tensors[re.sub(old, new, name)] = tensors.pop(name)
+
+            return change
+
+        def put(name, tensor):
+            return lambda tensors: tensors.update({name: tensor})
+
+        recurrent, bias = tensors["rnn.weight_hh_l0"], tensors["linear.bias"]
+        for change, *named in (
+            (rename(r"^rnn\.", "lstm."), "it has no rnn.weight_hh_l0, but lstm.weight_hh_l0", "named rnn, linear"),
+            (rename("^", "module."), "it has no rnn.weight_hh_l0, but module.rnn.weight_hh_l0"),
+            (rename(r"^rnn\.", ""), "it has no rnn.weight_hh_l0, but weight_hh_l0"),
+            (rename("^linear", "decoder"), "it has no linear.bias"),
+            (put("rnn.weight_hr_l0", recurrent[:3]), "rnn.weight_hr_l0 belongs to no model"),  # proj_size
+            (put("rnn.weight_hh_l0", recurrent[:, :-1]), "which is not that of an LSTM, a GRU or an RNN"),
+            (put("rnn.weight_hh_l0", recurrent.T), "which is not that of an LSTM, a GRU or an RNN"),
+            (put("rnn.bias_hh_l0", np.zeros((36, 1), "f4")), "rnn.bias_hh_l0 has the shape [36, 1], and [36] fits"),
+            (put("linear.bias", bias[:0]), "it has no linear.bias with a number for each token"),
+            (put("linear.bias", bias.astype("f2")), "made of F16", ".float()"),
+            (put("linear.bias", np.full_like(bias, 1e39, "f8")), "linear.bias has a number of float64 that is too"),
+        ):
+            with self.subTest(named):
+                self.refuse(saved(change), *named)
+
+    def test_metadata(self):
+        metadata, tensors = exchange.read(GOLDEN / "exchange/lstm.safetensors")
+        tokens = json.loads(metadata["vocabulary"])
+        for key, text, named in (
+            ("vocabulary", "[", "vocabulary in its metadata is no good JSON"),
+            ("vocabulary", "{}", "no list of tokens"),
+            ("vocabulary", json.dumps([1] * len(tokens)), "something that is no text"),
+            ("vocabulary", json.dumps(tokens[:-1]), f"{len(tokens) - 1} tokens, and linear.bias has {len(tokens)}"),
+            ("vocabulary", json.dumps([*tokens[:-1], tokens[1]]), "occurs twice"),
+            ("vocabulary", json.dumps([*tokens[:-1], ""]), "is not one character"),
+            ("vocabulary", 3, "vocabulary in its metadata is no text"),
+            ("counts", "[1]", "a number for each token"),
+            ("counts", json.dumps([0.5] * len(tokens)), "something that is no such number"),
+            ("config", "3", "config in its metadata is no good JSON"),
+            ("config", '{"cell": "gru"}', "which is not that of gru"),
+            ("config", '{"lr": "fast"}', "lr in its metadata: 'fast' is not a number"),
+        ):
+            with self.subTest(key=key, text=text):
+                exchange.write(self.folder / "a", tensors, metadata | {key: text})
+                contents = (self.folder / "a").read_bytes()
+                (self.folder / "a").unlink()
+                self.refuse(contents, named)
+
+    def test_gaps_and_paddings(self):
+        original = (GOLDEN / "exchange/lstm.safetensors").read_bytes()
+        (length,) = struct.unpack("<Q", original[:8])
+        header, data = original[8 : 8 + length], original[8 + length :]
+        facts = json.loads(header)
+        last = max((name for name in facts if name != "__metadata__"), key=lambda name: facts[name]["data_offsets"])
+        begin, end = facts[last]["data_offsets"]
+        facts[last]["data_offsets"] = [begin + 4, end + 4]
+        gap = json.dumps(facts).encode()
+        holed = data[:begin] + b"hole" + data[begin:]
+        self.refuse(struct.pack("<Q", len(gap)) + gap + holed, "4 bytes in front of", last)
+        facts[last]["data_offsets"] = [end, begin]
+        backwards = json.dumps(facts).encode()
+        self.refuse(struct.pack("<Q", len(backwards)) + backwards + data, "ends before it begins")
+        self.refuse(struct.pack("<Q", 8) + b" " * 8, "no good JSON")
+        self.refuse(struct.pack("<Q", 2) + b"{}", "it has no rnn.weight_hh_l0")
+        expected = model_of(self.import_(GOLDEN / "exchange/lstm.safetensors"))
+        facts[last]["data_offsets"] = [begin, end]
+        shuffled = json.dumps(dict(sorted(facts.items(), reverse=True))).encode()
+        for i, header in enumerate((header + b" " * 13, b" \n" + header, shuffled)):
+            padded = self.write(f"{i}.safetensors", struct.pack("<Q", len(header)) + header + data)
+            self.assertEqual(expected, model_of(self.import_(padded, f"{i}.h5")))
 
     def test_missing_tensors(self):
         metadata, tensors = exchange.read(GOLDEN / "exchange/lstm.safetensors")

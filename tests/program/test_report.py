@@ -84,6 +84,16 @@ class ReportTest(support.ProgramTest):
         self.assertIn("rank 2, mean of 3 epochs", page.text)
         self.assertIn("rank 0, mean of 6 epochs", page.text)
 
+    def test_one_epoch(self):
+        """Its points are told apart, and no half epoch is on the axis."""
+        run = self.train("run", "--epochs", 1, "--log-every", 1, "--valid-fraction", 0.1)
+        result = support.run("report", run)
+        self.assertDone(result)
+        chart = result.stdout.partition("</figure>")[0]
+        self.assertEqual(["0", "1", "epoch"], re.findall(r'<text class="x"[^>]*y="\d+">([^<]*)', chart))
+        self.assertRegex(chart, r'<g class="dots c0"><circle [^>]*/></g>\n')
+        self.assertRegex(chart, r'<g class="rings c0"><circle [^>]*/></g>\n')
+
     def test_names_are_text(self):
         run = self.train("<img onerror=x>&\"'", "--prefix", "<b>你</b>")
         page = self.page(run)

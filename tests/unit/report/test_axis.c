@@ -83,6 +83,10 @@ static void test_formats(void **state)
     check_format(1250, "1250", "1,250");
     check_format(312840, "312.8k", "312,840");
     check_format(-1234567, "-1.235M", "-1,234,567");
+    check_format(0.001, "0.001", "0.001");
+    check_format(0.00018, "180µ", "180µ");
+    check_format(-2.5e-9, "-2.5n", "-2.5n");
+    check_format(1e-10, "1e-10", "1e-10");
     check_format(999999999999999, "1000T", "999,999,999,999,999");
     check_format(1e15, "1e+15", "1e+15");
     check_format(1e250, "1e+250", "1e+250");

@@ -207,12 +207,8 @@ static void test_a_file_of_pytorch(void **state)
     exchange_model_free(&model);
 }
 
-static void test_float64(void **state)
+static void write_float64(const double numbers[30])
 {
-    (void)state;
-    struct error error;
-    struct exchange_model model;
-    const double numbers[30] = {0.1, [16] = 1e300, [19] = -2.5};
     write_file("{\"__metadata__\":{" TOKENS "},"
                "\"rnn.weight_ih_l0\":{\"dtype\":\"F64\",\"shape\":[4,3],\"data_offsets\":[0,96]},"
                "\"rnn.weight_hh_l0\":{\"dtype\":\"F64\",\"shape\":[4,1],\"data_offsets\":[96,128]},"
@@ -220,11 +216,26 @@ static void test_float64(void **state)
                "\"rnn.bias_hh_l0\":{\"dtype\":\"F64\",\"shape\":[4],\"data_offsets\":[160,192]},"
                "\"linear.weight\":{\"dtype\":\"F64\",\"shape\":[3,1],\"data_offsets\":[192,216]},"
                "\"linear.bias\":{\"dtype\":\"F64\",\"shape\":[3],\"data_offsets\":[216,240]}}",
-               numbers, sizeof numbers);
+               numbers, 30 * sizeof *numbers);
+}
+
+/* Numbers are rounded, and infinity stays what it is; one that float32 does not have is an error. */
+static void test_float64(void **state)
+{
+    (void)state;
+    struct error error;
+    struct exchange_model model;
+    const double numbers[30] = {0.1, [16] = (double)INFINITY, [19] = -2.5};
+    const double too_large[30] = {0.1, [16] = 1e300, [19] = -2.5};
+    write_float64(numbers);
     assert_int_equal(exchange_read(&model, path, NULL, &error), STATUS_OK);
     assert_float_equal(find(&model, "/model/layer0/W_x")[0], 0.1F, 0);
     assert_float_equal(find(&model, "/model/layer0/b")[2], -2.5F, 0);
     assert_true(isinf(find(&model, "/model/layer0/b")[0]));
+    exchange_model_free(&model);
+    write_float64(too_large);
+    assert_int_equal(exchange_read(&model, path, NULL, &error), STATUS_FAILED);
+    assert_string_equal(error.why, "rnn.bias_ih_l0 has a number of float64 that is too large for float32");
     exchange_model_free(&model);
 }
 
