@@ -64,8 +64,8 @@ void model_losses(struct model *model, const uint32_t *inputs, const uint32_t *t
                   double *losses);
 
 /* The cross-entropy of each target of all T steps, losses [T, rows], under the masks of dropout that
- * model_gradients draws for this batch: their sum is what that gives the gradients of. From the carried state,
- * which goes on. */
+ * model_gradients draws for this batch: their sum is what that gives the gradients of. From the carried
+ * state, which goes on. */
 void model_batch_losses(struct model *model, const struct model_batch *batch, double *losses);
 
 /* One step for every row: its token in, the logits of the next out ([rows, V]; NULL: not asked for), without
