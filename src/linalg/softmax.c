@@ -113,6 +113,16 @@ void softmax_end_of_largest(struct softmax *softmax)
     }
 }
 
+/* The same rows of the next panel lie where the hardware does not look ahead. */
+static void prefetch_next_tile(const struct softmax *softmax, const struct softmax_tile *tile)
+{
+    enum { CACHE_LINE_FLOATS = 16 };
+    const struct panels *logits = softmax->logits;
+    const float *next = tile->logits + logits->panel_depth * logits->width;
+    for (size_t i = 0; i < tile->rows * tile->width; i += CACHE_LINE_FLOATS)
+        __builtin_prefetch(next + i, 1);
+}
+
 void softmax_exponentials(struct softmax *softmax, struct range rows, struct range columns,
                           struct panels *left)
 {
@@ -123,6 +133,7 @@ void softmax_exponentials(struct softmax *softmax, struct range rows, struct ran
             struct softmax_tile tile = tile_at(softmax, some, columns.first + i);
             tile.narrow = panels_element(left, row, i);
             tile.narrow_width = left->width;
+            prefetch_next_tile(softmax, &tile);
             vector_functions_in_use()->softmax_exponentials(&tile);
         }
     }
