@@ -176,6 +176,8 @@ static void begin(void *context, const struct settings *settings, const struct t
     comm_host_name(host);
     fprintf(out, "lstm_mpi %s on %d rank%s, %d host%s (rank 0 on %s)\n", LSTM_MPI_VERSION, comm->size,
             plural((uint64_t)comm->size), comm->nodes, plural((uint64_t)comm->nodes), host);
+    if (comm->workers < comm->size)
+        fprintf(out, "ranks      the rows of a batch go to %d of them, one a CPU\n", comm->workers);
     const struct blis_setup *blis = blis_setup_in_use();
     fprintf(out, "BLIS       %s kernels (%s), %s library, %d thread%s a rank\n", blis->configuration,
             blis->reason, blis->threading, blis->threads, plural((uint64_t)blis->threads));

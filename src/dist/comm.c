@@ -6,12 +6,24 @@
 #include "lstm_mpi/base/smaller.h"
 #include "lstm_mpi/dist/comm_handle.h"
 #include "mpi_check.h"
+#include "rest.h"
 
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+const struct comm comm_alone = {
+    .size = 1,
+    .node_size = 1,
+    .nodes = 1,
+    .workers = 1,
+    .node_workers = 1,
+    .least_node_workers = 1,
+    .on_first_node = true,
+};
 
 static enum status start_mpi(struct error *error)
 {
@@ -54,12 +66,8 @@ static enum status find_place(struct comm *comm, struct error *error)
     TRY(mpi_check(MPI_Comm_rank(comm->handles->node, &comm->node_rank), "MPI_Comm_rank", error));
     TRY(mpi_check(MPI_Comm_size(comm->handles->node, &comm->node_size), "MPI_Comm_size", error));
     int lowest_rank = comm->rank;
-    comm->smallest_node = comm->node_size;
     TRY(mpi_check(MPI_Allreduce(MPI_IN_PLACE, &lowest_rank, 1, MPI_INT, MPI_MIN, comm->handles->node),
                   "MPI_Allreduce", error));
-    TRY(mpi_check(
-        MPI_Allreduce(MPI_IN_PLACE, &comm->smallest_node, 1, MPI_INT, MPI_MIN, comm->handles->ranks),
-        "MPI_Allreduce", error));
     comm->on_first_node = lowest_rank == 0;
     int first_of_node = comm->node_rank == 0;
     TRY(mpi_check(MPI_Allreduce(&first_of_node, &comm->nodes, 1, MPI_INT, MPI_SUM, comm->handles->ranks),
@@ -68,16 +76,66 @@ done:
     return status;
 }
 
+/* A rank may be bound to some CPUs: what the ranks of a node are bound to together is what it has. */
+static enum status count_node_cpus(const struct comm *comm, int *count, struct error *error)
+{
+    enum status status;
+    MPI_Comm node = comm->handles->node;
+    cpu_set_t cpus;
+    launch_cpus_of_rank(&cpus);
+    TRY(mpi_check(MPI_Allreduce(MPI_IN_PLACE, &cpus, (int)sizeof cpus, MPI_BYTE, MPI_BOR, node),
+                  "MPI_Allreduce", error));
+    *count = launch_cpus_said(CPU_COUNT(&cpus));
+    TRY(mpi_check(MPI_Bcast(count, 1, MPI_INT, 0, node), "MPI_Bcast", error));
+done:
+    return status;
+}
+
+enum status comm_find_workers(struct comm *comm, int node_cpus, struct error *error)
+{
+    enum status status;
+    struct comm_handles *handles = comm->handles;
+    comm->node_workers = node_cpus > 0 && node_cpus < comm->node_size ? node_cpus : comm->node_size;
+    comm->least_node_workers = comm->node_workers;
+    TRY(mpi_check(MPI_Allreduce(MPI_IN_PLACE, &comm->least_node_workers, 1, MPI_INT, MPI_MIN, handles->ranks),
+                  "MPI_Allreduce", error));
+    int works = comm->node_rank < comm->node_workers ? 1 : 0;
+    int color = works ? 0 : MPI_UNDEFINED;
+    TRY(mpi_check(MPI_Comm_split(handles->ranks, color, 0, &handles->workers), "MPI_Comm_split", error));
+    TRY(mpi_check(MPI_Comm_split(handles->node, color, 0, &handles->node_workers), "MPI_Comm_split", error));
+    TRY(mpi_check(MPI_Allreduce(&works, &comm->workers, 1, MPI_INT, MPI_SUM, handles->ranks), "MPI_Allreduce",
+                  error));
+    comm->worker = -1;
+    if (works) {
+        TRY(mpi_check(MPI_Comm_rank(handles->workers, &comm->worker), "MPI_Comm_rank", error));
+        TRY(mpi_check(MPI_Comm_set_errhandler(handles->workers, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler",
+                      error));
+        TRY(mpi_check(MPI_Comm_set_errhandler(handles->node_workers, MPI_ERRORS_RETURN),
+                      "MPI_Comm_set_errhandler", error));
+    }
+    if (comm->workers < comm->size)
+        TRY(rest_create(&handles->rest, comm, error));
+done:
+    return status;
+}
+
 enum status comm_start(struct comm *comm, struct error *error)
 {
     enum status status;
-    *comm = (struct comm){.size = 1, .node_size = 1, .nodes = 1, .smallest_node = 1, .on_first_node = true};
+    int node_cpus;
+    *comm = comm_alone;
     TRY(start_mpi(error));
     TRY(memory_new(&comm->handles, 1, error));
-    comm->handles->ranks = comm->handles->library = MPI_COMM_NULL;
-    comm->handles->node = comm->handles->lane = MPI_COMM_NULL;
+    *comm->handles = (struct comm_handles){.ranks = MPI_COMM_NULL,
+                                           .node = MPI_COMM_NULL,
+                                           .lane = MPI_COMM_NULL,
+                                           .library = MPI_COMM_NULL,
+                                           .workers = MPI_COMM_NULL,
+                                           .node_workers = MPI_COMM_NULL};
     TRY(open_handles(comm->handles, error));
     TRY(find_place(comm, error));
+    TRY(count_node_cpus(comm, &node_cpus, error));
+    TRY(comm_find_workers(comm, node_cpus, error));
 done:
     return status;
 }
@@ -88,6 +146,14 @@ static void close_handle(MPI_Comm *handle)
         (void)MPI_Comm_free(handle);
 }
 
+void comm_forget_workers(struct comm *comm)
+{
+    rest_destroy(comm->handles->rest);
+    comm->handles->rest = NULL;
+    close_handle(&comm->handles->node_workers);
+    close_handle(&comm->handles->workers);
+}
+
 void comm_finish(struct comm *comm)
 {
     int started = 0;
@@ -96,6 +162,7 @@ void comm_finish(struct comm *comm)
         finished)
         return;
     if (comm->handles) {
+        comm_forget_workers(comm);
         close_handle(&comm->handles->lane);
         close_handle(&comm->handles->node);
         close_handle(&comm->handles->library);
@@ -235,14 +302,44 @@ enum status comm_barrier(const struct comm *comm, struct error *error)
     return mpi_check(COMM_WAIT(comm, MPI_Barrier(comm->handles->ranks)), "MPI_Barrier", error);
 }
 
-enum status comm_node_barrier(const struct comm *comm, struct error *error)
+static enum status barrier_of_memory(const struct comm *comm, MPI_Comm ranks, struct error *error)
 {
-    if (comm->node_size == 1)
-        return STATUS_OK;
     atomic_thread_fence(memory_order_seq_cst);
-    enum status status = mpi_check(COMM_WAIT(comm, MPI_Barrier(comm->handles->node)), "MPI_Barrier", error);
+    enum status status = mpi_check(COMM_WAIT(comm, MPI_Barrier(ranks)), "MPI_Barrier", error);
     atomic_thread_fence(memory_order_seq_cst);
     return status;
+}
+
+enum status comm_node_barrier(const struct comm *comm, struct error *error)
+{
+    return comm->node_size == 1 ? STATUS_OK : barrier_of_memory(comm, comm->handles->node, error);
+}
+
+struct range comm_rows(const struct comm *comm, size_t batch_size)
+{
+    if (comm->worker < 0)
+        return (struct range){batch_size, 0};
+    return partition_range(batch_size, (size_t)comm->workers, (size_t)comm->worker);
+}
+
+void comm_rest(const struct comm *comm)
+{
+    if (comm->handles && comm->handles->rest)
+        rest_until_workers_are_here(comm->handles->rest);
+}
+
+enum status comm_workers_node_barrier(const struct comm *comm, struct error *error)
+{
+    if (comm->worker < 0 || comm->node_workers == 1)
+        return STATUS_OK;
+    return barrier_of_memory(comm, comm->handles->node_workers, error);
+}
+
+enum status comm_workers_max_f64(const struct comm *comm, double *values, size_t count, struct error *error)
+{
+    if (comm->worker < 0 || comm->workers == 1)
+        return STATUS_OK;
+    return reduce_in(comm, comm->handles->workers, values, count, MPI_DOUBLE, MPI_MAX, COMM_PIECE, error);
 }
 
 void comm_library(char text[COMM_LIBRARY_BYTES])

@@ -21,6 +21,9 @@ struct comm_handles {
     MPI_Comm node;    /* those that share memory with this one */
     MPI_Comm lane;    /* of each node, the rank with the same node_rank */
     MPI_Comm library; /* lent to libraries */
+    MPI_Comm workers;
+    MPI_Comm node_workers;
+    struct rest *rest; /* NULL: all ranks of all nodes are workers */
     struct comm_position position;
 };
 
@@ -37,6 +40,11 @@ struct comm_handles {
 /* MPI counts in int, and Open MPI's reductions take a second buffer as long as the call: longer calls are
  * made in pieces of this many elements. The functions of comm.h are these with that piece. */
 enum { COMM_PIECE = 1 << 26 };
+
+/* Finds out which ranks of `comm` are workers, where this node has so many CPUs (0: not known), and makes
+ * what they need; comm_forget_workers frees it. Collective. */
+MUST_CHECK enum status comm_find_workers(struct comm *comm, int node_cpus, struct error *error);
+void comm_forget_workers(struct comm *comm);
 
 MUST_CHECK enum status comm_broadcast_pieces(const struct comm *comm, void *buffer, size_t bytes, int root,
                                              size_t piece, struct error *error);

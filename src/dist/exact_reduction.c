@@ -9,7 +9,7 @@ struct exact_reduction {
     const struct comm *comm;
     size_t stride; /* doubles between the buffers of a node */
     struct comm_shared *shared;
-    double *buffers; /* [node_size][stride] */
+    double *buffers; /* [node_workers][stride] */
     float *rounded;  /* [largest part] */
 };
 
@@ -22,7 +22,7 @@ static size_t blocks_of(size_t count)
 
 static size_t largest_part(const struct comm *comm, size_t stride)
 {
-    return partition_range(blocks_of(stride), (size_t)comm->smallest_node, 0).count * BLOCK;
+    return partition_range(blocks_of(stride), (size_t)comm->least_node_workers, 0).count * BLOCK;
 }
 
 enum status exact_reduction_create(struct exact_reduction **out, const struct comm *comm, size_t capacity,
@@ -37,7 +37,7 @@ enum status exact_reduction_create(struct exact_reduction **out, const struct co
     TRY(agree_on_status(comm, memory_new(&reduction->rounded, largest_part(comm, reduction->stride), error),
                         error));
     TRY(comm_shared_allocate(&reduction->shared, &memory, comm,
-                             (size_t)comm->node_size * reduction->stride * sizeof(double), error));
+                             (size_t)comm->node_workers * reduction->stride * sizeof(double), error));
     reduction->buffers = memory;
 done:
     if (status != STATUS_OK) {
@@ -70,15 +70,16 @@ static double *buffer_of(const struct exact_reduction *reduction, int node_rank)
 
 double *exact_reduction_buffer(struct exact_reduction *reduction)
 {
-    return buffer_of(reduction, reduction->comm->node_rank);
+    const struct comm *comm = reduction->comm;
+    return comm->worker >= 0 ? buffer_of(reduction, comm->node_rank) : NULL;
 }
 
 static struct range part_of(const struct comm *comm, size_t count)
 {
-    if (comm->node_rank >= comm->smallest_node)
+    if (comm->node_rank >= comm->least_node_workers)
         return (struct range){count, 0};
     struct range blocks =
-        partition_range(blocks_of(count), (size_t)comm->smallest_node, (size_t)comm->node_rank);
+        partition_range(blocks_of(count), (size_t)comm->least_node_workers, (size_t)comm->node_rank);
     size_t first = blocks.first * BLOCK;
     size_t end = (blocks.first + blocks.count) * BLOCK;
     first = first < count ? first : count;
@@ -88,7 +89,7 @@ static struct range part_of(const struct comm *comm, size_t count)
 /* own += other, in blocks that stay in the first cache while the buffers of the node are added. */
 static void sum_node(struct exact_reduction *reduction, struct range part)
 {
-    int ranks = reduction->comm->node_size;
+    int ranks = reduction->comm->node_workers;
     int own_rank = reduction->comm->node_rank;
     for (size_t first = part.first; first < part.first + part.count; first += BLOCK) {
         size_t left = part.first + part.count - first;
@@ -109,7 +110,9 @@ enum status exact_reduction_sum(struct exact_reduction *reduction, size_t count,
     const struct comm *comm = reduction->comm;
     *part = part_of(comm, count);
     *sums = reduction->rounded;
-    TRY(comm_node_barrier(comm, error));
+    if (comm->worker < 0)
+        return STATUS_OK;
+    TRY(comm_workers_node_barrier(comm, error));
     sum_node(reduction, *part);
     double *own = exact_reduction_buffer(reduction) + part->first;
     if (comm->nodes > 1 && part->count > 0)

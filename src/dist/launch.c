@@ -5,7 +5,6 @@
 
 #include "launch.h"
 
-#include <sched.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -51,15 +50,27 @@ int launch_ranks_on_host(void)
     return ranks > 0 ? ranks : 1;
 }
 
+void launch_cpus_of_rank(cpu_set_t *cpus)
+{
+    if (sched_getaffinity(0, sizeof *cpus, cpus) != 0)
+        CPU_ZERO(cpus);
+}
+
+int launch_cpus_said(int found)
+{
+    int said = environment_number("LSTM_MPI_CPUS", 0);
+    return said > 0 ? said : found;
+}
+
 int launch_cpus_of_host(void)
 {
     /* mpirun has bound each rank to CPUs of its own: what they have together is what their parent may use. */
     bool bound = environment_number("OMPI_MCA_orte_bound_at_launch", 0) != 0;
     cpu_set_t allowed;
     if (sched_getaffinity(bound ? getppid() : 0, sizeof allowed, &allowed) == 0)
-        return CPU_COUNT(&allowed);
+        return launch_cpus_said(CPU_COUNT(&allowed));
     long online = sysconf(_SC_NPROCESSORS_ONLN);
-    return online > 0 ? (int)online : 1;
+    return launch_cpus_said(online > 0 ? (int)online : 1);
 }
 
 void launch_yield_where_crowded(void)

@@ -3,11 +3,20 @@
 
 /* What the launcher says of this host, before MPI starts. */
 
+#include <sched.h>
+
 /* How many ranks mpirun or srun starts on this host; 1 where neither says so. */
 int launch_ranks_on_host(void);
 
 /* How many CPUs the ranks of this host may use together. */
 int launch_cpus_of_host(void);
+
+/* The CPUs that this rank alone may use; none where the system does not say. */
+void launch_cpus_of_rank(cpu_set_t *cpus);
+
+/* How many CPUs the ranks of this host may use together, who may use `found` as it seems: LSTM_MPI_CPUS where
+ * it is set. */
+int launch_cpus_said(int found);
 
 /* The number of tasks on node `node` (from 0) in Slurm's notation "2(x3),1": 2, 2, 2, 1; 0 where the text
  * does not tell. */

@@ -15,7 +15,7 @@ struct reduction {
     const struct comm *comm;
     size_t stride; /* floats between the buffers of a node */
     struct comm_shared *shared;
-    float *buffers;    /* [node_size][stride] */
+    float *buffers;    /* [node_workers][stride] */
     struct lane *lane; /* NULL on a single node */
     size_t most_ranges;
     struct range *parts;   /* [most_ranges]: this rank's part of each range that was begun */
@@ -56,7 +56,7 @@ done:
     status = agree_on_status(comm, status, error);
     if (status == STATUS_OK) {
         status = comm_shared_allocate(&reduction->shared, &memory, comm,
-                                      (size_t)comm->node_size * reduction->stride * sizeof(float), error);
+                                      (size_t)comm->node_workers * reduction->stride * sizeof(float), error);
         reduction->buffers = memory;
     }
     if (status != STATUS_OK) {
@@ -90,15 +90,16 @@ static float *buffer_of(const struct reduction *reduction, int node_rank)
 
 float *reduction_buffer(struct reduction *reduction)
 {
-    return buffer_of(reduction, reduction->comm->node_rank);
+    const struct comm *comm = reduction->comm;
+    return comm->worker >= 0 ? buffer_of(reduction, comm->node_rank) : NULL;
 }
 
 static struct range part_of(const struct comm *comm, struct range range)
 {
-    if (comm->node_rank >= comm->smallest_node)
+    if (comm->node_rank >= comm->least_node_workers)
         return (struct range){range.first, 0};
     struct range lines =
-        partition_range(lines_of(range.count), (size_t)comm->smallest_node, (size_t)comm->node_rank);
+        partition_range(lines_of(range.count), (size_t)comm->least_node_workers, (size_t)comm->node_rank);
     size_t first = lines.first * LINE_FLOATS;
     size_t left = first < range.count ? range.count - first : 0;
     size_t most = lines.count * LINE_FLOATS;
@@ -114,7 +115,7 @@ static void sum_node(const struct reduction *reduction, struct range part)
         size_t count = left < SUM_FLOATS ? left : SUM_FLOATS;
         float sums[SUM_FLOATS];
         memcpy(sums, buffer_of(reduction, 0) + first, count * sizeof *sums);
-        for (int node_rank = 1; node_rank < comm->node_size; node_rank++) {
+        for (int node_rank = 1; node_rank < comm->node_workers; node_rank++) {
             const float *terms = buffer_of(reduction, node_rank) + first;
             for (size_t i = 0; i < count; i++)
                 sums[i] += terms[i];
@@ -126,10 +127,10 @@ static void sum_node(const struct reduction *reduction, struct range part)
 static enum status arrive(struct reduction *reduction, MPI_Request *arrival)
 {
     *arrival = MPI_REQUEST_NULL;
-    if (!reduction->lane || reduction->comm->node_size == 1)
+    if (!reduction->lane || reduction->comm->node_workers == 1)
         return STATUS_OK;
     atomic_thread_fence(memory_order_seq_cst);
-    return mpi_check(MPI_Ibarrier(reduction->comm->handles->node, arrival), "MPI_Ibarrier",
+    return mpi_check(MPI_Ibarrier(reduction->comm->handles->node_workers, arrival), "MPI_Ibarrier",
                      &reduction->error);
 }
 
@@ -155,7 +156,7 @@ static enum status enter_lane(struct reduction *reduction, bool wait, struct err
     if (arrived) {
         struct range part = reduction->parts[reduction->summed];
         atomic_thread_fence(memory_order_seq_cst);
-        if (reduction->comm->node_size > 1)
+        if (reduction->comm->node_workers > 1)
             sum_node(reduction, part);
         lane_begin(reduction->lane, reduction_buffer(reduction) + part.first, part.count);
     }
@@ -184,9 +185,9 @@ done:
 
 static enum status sum_on_the_only_node(struct reduction *reduction, struct error *error)
 {
-    if (reduction->comm->node_size == 1)
+    if (reduction->comm->node_workers == 1)
         return STATUS_OK;
-    enum status status = comm_node_barrier(reduction->comm, error);
+    enum status status = comm_workers_node_barrier(reduction->comm, error);
     for (size_t i = 0; status == STATUS_OK && i < reduction->begun; i++)
         sum_node(reduction, reduction->parts[i]);
     return status;

@@ -19,6 +19,8 @@ static size_t rows_of_batch(size_t rows, size_t vocabulary)
     size_t width = panels_width(PANELS_NARROW);
     size_t fitting = BATCH_BYTES / (vocabulary * sizeof(float));
     size_t most = fitting < BATCH_ROWS_AT_LEAST ? BATCH_ROWS_AT_LEAST : fitting;
+    if (rows == 0)
+        return 0;
     size_t batches = (rows + most - 1) / most;
     size_t of_batch = (rows + batches - 1) / batches;
     return smaller(rows, (of_batch + width - 1) / width * width);

@@ -142,6 +142,8 @@ const float *stack_forward(struct stack *stack, const uint32_t *tokens, size_t s
                            const struct dropout_address *dropout, struct phase_times *times)
 {
     size_t positions = steps * stack->rows;
+    if (positions == 0)
+        return level_output(&stack->levels[stack->spec.num_layers - 1]);
     if (stack->embedded)
         look_up_embedding(stack, tokens, positions);
     for (size_t number = 0; number < stack->spec.num_layers; number++) {

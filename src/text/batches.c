@@ -121,12 +121,12 @@ size_t batches_updates_at(const struct batches_spec *spec, size_t offset)
 
 struct range batches_token_range(const struct batches_spec *spec)
 {
-    if (spec->row_count == 0)
-        return (struct range){0};
     size_t least = least_offset(spec);
     size_t largest = batches_largest_offset(spec);
     if (spec->sampling == SAMPLING_RANDOM)
         return (struct range){.first = least, .count = spec->tokens - least};
+    if (spec->row_count == 0)
+        return (struct range){0};
     /* Rows are longest at the least offset and shortest at the largest. */
     size_t first = plus(least, times(spec->first_row, row_length_at(spec, largest)));
     size_t last_target = plus(largest, times(spec->first_row + spec->row_count, row_length_at(spec, least)));

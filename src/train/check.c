@@ -57,7 +57,7 @@ static enum status create_update(struct update *update, const struct comm *comm,
     enum status status;
     struct update_spec update_spec = {
         .model = *spec->model,
-        .rows = partition_range(spec->batch_size, (size_t)comm->size, (size_t)comm->rank).count,
+        .rows = comm_rows(comm, spec->batch_size).count,
         .batch_size = spec->batch_size,
         .num_steps = spec->num_steps,
         .optimizer = *optimizer,
@@ -146,7 +146,7 @@ static enum status create(struct check **out, const struct comm *comm, const str
                           struct error *error)
 {
     enum status status;
-    struct range rows = partition_range(spec->batch_size, (size_t)comm->size, (size_t)comm->rank);
+    struct range rows = comm_rows(comm, spec->batch_size);
     TRY(memory_new(out, 1, error));
     struct check *check = *out;
     TRY(parameters_layout(&check->parameters, spec->model, error));

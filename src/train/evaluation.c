@@ -15,6 +15,8 @@ static struct range row_inputs(const struct evaluation_spec *spec, size_t row)
 
 struct range evaluation_tokens(const struct evaluation_spec *spec)
 {
+    if (spec->rows.count == 0)
+        return (struct range){0};
     size_t first = row_inputs(spec, spec->rows.first).first;
     struct range last = row_inputs(spec, spec->rows.first + spec->rows.count - 1);
     return (struct range){first, last.first + last.count + 1 - first};
@@ -150,7 +152,9 @@ enum status evaluation_run(struct evaluation *evaluation, const struct comm *com
     enum status status;
     const struct evaluation_spec *spec = &evaluation->spec;
     memset(evaluation->row_losses, 0, spec->batch_size * sizeof *evaluation->row_losses);
-    TRY(agree_on_status(comm, read_rows(evaluation, comm, model, text, error), error));
+    status = read_rows(evaluation, comm, model, text, error);
+    comm_rest(comm);
+    TRY(agree_on_status(comm, status, error));
     if (comm->size > 1)
         TRY(comm_sum_f64(comm, evaluation->row_losses, spec->batch_size, error));
     double sum = 0;

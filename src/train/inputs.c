@@ -216,7 +216,7 @@ static enum status deal_out(struct inputs *inputs, const struct comm *comm, cons
 {
     size_t tokens = limited_tokens(inputs->corpus_tokens, settings);
     size_t held_out = settings->valid_fraction > 0 ? held_out_tokens(tokens, settings) : 0;
-    struct range rows = partition_range(settings->batch_size, (size_t)comm->size, (size_t)comm->rank);
+    struct range rows = comm_rows(comm, settings->batch_size);
     inputs->spec = settings_specs_batches(settings, tokens - held_out, rows);
     inputs->held_out = (struct evaluation_spec){
         .tokens = held_out,

@@ -50,6 +50,8 @@ static void fill_state(float *values, const struct random_batch *batch, uint64_t
 {
     uint64_t stream = random_stream(RANDOM_CHECK, kind);
     size_t rows = batch->batch.rows;
+    if (rows == 0)
+        return;
     size_t hidden = state->floats / (state->layers * rows);
     for (size_t i = 0; i < state->floats; i++) {
         uint64_t row = batch->batch.first_row + i / hidden % rows;

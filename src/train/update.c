@@ -179,14 +179,20 @@ size_t update_rank_bytes(const struct update *update)
     return update->way->rank_bytes(update) + model_bytes(update->model);
 }
 
-/* The ranks of a node pack its weights together, after all of them have written theirs. */
+/* The workers of a node pack its weights together, when all of them are written. */
+static enum status pack_weights(struct update *update, struct error *error)
+{
+    const struct comm *comm = update->comm;
+    if (comm->worker >= 0)
+        packed_weights_pack(&update->packed, (size_t)comm->node_rank, (size_t)comm->node_workers);
+    return comm_node_barrier(comm, error);
+}
+
 enum status update_load_weights(struct update *update, struct error *error)
 {
     enum status status;
-    const struct comm *comm = update->comm;
-    TRY(comm_node_barrier(comm, error));
-    packed_weights_pack(&update->packed, (size_t)comm->node_rank, (size_t)comm->node_size);
-    TRY(comm_node_barrier(comm, error));
+    TRY(comm_node_barrier(update->comm, error));
+    TRY(pack_weights(update, error));
 done:
     return status;
 }
@@ -210,14 +216,14 @@ static void move_weights(const struct update *update, const struct optimizer_ste
     optimizer_update(&update->spec.optimizer, step, &piece);
 }
 
-/* New weights for this rank's share of a row table where no token of the batch has its row: in stretches
+/* New weights for this worker's share of a row table where no token of the batch has its row: in stretches
  * between the touched rows. */
 static void move_untouched_rows(const struct update *update, const struct parameter *table,
                                 const struct optimizer_step *step)
 {
     const struct touched_rows *touched = &update->touched;
     size_t row_size = table->dims[1];
-    struct range mine = partition_range(touched->vocabulary, (size_t)update->comm->node_size,
+    struct range mine = partition_range(touched->vocabulary, (size_t)update->comm->node_workers,
                                         (size_t)update->comm->node_rank);
     size_t end = mine.first + mine.count;
     size_t row = mine.first;
@@ -278,7 +284,8 @@ static void new_weights(struct update *update, const struct gradient_parts *sums
         struct range part = sums->parts.ranges[i];
         new_weights_of_part(update, part, sums->data + (part.first - sums->first), &step);
     }
-    size_t tables = optimizer_moves_all(&update->spec.optimizer) ? update->parameters.row_table_count : 0;
+    bool moves_all = update->comm->worker >= 0 && optimizer_moves_all(&update->spec.optimizer);
+    size_t tables = moves_all ? update->parameters.row_table_count : 0;
     for (size_t i = 0; i < tables; i++)
         move_untouched_rows(update, parameters_row_table(&update->parameters, i), &step);
 }
@@ -296,10 +303,12 @@ enum status update_run(struct update *update, const struct batch *batch, double 
     double found = clock_seconds();
     if (batch->state_starts_at_zero)
         model_zero_state(update->model);
-    update->way->gradients(update, batch, totals);
+    if (update->comm->worker >= 0)
+        update->way->gradients(update, batch, totals);
     double computed = clock_seconds();
 
     phase_start(times);
+    comm_rest(update->comm);
     size_t count = update->parameters.dense_size + update->touched.count * update->parameters.row_size;
     TRY(update->way->exchange(update, count, totals, &sums, error));
     update->grad_norm = sqrt(totals->squared_norm);
@@ -308,7 +317,8 @@ enum status update_run(struct update *update, const struct batch *batch, double 
     if (update_is_finite(update, totals))
         new_weights(update, &sums, rate);
     phase_end(times, PHASE_UPDATE);
-    TRY(update_load_weights(update, error));
+    TRY(comm_workers_node_barrier(update->comm, error));
+    TRY(pack_weights(update, error));
     phase_end(times, PHASE_PACK_WEIGHTS);
     update->number++;
     update->wait_seconds += (found - start) + (summed - computed);

@@ -84,8 +84,8 @@ static size_t invariant_rank_bytes(const struct update *update)
 static double largest_of_all(void *context, double largest)
 {
     struct invariant *invariant = context;
-    if (invariant->comm->size > 1 && invariant->status == STATUS_OK)
-        invariant->status = comm_max_f64(invariant->comm, &largest, 1, &invariant->error);
+    if (invariant->status == STATUS_OK)
+        invariant->status = comm_workers_max_f64(invariant->comm, &largest, 1, &invariant->error);
     return largest;
 }
 

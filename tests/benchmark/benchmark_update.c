@@ -208,7 +208,7 @@ static enum status benchmark(void *context, const struct comm *comm, struct erro
     enum status status;
     struct update update = {0};
     uint32_t *text = NULL;
-    struct range rows = partition_range((size_t)options->batch, (size_t)comm->size, (size_t)comm->rank);
+    struct range rows = comm_rows(comm, (size_t)options->batch);
     struct update_spec spec = {
         .model = {.vocabulary_size = (size_t)options->vocabulary,
                   .hidden_size = (size_t)options->hidden,

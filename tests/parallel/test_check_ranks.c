@@ -97,7 +97,7 @@ static void test_damaged_rank(const struct comm *comm)
     for (size_t i = 0; i < sizeof ops.levels / sizeof ops.levels[0]; i++)
         ops.levels[i] = &functions;
     struct model_spec model = network_of(&ops);
-    is_damaged = comm->rank == comm->size - 1;
+    is_damaged = comm->worker == comm->workers - 1;
     CHECK(check(comm, &model, ROWS, false, &told) == STATUS_FAILED);
     CHECK(strstr(error.what, "/model/layer0/W_x") && strstr(error.what, "/model/layer1/b"));
     CHECK(!strstr(error.what, "output"));

@@ -5,11 +5,13 @@
 #include "lstm_mpi/base/random.h"
 #include "lstm_mpi/dist/agree.h"
 #include "lstm_mpi/dist/comm_handle.h"
+#include "lstm_mpi/dist/comm_shared.h"
 #include "support/parallel.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct error error;
 
@@ -118,6 +120,70 @@ static void test_gather(const struct comm *comm)
     memory_free(ranks);
 }
 
+/* The lowest ranks of a node, as many as it has CPUs, own all rows between them, in order. */
+static void test_workers(const struct comm *comm)
+{
+    enum { BATCH = 37 };
+    CHECK(comm->node_workers >= 1 && comm->node_workers <= comm->node_size);
+    CHECK((comm->worker >= 0) == (comm->node_rank < comm->node_workers));
+    CHECK(comm->worker < comm->workers && comm->worker <= comm->rank);
+    CHECK(comm->least_node_workers <= comm->node_workers);
+    struct range rows = comm_rows(comm, BATCH);
+    double counts[] = {comm->worker >= 0 ? 1 : 0, (double)rows.count};
+    CHECK(comm->worker >= 0 || rows.count == 0);
+    CHECK(comm_sum_f64(comm, counts, 2, &error) == STATUS_OK);
+    CHECK(counts[0] == comm->workers && counts[1] == BATCH);
+    struct range *all;
+    CHECK(memory_new(&all, (size_t)comm->size, &error) == STATUS_OK);
+    CHECK(comm_gather(comm, &rows, sizeof rows, all, &error) == STATUS_OK);
+    size_t next = 0;
+    for (int rank = 0; rank < comm->size; rank++) {
+        CHECK(all[rank].count == 0 || all[rank].first == next);
+        next += all[rank].count;
+    }
+    memory_free(all);
+    double largest = comm->worker;
+    CHECK(comm_workers_max_f64(comm, &largest, 1, &error) == STATUS_OK);
+    CHECK(largest == (comm->worker >= 0 ? comm->workers - 1 : -1));
+    CHECK(comm_workers_node_barrier(comm, &error) == STATUS_OK);
+}
+
+/* Nobody wakes up before the last worker has come, however often they rest. */
+static void test_rest(const struct comm *comm)
+{
+    enum { TIMES = 50 };
+    struct comm_shared *shared;
+    void *memory;
+    CHECK(comm_shared_allocate(&shared, &memory, comm, sizeof(_Atomic int), &error) == STATUS_OK);
+    _Atomic int *arrived = memory;
+    for (int times = 1; times <= TIMES; times++) {
+        if (comm->worker >= 0) {
+            if (times % 10 == 0)
+                usleep(2000U * (unsigned)comm->node_rank);
+            atomic_fetch_add(arrived, 1);
+        }
+        comm_rest(comm);
+        CHECK(comm->worker >= 0 || atomic_load(arrived) == times * comm->node_workers);
+        CHECK(comm_node_barrier(comm, &error) == STATUS_OK);
+    }
+    comm_shared_free(shared);
+}
+
+static void test_with_cpus(const struct comm *real)
+{
+    for (int node_cpus = 0; node_cpus <= real->node_size; node_cpus++) {
+        struct comm comm = *real;
+        struct comm_handles handles = *real->handles;
+        comm.handles = &handles;
+        handles.rest = NULL;
+        CHECK(comm_find_workers(&comm, node_cpus, &error) == STATUS_OK);
+        CHECK(comm.nodes > 1 || comm.workers == (node_cpus > 0 ? node_cpus : comm.size));
+        test_workers(&comm);
+        test_rest(&comm);
+        comm_forget_workers(&comm);
+    }
+}
+
 /* A collective that MPI refuses is an error in MPI's words. */
 static void test_mpi_error(const struct comm *comm)
 {
@@ -131,6 +197,8 @@ static void test_mpi_error(const struct comm *comm)
 static void test(const struct comm *comm)
 {
     test_place(comm);
+    test_workers(comm);
+    test_with_cpus(comm);
     test_broadcast(comm);
     test_sums(comm);
     test_sum_is_the_same_everywhere(comm);

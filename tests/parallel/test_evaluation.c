@@ -96,8 +96,6 @@ static double measured_loss(const struct network *network, const struct comm *co
 /* Fewer tokens than rows, rows that end together and not, windows that fit and not. */
 static void test(const struct comm *comm)
 {
-    static const struct comm alone = {
-        .size = 1, .node_size = 1, .nodes = 1, .smallest_node = 1, .on_first_node = true};
     static const size_t tokens[] = {2, 3, 9, 51, 52, 101, 102, MOST_TOKENS};
     static const size_t batch_sizes[] = {8, 10, 13};
     struct network network;
@@ -109,7 +107,7 @@ static void test(const struct comm *comm)
     for (size_t i = 0; i < sizeof tokens / sizeof tokens[0]; i++) {
         for (size_t j = 0; j < sizeof batch_sizes / sizeof batch_sizes[0]; j++) {
             double expected = expected_loss(&network, text, tokens[i], batch_sizes[j]);
-            double single = measured_loss(&network, &alone, text, tokens[i], batch_sizes[j]);
+            double single = measured_loss(&network, &comm_alone, text, tokens[i], batch_sizes[j]);
             double together = measured_loss(&network, comm, text, tokens[i], batch_sizes[j]);
             CHECK(fabs(single - expected) < 2e-6 * expected);
             CHECK(fabs(together - single) < 1e-6 * single);

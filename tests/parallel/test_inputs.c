@@ -149,7 +149,7 @@ static void test_blocks(const struct comm *comm, const char *path, const struct 
     CHECK(inputs_read(&inputs, comm, &settings, NULL, &silent, &error) == STATUS_OK);
     CHECK(inputs.corpus_tokens == plain->count);
     CHECK(inputs.spec.tokens == (settings.max_tokens > 0 ? settings.max_tokens : plain->count));
-    struct range rows = partition_range(13, (size_t)comm->size, (size_t)comm->rank);
+    struct range rows = comm_rows(comm, 13);
     CHECK(inputs.spec.first_row == rows.first && inputs.spec.row_count == rows.count);
     check_tokens(&inputs, plain);
     check_counts(inputs.vocabulary, plain);

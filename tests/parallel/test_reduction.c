@@ -1,5 +1,5 @@
-/* Sums over the ranks of a test, who pretend to be on nodes of so many ranks: what they share they share in
- * truth, and what passes between the nodes are messages as between machines. */
+/* Sums over the ranks of a test, who pretend to be on nodes of so many ranks and CPUs: what they share they
+ * share in truth, and what passes between the nodes are messages as between machines. */
 
 #include "lstm_mpi/dist/reduction.h"
 
@@ -17,7 +17,8 @@ enum { LONG = 2 * (1 << 16) + 16 }; /* several blocks a lane */
 
 static struct error error;
 
-static void pretend(struct comm *comm, struct comm_handles *handles, const struct comm *real, int node_size)
+static void pretend(struct comm *comm, struct comm_handles *handles, const struct comm *real, int node_size,
+                    int node_cpus)
 {
     *comm = *real;
     *handles = *real->handles;
@@ -27,66 +28,70 @@ static void pretend(struct comm *comm, struct comm_handles *handles, const struc
     CHECK(MPI_Comm_split(real->handles->ranks, real->rank % node_size, 0, &handles->lane) == MPI_SUCCESS);
     CHECK(MPI_Comm_rank(handles->node, &comm->node_rank) == MPI_SUCCESS);
     CHECK(MPI_Comm_size(handles->node, &comm->node_size) == MPI_SUCCESS);
-    comm->smallest_node = comm->node_size;
-    CHECK(MPI_Allreduce(MPI_IN_PLACE, &comm->smallest_node, 1, MPI_INT, MPI_MIN, real->handles->ranks) ==
-          MPI_SUCCESS);
     comm->on_first_node = real->rank < node_size;
+    handles->rest = NULL;
+    CHECK(comm_find_workers(comm, node_cpus, &error) == STATUS_OK);
 }
 
-static void stop_pretending(struct comm_handles *handles)
+static void stop_pretending(struct comm *comm)
 {
+    struct comm_handles *handles = comm->handles;
+    comm_forget_workers(comm);
     CHECK(MPI_Comm_free(&handles->node) == MPI_SUCCESS && MPI_Comm_free(&handles->lane) == MPI_SUCCESS);
 }
 
-/* Whole numbers, so that sums are exact in any order; long runs of zeros, other ones on every rank. */
-static float whole_number(int rank, size_t i)
+/* Whole numbers, so that sums are exact in any order; long runs of zeros, other ones on every worker. */
+static float whole_number(int worker, size_t i)
 {
-    uint64_t run = (i / 80 + 1) * ((uint64_t)rank + 3) * UINT64_C(0x9E3779B97F4A7C15);
-    return run >> 63 ? 0 : (float)((i * 7 + (size_t)rank * 13) % 1000) - 500;
+    uint64_t run = (i / 80 + 1) * ((uint64_t)worker + 3) * UINT64_C(0x9E3779B97F4A7C15);
+    return run >> 63 ? 0 : (float)((i * 7 + (size_t)worker * 13) % 1000) - 500;
 }
 
 static float exact_sum(const struct comm *comm, size_t i)
 {
     float sum = 0;
-    for (int rank = 0; rank < comm->size; rank++)
-        sum += whole_number(rank, i);
+    for (int worker = 0; worker < comm->workers; worker++)
+        sum += whole_number(worker, i);
     return sum;
 }
 
 /* Sums `count` ranges, going on with the sum meanwhile where `early`. */
-static struct reduction_parts sum(struct reduction *reduction, const struct range *ranges, size_t count,
-                                  bool early)
+static struct reduction_parts sum(const struct comm *comm, struct reduction *reduction,
+                                  const struct range *ranges, size_t count, bool early)
 {
     struct reduction_parts parts;
-    for (size_t i = 0; i < count; i++) {
+    size_t begun = comm->worker >= 0 ? count : 0;
+    for (size_t i = 0; i < begun; i++) {
         reduction_begin(reduction, ranges[i]);
         for (int turn = 0; early && turn < 3; turn++)
             reduction_continue(reduction);
     }
     CHECK(reduction_finish(reduction, &parts, &error) == STATUS_OK);
-    CHECK(parts.count == count);
+    CHECK(parts.count == begun);
     return parts;
 }
 
-/* The parts are sums, and over the ranks of a node they are the whole, once. */
+/* The parts are sums, and over the workers of a node they are the whole, once. */
 static void check_sums(const struct comm *comm, size_t capacity, const struct range *ranges, size_t count)
 {
     for (int early = 0; early < 2; early++) {
         struct reduction *reduction;
         CHECK(reduction_create(&reduction, comm, capacity, count, &error) == STATUS_OK);
         float *values = reduction_buffer(reduction);
-        for (size_t i = 0; i < capacity; i++)
-            values[i] = whole_number(comm->rank, i);
-        struct reduction_parts parts = sum(reduction, ranges, count, early != 0);
+        CHECK((values != NULL) == (comm->worker >= 0));
+        for (size_t i = 0; values && i < capacity; i++)
+            values[i] = whole_number(comm->worker, i);
+        struct reduction_parts parts = sum(comm, reduction, ranges, count, early != 0);
         size_t wrong = 0;
-        for (size_t k = 0; k < parts.count; k++) {
-            int mine = (int)parts.ranges[k].count;
+        for (size_t k = 0; k < count; k++) {
+            struct range part = k < parts.count ? parts.ranges[k] : (struct range){0};
+            int mine = (int)part.count;
             int all = 0;
-            for (size_t i = parts.ranges[k].first; i < parts.ranges[k].first + parts.ranges[k].count; i++)
+            for (size_t i = part.first; i < part.first + part.count; i++)
                 wrong += values[i] != exact_sum(comm, i);
             CHECK(MPI_Allreduce(&mine, &all, 1, MPI_INT, MPI_SUM, comm->handles->node) == MPI_SUCCESS);
             CHECK((size_t)all == ranges[k].count);
-            CHECK(mine == 0 || comm->node_rank < comm->smallest_node);
+            CHECK(mine == 0 || comm->node_rank < comm->least_node_workers);
         }
         CHECK(wrong == 0);
         CHECK(comm_barrier(comm, &error) == STATUS_OK);
@@ -113,13 +118,13 @@ static void test_same_bits(const struct comm *comm)
     CHECK(reduction_create(&reduction, comm, LONG, 2, &error) == STATUS_OK);
     float *values = reduction_buffer(reduction);
     for (int repetition = 0; repetition < 4; repetition++) {
-        for (size_t i = 0; i < LONG; i++)
+        for (size_t i = 0; values && i < LONG; i++)
             values[i] = (float)random_normal(9, (uint64_t)comm->rank, i);
-        struct reduction_parts parts = sum(reduction, ranges, 2, repetition % 2 == 0);
+        struct reduction_parts parts = sum(comm, reduction, ranges, 2, repetition % 2 == 0);
         uint64_t digest = 0;
         for (size_t k = 0; k < parts.count; k++)
             digest ^= digest_of(values + parts.ranges[k].first, parts.ranges[k].count * sizeof *values);
-        if (comm->node_rank < comm->smallest_node) {
+        if (comm->node_rank < comm->least_node_workers) {
             uint64_t of_first_node = digest;
             CHECK(MPI_Bcast(&of_first_node, 1, MPI_UINT64_T, 0, comm->handles->lane) == MPI_SUCCESS);
             CHECK(of_first_node == digest);
@@ -155,13 +160,15 @@ static void test(const struct comm *real)
     for (size_t i = 0; i < sizeof node_sizes / sizeof node_sizes[0]; i++) {
         if (i > 0 && node_sizes[i - 1] >= real->size)
             break;
-        struct comm comm;
-        struct comm_handles handles;
-        pretend(&comm, &handles, real, node_sizes[i]);
-        test_sums(&comm);
-        test_same_bits(&comm);
-        test_without_memory(&comm);
-        stop_pretending(&handles);
+        for (int node_cpus = 1; node_cpus <= node_sizes[i]; node_cpus = 2 * node_cpus + 1) {
+            struct comm comm;
+            struct comm_handles handles;
+            pretend(&comm, &handles, real, node_sizes[i], node_cpus);
+            test_sums(&comm);
+            test_same_bits(&comm);
+            test_without_memory(&comm);
+            stop_pretending(&comm);
+        }
     }
 }
 

@@ -20,10 +20,6 @@ enum { V = 150, H = 12, BATCH = 11, STEPS = 5, UPDATES = 4 };
 
 static struct error error;
 
-/* One rank alone: nothing is sent, so it needs no handles. */
-static const struct comm alone = {
-    .size = 1, .node_size = 1, .nodes = 1, .smallest_node = 1, .on_first_node = true};
-
 /* The rows of a batch that a rank holds. */
 struct rows {
     struct range range;
@@ -34,7 +30,7 @@ struct rows {
 
 static void make_rows(struct rows *rows, const struct comm *comm, uint64_t update, bool from_zero)
 {
-    struct range range = partition_range(BATCH, (size_t)comm->size, (size_t)comm->rank);
+    struct range range = comm_rows(comm, BATCH);
     for (size_t t = 0; t < STEPS; t++) {
         for (size_t row = 0; row < range.count; row++) {
             uint64_t place = (range.first + row) * STEPS + t;
@@ -71,7 +67,7 @@ static void create_with(struct update *update, const struct comm *comm, int netw
 {
     struct update_spec spec = {
         .model = network_of(network),
-        .rows = partition_range(BATCH, (size_t)comm->size, (size_t)comm->rank).count,
+        .rows = comm_rows(comm, BATCH).count,
         .batch_size = BATCH,
         .num_steps = STEPS,
         .optimizer = optimizer,
@@ -133,12 +129,12 @@ static void test_same_as_one_rank(const struct comm *comm, int network, double c
     struct update together;
     struct update single;
     create(&together, comm, network, clip_norm);
-    create(&single, &alone, network, clip_norm);
+    create(&single, &comm_alone, network, clip_norm);
     for (uint64_t number = 0; number < UPDATES; number++) {
         struct totals totals;
         struct totals expected;
         run(&together, comm, number, from_zero, 0.5, &totals);
-        run(&single, &alone, number, from_zero, 0.5, &expected);
+        run(&single, &comm_alone, number, from_zero, 0.5, &expected);
         CHECK(fabs(totals.loss - expected.loss) < 1e-6 * expected.loss);
         CHECK(fabs(together.grad_norm - single.grad_norm) < 1e-5 * single.grad_norm);
         CHECK(totals.signals == comm->size && totals.checkpoint_due == 1 && totals.time_is_up == 0);
@@ -157,15 +153,15 @@ static void test_rank_invariant(const struct comm *comm, int network, double cli
     struct update single;
     struct update plain;
     create_with(&together, comm, network, clip_norm, (struct optimizer){.ops = &optimizers[0]}, true);
-    create_with(&single, &alone, network, clip_norm, (struct optimizer){.ops = &optimizers[0]}, true);
-    create_with(&plain, &alone, network, clip_norm, (struct optimizer){.ops = &optimizers[0]}, false);
+    create_with(&single, &comm_alone, network, clip_norm, (struct optimizer){.ops = &optimizers[0]}, true);
+    create_with(&plain, &comm_alone, network, clip_norm, (struct optimizer){.ops = &optimizers[0]}, false);
     for (uint64_t number = 0; number < UPDATES; number++) {
         struct totals totals;
         struct totals expected;
         struct totals plain_totals;
         run(&together, comm, number, from_zero, 0.5, &totals);
-        run(&single, &alone, number, from_zero, 0.5, &expected);
-        run(&plain, &alone, number, from_zero, 0.5, &plain_totals);
+        run(&single, &comm_alone, number, from_zero, 0.5, &expected);
+        run(&plain, &comm_alone, number, from_zero, 0.5, &plain_totals);
         CHECK(memcmp(&totals.loss, &expected.loss, sizeof totals.loss) == 0);
         CHECK(memcmp(&together.grad_norm, &single.grad_norm, sizeof single.grad_norm) == 0);
         CHECK(totals.signals == comm->size && totals.checkpoint_due == 1 && totals.time_is_up == 0);
@@ -208,7 +204,7 @@ static void test_optimizer(const struct comm *comm, int network, struct optimize
     float *expected;
     float *gradients;
     create_with(&together, comm, network, 0, optimizer, false);
-    create_with(&single, &alone, network, 0, optimizer, false);
+    create_with(&single, &comm_alone, network, 0, optimizer, false);
     size_t size = single.parameters.size;
     size_t states = optimizer_state_count(&optimizer);
     CHECK(update_state_bytes(&together) == states * size * sizeof(float));
@@ -217,7 +213,7 @@ static void test_optimizer(const struct comm *comm, int network, struct optimize
     memcpy(expected, single.weights, size * sizeof *expected);
     for (uint64_t number = 0; number < UPDATES; number++) {
         struct totals totals;
-        run(&single, &alone, number, true, rate, &totals);
+        run(&single, &comm_alone, number, true, rate, &totals);
         CHECK(single.touched.count < V);
         spread_gradients(&single, gradients);
         struct optimizer_step step = {rate, 1, number + 1};
@@ -306,12 +302,12 @@ static void test_untouched_rows_stay(const struct comm *comm, int network)
 /* One rank's rows go wrong (its carried state is no number): every rank sees it and keeps its weights. */
 static void test_not_finite(const struct comm *comm, bool rank_invariant)
 {
-    for (int bad = 0; bad < comm->size; bad++) {
+    for (int bad = 0; bad < comm->workers; bad++) {
         struct update update;
         struct totals totals;
         create_with(&update, comm, PLAIN, 1, (struct optimizer){.ops = &optimizers[0]}, rank_invariant);
         uint64_t before = weights_digest(&update);
-        if (comm->rank == bad)
+        if (comm->worker == bad)
             model_state(update.model).h[0] = NAN;
         run(&update, comm, 5, false, 0.5, &totals);
         CHECK(!update_is_finite(&update, &totals));
@@ -343,8 +339,8 @@ static void test_without_memory(const struct comm *comm, int network, bool rank_
     struct update update;
     struct update_spec spec = {
         .model = network_of(network),
-        .rows = 1,
-        .batch_size = (size_t)comm->size,
+        .rows = comm_rows(comm, BATCH).count,
+        .batch_size = BATCH,
         .num_steps = STEPS,
         .optimizer = {.ops = &optimizers[0]},
         .clip_norm = 1,

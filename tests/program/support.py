@@ -21,12 +21,13 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-# More ranks than cores, as root, without the half second that the choice of a network takes.
+# More ranks than CPUs, as root, without the half second that the choice of a network takes.
 MPI_ENVIRONMENT = {
     "OMPI_ALLOW_RUN_AS_ROOT": "1",
     "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
     "OMPI_MCA_rmaps_base_oversubscribe": "1",
     "OMPI_MCA_mpi_yield_when_idle": "1",
+    "LSTM_MPI_CPUS": "64",  # every rank owns rows
     "OMPI_MCA_pml": "ob1",
     "OMPI_MCA_btl": "self,vader,tcp",
     "OMPI_MCA_orte_execute_quiet": "1",

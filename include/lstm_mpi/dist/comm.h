@@ -4,6 +4,7 @@
 /* The ranks of this run. Every collective function must be called by all of them, in the same order. */
 
 #include "lstm_mpi/base/error.h"
+#include "lstm_mpi/base/partition.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -12,16 +13,25 @@
 /* MPI's handles, for rooms that hand one to a library: lstm_mpi/dist/comm_handle.h. */
 struct comm_handles;
 
+/* Workers are the ranks that own rows of the batch: the first ranks of each node, as many as it has CPUs.
+ * More would only take turns, each with fewer rows, and products of few rows are slow. The others take part
+ * in all that is not done by rows. */
 struct comm {
     int rank;
     int size;
     int node_rank; /* rank among those that share memory with this one */
     int node_size;
     int nodes;
-    int smallest_node;  /* ranks of the node that has the fewest */
-    bool on_first_node; /* shares memory with rank 0 */
+    int worker; /* this rank's number among the workers, in the order of ranks; -1: it is none */
+    int workers;
+    int node_workers;       /* those of this node */
+    int least_node_workers; /* those of the node that has the fewest */
+    bool on_first_node;     /* shares memory with rank 0 */
     struct comm_handles *handles;
 };
+
+/* A run of a single rank, for what needs no MPI. */
+extern const struct comm comm_alone;
 
 /* Starts MPI and fills `comm`. Before MPI starts, where this host has more ranks than CPUs it asks Open MPI
  * to yield the CPU while waiting (unless the user chose otherwise). Signals stay as MPI leaves them. After a
@@ -62,6 +72,20 @@ MUST_CHECK enum status comm_barrier(const struct comm *comm, struct error *error
 /* Waits for all ranks of this node; what they wrote to memory that they share is seen by all of them
  * afterwards. Collective among them. */
 MUST_CHECK enum status comm_node_barrier(const struct comm *comm, struct error *error);
+
+/* The rows of a batch of `batch_size` that this rank owns: consecutive ones, dealt out over the workers in
+ * their order; none for a rank that is no worker. */
+struct range comm_rows(const struct comm *comm, size_t batch_size);
+
+/* Ranks that are no workers sleep here until all workers of their node have come here; workers go on at once.
+ * Called before a collective function that ends work on rows: to wait in MPI would take CPUs from the
+ * workers. Collective among the ranks of the node. */
+void comm_rest(const struct comm *comm);
+
+/* comm_node_barrier and comm_max_f64 of workers alone. Collective among them; other ranks go on at once. */
+MUST_CHECK enum status comm_workers_node_barrier(const struct comm *comm, struct error *error);
+MUST_CHECK enum status comm_workers_max_f64(const struct comm *comm, double *values, size_t count,
+                                            struct error *error);
 
 /* What MPI library this is, "Open MPI v4.1.4". Not collective. */
 enum { COMM_LIBRARY_BYTES = 64 };

@@ -1,12 +1,12 @@
 #ifndef LSTM_MPI_DIST_REDUCTION_H
 #define LSTM_MPI_DIST_REDUCTION_H
 
-/* Sums of long float32 buffers over all ranks, range by range and in place: of each range every rank of a
+/* Sums of long float32 buffers over all workers, range by range and in place: of each range every worker of a
  * node sums one part over the buffers of its node, which all of them see, and the same parts of all nodes are
  * then summed between the nodes. Nobody gets the whole: each rank goes on with its parts.
  *
- *     node 0   rank 0 | rank 1            node 1   rank 2 | rank 3
- *              part 0 | part 1                     part 0 | part 1
+ *     node 0  worker 0 | worker 1         node 1  worker 2 | worker 3
+ *              part 0  | part 1                    part 0  | part 1
  *                 \________|_______ sum __________/        |
  *                          \__________ sum ______________/
  *
@@ -25,21 +25,22 @@ MUST_CHECK enum status reduction_create(struct reduction **out, const struct com
                                         size_t most_ranges, struct error *error);
 void reduction_destroy(struct reduction *reduction);
 
-/* Bytes that a rank holds: its buffer, and what the messages lie in. */
+/* Bytes that a worker holds: its buffer, and what the messages lie in. */
 size_t reduction_bytes(const struct reduction *reduction);
 
-/* This rank's buffer, [capacity], aligned to MEMORY_ALIGNMENT; a view. Others read a range of it from
- * reduction_begin on, until the first comm_node_barrier after reduction_finish. */
+/* This worker's buffer, [capacity], aligned to MEMORY_ALIGNMENT; a view, and NULL for a rank that is no
+ * worker: it begins no ranges. Others read a range of it from
+ * reduction_begin on, until the first comm_workers_node_barrier after reduction_finish. */
 float *reduction_buffer(struct reduction *reduction);
 
-/* A range of this rank's buffer is final and will be summed. All ranks give the same ranges in the same
+/* A range of this worker's buffer is final and will be summed. All workers give the same ranges in the same
  * order, disjoint, each beginning where a cache line does. */
 void reduction_begin(struct reduction *reduction, struct range range);
 
 /* Goes on with what was begun, as far as it comes without waiting. Not collective: as often as one likes. */
 void reduction_continue(struct reduction *reduction);
 
-/* The parts that this rank has the sums of, one of each range, empty on ranks beyond the smallest node's:
+/* The parts that this rank has the sums of, one of each range, empty beyond the workers of the smallest node:
  * they are at the same places in its own buffer. */
 struct reduction_parts {
     const struct range *ranges;

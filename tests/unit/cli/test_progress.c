@@ -29,7 +29,7 @@ struct screen {
 
 static void open_screen(struct screen *screen, int progress, uint64_t log_every, uint64_t log_every_updates)
 {
-    *screen = (struct screen){.comm = {.size = 1, .node_size = 1, .nodes = 1}};
+    *screen = (struct screen){.comm = comm_alone};
     screen->out = open_memstream(&screen->text, &screen->bytes);
     assert_non_null(screen->out);
     assert_int_equal(settings_defaults(&screen->settings, &error), STATUS_OK);

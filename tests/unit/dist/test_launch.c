@@ -9,9 +9,9 @@
 
 #include <cmocka.h>
 
-static const char *const variables[] = {"OMPI_COMM_WORLD_LOCAL_SIZE", "SLURM_STEP_TASKS_PER_NODE",
-                                        "SLURM_NODEID", "OMPI_MCA_orte_bound_at_launch",
-                                        "OMPI_MCA_mpi_yield_when_idle"};
+static const char *const variables[] = {
+    "OMPI_COMM_WORLD_LOCAL_SIZE",    "SLURM_STEP_TASKS_PER_NODE",    "SLURM_NODEID",
+    "OMPI_MCA_orte_bound_at_launch", "OMPI_MCA_mpi_yield_when_idle", "LSTM_MPI_CPUS"};
 
 static int forget_launcher(void **state)
 {
@@ -75,10 +75,27 @@ static void cpus_are_those_allowed(void **state)
     CPU_SET(last, &one);
     assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
     assert_int_equal(launch_cpus_of_host(), 1);
+    cpu_set_t own;
+    launch_cpus_of_rank(&own);
+    assert_true(CPU_EQUAL(&own, &one));
     /* Bound by mpirun: the CPUs of the parent count. */
     setenv("OMPI_MCA_orte_bound_at_launch", "1", 1);
     assert_int_equal(launch_cpus_of_host(), CPU_COUNT(&before));
     assert_int_equal(sched_setaffinity(0, sizeof before, &before), 0);
+}
+
+static void cpus_may_be_said(void **state)
+{
+    (void)state;
+    assert_int_equal(launch_cpus_said(3), 3);
+    setenv("LSTM_MPI_CPUS", "0", 1);
+    assert_int_equal(launch_cpus_said(3), 3);
+    setenv("LSTM_MPI_CPUS", "100001", 1);
+    assert_int_equal(launch_cpus_said(3), 100001);
+    assert_int_equal(launch_cpus_of_host(), 100001);
+    setenv("OMPI_COMM_WORLD_LOCAL_SIZE", "100001", 1);
+    launch_yield_where_crowded();
+    assert_null(getenv("OMPI_MCA_mpi_yield_when_idle"));
 }
 
 static void crowded_hosts_yield(void **state)
@@ -103,6 +120,7 @@ int main(void)
         cmocka_unit_test_setup(no_launcher_is_one_rank, forget_launcher),
         cmocka_unit_test_setup(ranks_of_mpirun_and_srun, forget_launcher),
         cmocka_unit_test_setup(cpus_are_those_allowed, forget_launcher),
+        cmocka_unit_test_setup(cpus_may_be_said, forget_launcher),
         cmocka_unit_test_setup(crowded_hosts_yield, forget_launcher),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

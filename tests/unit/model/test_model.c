@@ -212,6 +212,34 @@ static void losses_of_a_batch_are_those_of_its_gradients(void **unused)
     }
 }
 
+static void without_rows_there_is_nothing_to_do(void **unused)
+{
+    (void)unused;
+    for (size_t cell = 0; cell < cell_count; cell++) {
+        struct network network;
+        struct model *empty;
+        struct error error;
+        struct model_spec spec = {.vocabulary_size = 40,
+                                  .hidden_size = 17,
+                                  .cell = &cells[cell],
+                                  .num_layers = 2,
+                                  .bidirectional = true,
+                                  .embedding_size = 5,
+                                  .dropout = 0.5};
+        double loss = 1;
+        network_create_of(&network, &spec, 1, 4);
+        assert_int_equal(model_create(&empty, &spec, &network.packed, 0, 4, &error), STATUS_OK);
+        assert_int_equal(model_state(empty).floats, 0);
+        model_zero_state(empty);
+        model_losses(empty, NULL, NULL, 4, &loss);
+        struct model_batch batch = {.first_row = 1};
+        model_batch_losses(empty, &batch, &loss);
+        assert_true(loss == 1);
+        model_destroy(empty);
+        network_destroy(&network);
+    }
+}
+
 /* Through model_step each step is a window of its own, without dropout. */
 static void steps_give_the_logits_of_the_next_token(void **unused)
 {
@@ -307,6 +335,7 @@ int main(void)
         cmocka_unit_test(every_member_agrees_with_central_differences),
         cmocka_unit_test(large_members_agree_with_central_differences),
         cmocka_unit_test(losses_of_a_batch_are_those_of_its_gradients),
+        cmocka_unit_test(without_rows_there_is_nothing_to_do),
         cmocka_unit_test(steps_give_the_logits_of_the_next_token),
         cmocka_unit_test(gradients_go_to_the_rows_that_the_batch_names),
         cmocka_unit_test(operations_are_those_of_the_matrices),

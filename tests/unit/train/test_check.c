@@ -22,9 +22,6 @@
 
 static struct error error;
 
-static const struct comm alone = {
-    .size = 1, .node_size = 1, .nodes = 1, .smallest_node = 1, .on_first_node = true};
-
 /* What a check told. */
 struct told {
     struct check_tensor tensors[PARAMETER_MAX_COUNT];
@@ -61,7 +58,7 @@ static enum status check(struct told *told, const struct model_spec *model, stru
     initialize_uniform(weights, &parameters, 1, 0, 1);
     double squares = vector_sum_of_squares(parameters.size, weights);
     struct check_spec spec = {model, weights, batch.rows, batch.steps, 1, rank_invariant};
-    enum status status = check_run(&alone, &spec, &observer, &error);
+    enum status status = check_run(&comm_alone, &spec, &observer, &error);
     assert_true(vector_sum_of_squares(parameters.size, weights) == squares);
     memory_free(weights);
     return status;
@@ -245,7 +242,7 @@ static void what_is_not_finite_is_told(void **unused)
     assert_int_equal(memory_new(&weights, parameters.size, &error), STATUS_OK);
     weights[parameters_find(&parameters, "output/b")->offset] = (float)NAN;
     struct check_spec spec = {&model, weights, 2, 2, 1, false};
-    assert_int_equal(check_run(&alone, &spec, &observer, &error), STATUS_FAILED);
+    assert_int_equal(check_run(&comm_alone, &spec, &observer, &error), STATUS_FAILED);
     assert_non_null(strstr(error.why, "not finite"));
     memory_free(weights);
 }
@@ -265,7 +262,7 @@ static void without_memory_it_fails(void **unused)
     for (long allocations = 0;; allocations++) {
         told.count = 0;
         failing_allocator_after(allocations);
-        enum status status = check_run(&alone, &spec, &observer, &error);
+        enum status status = check_run(&comm_alone, &spec, &observer, &error);
         bool failed = failing_allocator_has_failed();
         failing_allocator_after(-1);
         assert_int_equal(status, failed ? STATUS_FAILED : STATUS_OK);
