@@ -1,6 +1,7 @@
 /* The lines that training makes longer are a copy away from the thread's: it takes them over under the lock,
  * and sends without it what the server does not have yet. So a slow server gets fewer and longer messages.
- * After a failure, and when a line was thinned out, the server is told the whole window. */
+ * The server is told the whole window when a line was thinned out, after a failure, and when it may have lost
+ * the window (somebody closed it) or a part of it (the server began anew, with what it had saved once). */
 
 #include "lstm_mpi/report/visdom.h"
 
@@ -17,6 +18,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 static const double least_seconds_between = 0.1;
@@ -93,15 +95,28 @@ static struct visdom_trace trace_from(const struct visdom *visdom, int line, siz
     return (struct visdom_trace){line_names[line], seen->x + first, seen->y + first, seen->count - first};
 }
 
+static enum status no_text(struct error *error)
+{
+    error_set(error, STATUS_FAILED, "a message");
+    return error_why(error, "memory is short, or the environment's name is no UTF-8");
+}
+
 static enum status send_text(struct visdom *visdom, const char *path, char *text, struct error *error)
 {
-    enum status status;
-    if (text) {
-        status = json_post_send(visdom->post, path, text, error);
-    } else {
-        error_set(error, STATUS_FAILED, "a message");
-        status = error_why(error, "memory is short, or the environment's name is no UTF-8");
-    }
+    enum status status = text ? json_post_send(visdom->post, path, text, error) : no_text(error);
+    free(text);
+    return status;
+}
+
+/* Whether the window may have changed since it was drawn. An answer that is neither yes nor no is a yes. */
+static enum status look_after_window(struct visdom *visdom, struct error *error)
+{
+    struct json_answer answer;
+    char *text = visdom_message_question(visdom->environment);
+    enum status status =
+        text ? json_post_ask(visdom->post, "/win_exists", text, &answer, error) : no_text(error);
+    if (status == STATUS_OK && (answer.reconnected || strcmp(answer.text, "false") == 0))
+        visdom->drawn = false;
     free(text);
     return status;
 }
@@ -128,12 +143,22 @@ static enum status send_points(struct visdom *visdom, struct error *error)
     return status;
 }
 
+static enum status send_news(struct visdom *visdom, struct error *error)
+{
+    enum status status;
+    if (visdom->drawn)
+        TRY(look_after_window(visdom, error));
+    status = visdom->drawn ? send_points(visdom, error) : send_window(visdom, error);
+done:
+    return status;
+}
+
 static void *run(void *argument)
 {
     struct visdom *visdom = argument;
     while (take_news(visdom)) {
         struct error error;
-        enum status status = visdom->drawn ? send_points(visdom, &error) : send_window(visdom, &error);
+        enum status status = send_news(visdom, &error);
         visdom->drawn = status == STATUS_OK;
         visdom->not_before =
             clock_seconds() + (visdom->drawn ? least_seconds_between : seconds_after_failure);
