@@ -155,8 +155,8 @@ static enum status transfer(struct json_post *post, struct error *error)
     return outcome(post, error);
 }
 
-enum status json_post_ask(struct json_post *post, const char *path, const char *text,
-                          struct json_answer *answer, struct error *error)
+enum status json_post_send(struct json_post *post, const char *path, const char *text,
+                           struct json_answer *answer, struct error *error)
 {
     enum status status;
     char url[2048];
@@ -175,19 +175,6 @@ enum status json_post_ask(struct json_post *post, const char *path, const char *
     status = transfer(post, error);
     *answer = post->answer;
     (void)curl_multi_remove_handle(post->multi, post->easy);
-done:
-    return status;
-}
-
-enum status json_post_send(struct json_post *post, const char *path, const char *text, struct error *error)
-{
-    enum status status;
-    struct json_answer answer;
-    TRY(json_post_ask(post, path, text, &answer, error));
-    if (answer.status < 200 || answer.status > 299) {
-        error_set(error, STATUS_FAILED, "a message");
-        status = error_why(error, "the server answered with status %ld", answer.status);
-    }
 done:
     return status;
 }

@@ -21,16 +21,12 @@ struct json_answer {
  * called while other threads may use libcurl. */
 MUST_CHECK enum status json_post_open(struct json_post **out, const char *url, struct error *error);
 
-/* Posts a text to a path such as "/win_exists". Fails where the server cannot be reached or takes more than a
- * few seconds, but not for what it answers; redirections are not followed. */
-MUST_CHECK enum status json_post_ask(struct json_post *post, const char *path, const char *text,
-                                     struct json_answer *answer, struct error *error);
-
-/* The same for a path such as "/events". Fails, too, where the answer is anything but success. */
+/* Posts a text to a path such as "/events". Fails where the server cannot be reached or takes more than a few
+ * seconds, but not for what it answers; redirections are not followed. */
 MUST_CHECK enum status json_post_send(struct json_post *post, const char *path, const char *text,
-                                      struct error *error);
+                                      struct json_answer *answer, struct error *error);
 
-/* From now on nothing is sent, and nothing waited for, when these seconds are over. For any thread. */
+/* From now on json_post_send fails when these seconds are over. For any thread. */
 void json_post_hurry(struct json_post *post, double seconds);
 
 void json_post_close(struct json_post *post);

@@ -95,29 +95,42 @@ static struct visdom_trace trace_from(const struct visdom *visdom, int line, siz
     return (struct visdom_trace){line_names[line], seen->x + first, seen->y + first, seen->count - first};
 }
 
-static enum status no_text(struct error *error)
+static enum status ask(struct visdom *visdom, const char *path, char *text, struct json_answer *answer,
+                       struct error *error)
 {
-    error_set(error, STATUS_FAILED, "a message");
-    return error_why(error, "memory is short, or the environment's name is no UTF-8");
-}
-
-static enum status send_text(struct visdom *visdom, const char *path, char *text, struct error *error)
-{
-    enum status status = text ? json_post_send(visdom->post, path, text, error) : no_text(error);
+    enum status status;
+    *answer = (struct json_answer){0};
+    if (text) {
+        status = json_post_send(visdom->post, path, text, answer, error);
+    } else {
+        error_set(error, STATUS_FAILED, "a message");
+        status = error_why(error, "memory is short, or the environment's name is no UTF-8");
+    }
     free(text);
     return status;
 }
 
-/* Whether the window may have changed since it was drawn. An answer that is neither yes nor no is a yes. */
+static enum status tell(struct visdom *visdom, const char *path, char *text, struct error *error)
+{
+    enum status status;
+    struct json_answer answer;
+    TRY(ask(visdom, path, text, &answer, error));
+    if (answer.status < 200 || answer.status > 299) {
+        error_set(error, STATUS_FAILED, "a message");
+        status = error_why(error, "the server answered with status %ld", answer.status);
+    }
+done:
+    return status;
+}
+
+/* Finds out whether the window is still as it was drawn. A server that says neither yes nor no has it. */
 static enum status look_after_window(struct visdom *visdom, struct error *error)
 {
+    enum status status;
     struct json_answer answer;
-    char *text = visdom_message_question(visdom->environment);
-    enum status status =
-        text ? json_post_ask(visdom->post, "/win_exists", text, &answer, error) : no_text(error);
-    if (status == STATUS_OK && (answer.reconnected || strcmp(answer.text, "false") == 0))
-        visdom->drawn = false;
-    free(text);
+    TRY(ask(visdom, "/win_exists", visdom_message_question(visdom->environment), &answer, error));
+    visdom->drawn = !answer.reconnected && strcmp(answer.text, "false") != 0;
+done:
     return status;
 }
 
@@ -129,7 +142,7 @@ static enum status send_window(struct visdom *visdom, struct error *error)
         if (visdom->seen[i].count > 0)
             traces[count++] = trace_from(visdom, i, 0);
     }
-    return send_text(visdom, "/events", visdom_message_window(visdom->environment, traces, count), error);
+    return tell(visdom, "/events", visdom_message_window(visdom->environment, traces, count), error);
 }
 
 static enum status send_points(struct visdom *visdom, struct error *error)
@@ -138,7 +151,7 @@ static enum status send_points(struct visdom *visdom, struct error *error)
     for (int i = 0; i < VISDOM_LINES && status == STATUS_OK; i++) {
         struct visdom_trace trace = trace_from(visdom, i, visdom->sent[i]);
         if (trace.count > 0)
-            status = send_text(visdom, "/update", visdom_message_points(visdom->environment, &trace), error);
+            status = tell(visdom, "/update", visdom_message_points(visdom->environment, &trace), error);
     }
     return status;
 }
