@@ -1,7 +1,7 @@
 /* The lines that training makes longer are a copy away from the thread's: it takes them over under the lock,
  * and sends without it what the server does not have yet. So a slow server gets fewer and longer messages.
  * The server is told the whole window when a line was thinned out, after a failure, and when it may have lost
- * the window (somebody closed it) or a part of it (the server began anew, with what it had saved once). */
+ * the window or the newest part of it: somebody closed it, or the server began anew. */
 
 #include "lstm_mpi/report/visdom.h"
 
@@ -95,6 +95,7 @@ static struct visdom_trace trace_from(const struct visdom *visdom, int line, siz
     return (struct visdom_trace){line_names[line], seen->x + first, seen->y + first, seen->count - first};
 }
 
+/* A connection that is gone may mean another server, or one that knows only what it saved once. */
 static enum status ask(struct visdom *visdom, const char *path, char *text, struct json_answer *answer,
                        struct error *error)
 {
@@ -106,6 +107,8 @@ static enum status ask(struct visdom *visdom, const char *path, char *text, stru
         error_set(error, STATUS_FAILED, "a message");
         status = error_why(error, "memory is short, or the environment's name is no UTF-8");
     }
+    if (answer->reconnected)
+        visdom->drawn = false;
     free(text);
     return status;
 }
@@ -123,13 +126,14 @@ done:
     return status;
 }
 
-/* Finds out whether the window is still as it was drawn. A server that says neither yes nor no has it. */
+/* Finds out whether the window is still there. A server that says neither yes nor no has it. */
 static enum status look_after_window(struct visdom *visdom, struct error *error)
 {
     enum status status;
     struct json_answer answer;
     TRY(ask(visdom, "/win_exists", visdom_message_question(visdom->environment), &answer, error));
-    visdom->drawn = !answer.reconnected && strcmp(answer.text, "false") != 0;
+    if (strcmp(answer.text, "false") == 0)
+        visdom->drawn = false;
 done:
     return status;
 }
@@ -158,10 +162,13 @@ static enum status send_points(struct visdom *visdom, struct error *error)
 
 static enum status send_news(struct visdom *visdom, struct error *error)
 {
-    enum status status;
+    enum status status = STATUS_OK;
     if (visdom->drawn)
         TRY(look_after_window(visdom, error));
-    status = visdom->drawn ? send_points(visdom, error) : send_window(visdom, error);
+    if (visdom->drawn)
+        TRY(send_points(visdom, error));
+    if (!visdom->drawn)
+        TRY(send_window(visdom, error));
 done:
     return status;
 }

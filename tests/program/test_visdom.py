@@ -35,8 +35,8 @@ class Server(ThreadingHTTPServer):
     """Windows by environment and name: how many there were of it, and the traces {name: (x, y)} of the last.
 
     Points for a window that is not there become a window of these points alone, or get lost, as with old versions of
-    visdom (`creates` is false). Neither is an error to a server. `meanwhile` is done once, after the next /update;
-    where it returns true, the connection is gone too.
+    visdom (`creates` is false). Neither is an error to a server. `meanwhile` is done once, after the next message to
+    the path `after`; where it returns true, the connection is gone too.
     """
 
     daemon_threads = True
@@ -49,6 +49,7 @@ class Server(ThreadingHTTPServer):
         self.delay = delay
         self.creates = creates
         self.meanwhile = None
+        self.after = "/update"
         super().__init__(("127.0.0.1", port), type("Handler", (Handler,), {"protocol_version": http}))
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
@@ -118,7 +119,7 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Connection", "close")
         if status == 302:
             self.send_header("Location", "/elsewhere")
-        if self.path == "/update" and self.server.meanwhile:
+        if self.path == self.server.after and self.server.meanwhile:
             self.close_connection = self.server.meanwhile()
             self.server.meanwhile = None
         self.send_header("Content-Length", str(len(text)))
@@ -288,18 +289,18 @@ class VisdomTest(support.ProgramTest):
                 self.assertTrue(running.running())
                 self.assertEqual(1, running.stderr().count("warning"), running.stderr())
 
-    def assertDrawnAgain(self, server, meanwhile):
+    def assertDrawnAgain(self, server, meanwhile, *requests):
         """After what happens between two messages: once, from the first epoch on, and then longer. No warning."""
         words = self.words("--overwrite", "--visdom", server.url, epochs=10**6)
+        server.meanwhile = meanwhile
         with server, start(*words) as running:
-            server.meanwhile = meanwhile
             deadline = time.monotonic() + 30
             while server.requests.count("/update") < 4 and time.monotonic() < deadline:
                 time.sleep(0.02)
             self.assertTrue(running.running())
             self.assertEqual("", running.stderr())
-        first, again = ["/events", "/win_exists", "/update"], ["/win_exists", "/events"]
-        self.assertEqual(first + again + 2 * ["/win_exists", "/update"], server.requests[:9])
+        requests = ["/events", "/win_exists", "/update", *requests, "/events", "/win_exists", "/update"]
+        self.assertEqual(requests, server.requests[: len(requests)])
         self.assertEqual([], server.complaints)
         x, _ = server.windows["main", "train"]["traces"]["train"]
         self.assertEqual(list(range(1, len(x) + 1)), x)
@@ -309,17 +310,20 @@ class VisdomTest(support.ProgramTest):
         for creates in (True, False):
             with self.subTest(creates=creates):
                 server = Server(creates=creates)
-                self.assertDrawnAgain(server, server.windows.clear)
+                self.assertDrawnAgain(server, server.windows.clear, "/win_exists")
 
     def test_old_window(self):
         """The server starts anew with a window that it saved long before."""
-        server = Server()
+        for after, requests in (("/update", ["/win_exists"]), ("/win_exists", [])):
+            with self.subTest(after=after):
+                server = Server()
+                server.after = after
 
-        def restart():
-            server.windows["main", "train"]["traces"]["train"] = ([1], [100])
-            return True
+                def restart(windows=server.windows):
+                    windows["main", "train"]["traces"]["train"] = ([1], [100])
+                    return True
 
-        self.assertDrawnAgain(server, restart)
+                self.assertDrawnAgain(server, restart, *requests)
 
     def test_server_without_questions(self):
         """It neither knows /win_exists nor keeps a connection, and gets points all the same."""
