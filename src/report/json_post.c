@@ -19,12 +19,18 @@ struct json_post {
     char *url;
     _Atomic double give_up_at;
     char reason[CURL_ERROR_SIZE];
+    struct json_answer answer;
+    bool stands; /* the connection, said the last answer */
 };
 
-static size_t drop(char *bytes, size_t size, size_t count, void *unused)
+static size_t keep_beginning(char *bytes, size_t size, size_t count, void *context)
 {
-    (void)bytes;
-    (void)unused;
+    struct json_answer *answer = context;
+    size_t length = strlen(answer->text);
+    size_t room = sizeof answer->text - 1 - length;
+    size_t kept = size * count < room ? size * count : room;
+    memcpy(answer->text + length, bytes, kept);
+    answer->text[length + kept] = '\0';
     return size * count;
 }
 
@@ -59,7 +65,8 @@ static enum status configure(struct json_post *post, struct error *error)
                 curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK &&
                 curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MILLISECONDS) == CURLE_OK &&
                 curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)SEND_MILLISECONDS) == CURLE_OK &&
-                curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, drop) == CURLE_OK &&
+                curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, keep_beginning) == CURLE_OK &&
+                curl_easy_setopt(easy, CURLOPT_WRITEDATA, &post->answer) == CURLE_OK &&
                 curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, post->reason) == CURLE_OK;
     TRY(is_done(done ? CURLE_OK : CURLE_BAD_FUNCTION_ARGUMENT, "cannot prepare a message", error));
 done:
@@ -98,22 +105,35 @@ static enum status out_of_time(struct error *error)
     return error_why(error, "there was no answer in time");
 }
 
+/* Fills in what curl knows of an answer that is all there. */
+static CURLcode take_facts(struct json_post *post)
+{
+    long version = CURL_HTTP_VERSION_NONE;
+    long connections = 0;
+    struct curl_header *header;
+    CURLcode code = curl_easy_getinfo(post->easy, CURLINFO_RESPONSE_CODE, &post->answer.status);
+    if (!code)
+        code = curl_easy_getinfo(post->easy, CURLINFO_NUM_CONNECTS, &connections);
+    if (!code)
+        code = curl_easy_getinfo(post->easy, CURLINFO_HTTP_VERSION, &version);
+    post->answer.reconnected = post->stands && connections > 0;
+    post->stands = version != CURL_HTTP_VERSION_1_0 &&
+                   curl_easy_header(post->easy, "Connection", 0, CURLH_HEADER, -1, &header) != CURLHE_OK;
+    return code;
+}
+
 /* What became of the transfer that is over. */
 static enum status outcome(struct json_post *post, struct error *error)
 {
     int left;
-    long answer = 0;
     const CURLMsg *message = curl_multi_info_read(post->multi, &left);
     CURLcode code = message ? message->data.result : CURLE_RECV_ERROR;
-    if (code != CURLE_OK) {
-        error_set(error, STATUS_FAILED, "a message");
-        return error_why(error, "%s", post->reason[0] ? post->reason : curl_easy_strerror(code));
-    }
-    if (curl_easy_getinfo(post->easy, CURLINFO_RESPONSE_CODE, &answer) == CURLE_OK && answer >= 200 &&
-        answer < 300)
+    if (code == CURLE_OK)
+        code = take_facts(post);
+    if (code == CURLE_OK)
         return STATUS_OK;
     error_set(error, STATUS_FAILED, "a message");
-    return error_why(error, "the server answered with status %ld", answer);
+    return error_why(error, "%s", post->reason[0] ? post->reason : curl_easy_strerror(code));
 }
 
 static enum status transfer(struct json_post *post, struct error *error)
@@ -135,11 +155,13 @@ static enum status transfer(struct json_post *post, struct error *error)
     return outcome(post, error);
 }
 
-enum status json_post_send(struct json_post *post, const char *path, const char *text, struct error *error)
+enum status json_post_send(struct json_post *post, const char *path, const char *text,
+                           struct json_answer *answer, struct error *error)
 {
     enum status status;
     char url[2048];
     post->reason[0] = '\0';
+    post->answer = (struct json_answer){0};
     if (snprintf(url, sizeof url, "%s%s", post->url, path) >= (int)sizeof url)
         return is_done(CURLE_URL_MALFORMAT, "a message", error);
     CURLcode code = curl_easy_setopt(post->easy, CURLOPT_URL, url);
@@ -151,6 +173,7 @@ enum status json_post_send(struct json_post *post, const char *path, const char 
     if (curl_multi_add_handle(post->multi, post->easy) != CURLM_OK)
         return is_done(CURLE_OUT_OF_MEMORY, "a message", error);
     status = transfer(post, error);
+    *answer = post->answer;
     (void)curl_multi_remove_handle(post->multi, post->easy);
 done:
     return status;

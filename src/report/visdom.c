@@ -1,6 +1,7 @@
 /* The lines that training makes longer are a copy away from the thread's: it takes them over under the lock,
  * and sends without it what the server does not have yet. So a slow server gets fewer and longer messages.
- * After a failure, and when a line was thinned out, the server is told the whole window. */
+ * The server is told the whole window when a line was thinned out, after a failure, and when it may have lost
+ * the window or the newest part of it: somebody closed it, or the server began anew. */
 
 #include "lstm_mpi/report/visdom.h"
 
@@ -17,6 +18,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 static const double least_seconds_between = 0.1;
@@ -93,16 +95,46 @@ static struct visdom_trace trace_from(const struct visdom *visdom, int line, siz
     return (struct visdom_trace){line_names[line], seen->x + first, seen->y + first, seen->count - first};
 }
 
-static enum status send_text(struct visdom *visdom, const char *path, char *text, struct error *error)
+/* A connection that is gone may mean another server, or one that knows only what it saved once. */
+static enum status ask(struct visdom *visdom, const char *path, char *text, struct json_answer *answer,
+                       struct error *error)
 {
     enum status status;
+    *answer = (struct json_answer){0};
     if (text) {
-        status = json_post_send(visdom->post, path, text, error);
+        status = json_post_send(visdom->post, path, text, answer, error);
     } else {
         error_set(error, STATUS_FAILED, "a message");
         status = error_why(error, "memory is short, or the environment's name is no UTF-8");
     }
+    if (answer->reconnected)
+        visdom->drawn = false;
     free(text);
+    return status;
+}
+
+static enum status tell(struct visdom *visdom, const char *path, char *text, struct error *error)
+{
+    enum status status;
+    struct json_answer answer;
+    TRY(ask(visdom, path, text, &answer, error));
+    if (answer.status < 200 || answer.status > 299) {
+        error_set(error, STATUS_FAILED, "a message");
+        status = error_why(error, "the server answered with status %ld", answer.status);
+    }
+done:
+    return status;
+}
+
+/* Finds out whether the window is still there. A server that says neither yes nor no has it. */
+static enum status look_after_window(struct visdom *visdom, struct error *error)
+{
+    enum status status;
+    struct json_answer answer;
+    TRY(ask(visdom, "/win_exists", visdom_message_question(visdom->environment), &answer, error));
+    if (strcmp(answer.text, "false") == 0)
+        visdom->drawn = false;
+done:
     return status;
 }
 
@@ -114,7 +146,7 @@ static enum status send_window(struct visdom *visdom, struct error *error)
         if (visdom->seen[i].count > 0)
             traces[count++] = trace_from(visdom, i, 0);
     }
-    return send_text(visdom, "/events", visdom_message_window(visdom->environment, traces, count), error);
+    return tell(visdom, "/events", visdom_message_window(visdom->environment, traces, count), error);
 }
 
 static enum status send_points(struct visdom *visdom, struct error *error)
@@ -123,8 +155,21 @@ static enum status send_points(struct visdom *visdom, struct error *error)
     for (int i = 0; i < VISDOM_LINES && status == STATUS_OK; i++) {
         struct visdom_trace trace = trace_from(visdom, i, visdom->sent[i]);
         if (trace.count > 0)
-            status = send_text(visdom, "/update", visdom_message_points(visdom->environment, &trace), error);
+            status = tell(visdom, "/update", visdom_message_points(visdom->environment, &trace), error);
     }
+    return status;
+}
+
+static enum status send_news(struct visdom *visdom, struct error *error)
+{
+    enum status status = STATUS_OK;
+    if (visdom->drawn)
+        TRY(look_after_window(visdom, error));
+    if (visdom->drawn)
+        TRY(send_points(visdom, error));
+    if (!visdom->drawn)
+        TRY(send_window(visdom, error));
+done:
     return status;
 }
 
@@ -133,7 +178,7 @@ static void *run(void *argument)
     struct visdom *visdom = argument;
     while (take_news(visdom)) {
         struct error error;
-        enum status status = visdom->drawn ? send_points(visdom, &error) : send_window(visdom, &error);
+        enum status status = send_news(visdom, &error);
         visdom->drawn = status == STATUS_OK;
         visdom->not_before =
             clock_seconds() + (visdom->drawn ? least_seconds_between : seconds_after_failure);

@@ -61,6 +61,11 @@ char *visdom_message_window(const char *environment, const struct visdom_trace *
     return text_of(message_of(environment, traces, count));
 }
 
+char *visdom_message_question(const char *environment)
+{
+    return text_of(json_pack("{s:s, s:s}", "win", window_name, "eid", environment));
+}
+
 char *visdom_message_points(const char *environment, const struct visdom_trace *trace)
 {
     json_t *message = message_of(environment, trace, 1);

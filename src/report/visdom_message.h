@@ -17,7 +17,11 @@ struct visdom_trace {
  * for an environment that is not UTF-8; the caller owns the text: free. */
 char *visdom_message_window(const char *environment, const struct visdom_trace *traces, size_t count);
 
-/* For /update: more points of one trace. A window that was closed meanwhile comes back with them. */
+/* For /update: more points of one trace. Into a window that is there, else they get lost, or make a window of
+ * these points alone: it depends on the server's version. */
 char *visdom_message_points(const char *environment, const struct visdom_trace *trace);
+
+/* For /win_exists, whose answer is "true" or "false". */
+char *visdom_message_question(const char *environment);
 
 #endif

@@ -32,17 +32,25 @@ OPTIONS = {
 
 
 class Server(ThreadingHTTPServer):
-    """Windows by environment and name: how many there were of it, and the traces {name: (x, y)} of the last."""
+    """Windows by environment and name: how many there were of it, and the traces {name: (x, y)} of the last.
+
+    Points for a window that is not there become a window of these points alone, or get lost, as with old versions of
+    visdom (`creates` is false). Neither is an error to a server. `meanwhile` is done once, after the next message to
+    the path `after`; where it returns true, the connection is gone too.
+    """
 
     daemon_threads = True
 
-    def __init__(self, port=0, answer=lambda path: 200, delay=0):
+    def __init__(self, port=0, answer=lambda path: 200, delay=0, creates=True, http="HTTP/1.1"):
         self.windows = {}
         self.requests = []
         self.complaints = []
         self.answer = answer
         self.delay = delay
-        super().__init__(("127.0.0.1", port), Handler)
+        self.creates = creates
+        self.meanwhile = None
+        self.after = "/update"
+        super().__init__(("127.0.0.1", port), type("Handler", (Handler,), {"protocol_version": http}))
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
 
@@ -51,12 +59,19 @@ class Server(ThreadingHTTPServer):
         self.server_close()
 
     def take(self, path, message):
-        if path == "/events":
+        """The text of its answer."""
+        known = (message["eid"], message["win"]) in self.windows
+        if path == "/win_exists":
+            return "true" if known else "false"
+        if path == "/update" and not known and not self.creates:
+            return "win does not exist"
+        if path == "/events" or path == "/update" and not known:
             self.draw(message)
         elif path == "/update":
             self.append(message)
         else:
             raise AssertionError(f"there is no {path}")
+        return message["win"]
 
     def draw(self, message):
         self.check(message)
@@ -87,16 +102,15 @@ class Server(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.requests.append(self.path)
         time.sleep(self.server.delay)
         status = self.server.answer(self.path)
+        text = ""
         if status == 200:
             try:
-                self.server.take(self.path, json.loads(body))
+                text = self.server.take(self.path, json.loads(body))
             except Exception as complaint:
                 self.server.complaints.append(repr(complaint))
                 status = 500
@@ -105,9 +119,12 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Connection", "close")
         if status == 302:
             self.send_header("Location", "/elsewhere")
-        self.send_header("Content-Length", "5")
+        if self.path == self.server.after and self.server.meanwhile:
+            self.close_connection = self.server.meanwhile()
+            self.server.meanwhile = None
+        self.send_header("Content-Length", str(len(text)))
         self.end_headers()
-        self.wfile.write(b"train")
+        self.wfile.write(text.encode())
 
     def log_message(self, *_):
         pass
@@ -175,7 +192,7 @@ class VisdomTest(support.ProgramTest):
             while server.requests.count("/update") < 3 and time.monotonic() < deadline:
                 time.sleep(0.02)
             self.assertTrue(running.running())
-            self.assertEqual(["/events", "/update", "/update", "/update"], server.requests[:4])
+            self.assertEqual(["/events"] + 3 * ["/win_exists", "/update"], server.requests[:7])
             x, _ = server.windows["main", "train"]["traces"]["train"]
             self.assertEqual(list(range(1, len(x) + 1)), x)
 
@@ -271,6 +288,49 @@ class VisdomTest(support.ProgramTest):
                 self.assertEqual(1, len(set(np.diff(x))))
                 self.assertTrue(running.running())
                 self.assertEqual(1, running.stderr().count("warning"), running.stderr())
+
+    def assertDrawnAgain(self, server, meanwhile, *requests):
+        """After what happens between two messages: once, from the first epoch on, and then longer. No warning."""
+        words = self.words("--overwrite", "--visdom", server.url, epochs=10**6)
+        server.meanwhile = meanwhile
+        with server, start(*words) as running:
+            deadline = time.monotonic() + 30
+            while server.requests.count("/update") < 4 and time.monotonic() < deadline:
+                time.sleep(0.02)
+            self.assertTrue(running.running())
+            self.assertEqual("", running.stderr())
+        requests = ["/events", "/win_exists", "/update", *requests, "/events", "/win_exists", "/update"]
+        self.assertEqual(requests, server.requests[: len(requests)])
+        self.assertEqual([], server.complaints)
+        x, _ = server.windows["main", "train"]["traces"]["train"]
+        self.assertEqual(list(range(1, len(x) + 1)), x)
+
+    def test_closed_window(self):
+        """Somebody closes it, or the server starts anew."""
+        for creates in (True, False):
+            with self.subTest(creates=creates):
+                server = Server(creates=creates)
+                self.assertDrawnAgain(server, server.windows.clear, "/win_exists")
+
+    def test_old_window(self):
+        """The server starts anew with a window that it saved long before."""
+        for after, requests in (("/update", ["/win_exists"]), ("/win_exists", [])):
+            with self.subTest(after=after):
+                server = Server()
+                server.after = after
+
+                def restart(windows=server.windows):
+                    windows["main", "train"]["traces"]["train"] = ([1], [100])
+                    return True
+
+                self.assertDrawnAgain(server, restart, *requests)
+
+    def test_server_without_questions(self):
+        """It neither knows /win_exists nor keeps a connection, and gets points all the same."""
+        with Server(answer=lambda path: 404 if path == "/win_exists" else 200, http="HTTP/1.0") as server:
+            self.assertDone(run(*self.words("--visdom", server.url)))
+            self.assertShown(server)
+            self.assertIn("/update", server.requests)
 
     def test_signal(self):
         """A run that is stopped does not wait for a server."""

@@ -6,7 +6,7 @@
  *
  * A thread of its own talks to the server. Nothing here waits for the server but visdom_close, and that no
  * longer than it is told; what goes wrong is a warning, of which there is one. The window is drawn anew, from
- * its first point on, when a server that failed answers again. */
+ * its first point on, when a server that failed answers again, and when one has lost it. */
 
 struct visdom;
 

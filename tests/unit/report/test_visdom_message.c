@@ -82,9 +82,20 @@ static void points_name_their_trace(void **state)
     json_decref(message);
 }
 
+static void a_question_names_the_window(void **state)
+{
+    (void)state;
+    json_t *message = read_back(visdom_message_question("a \"b\" 试"));
+    assert_string_equal(text_at(message, "win"), "train");
+    assert_string_equal(text_at(message, "eid"), "a \"b\" 试");
+    assert_int_equal(json_object_size(message), 2);
+    json_decref(message);
+}
+
 static void an_environment_is_utf8(void **state)
 {
     (void)state;
+    assert_null(visdom_message_question("\xff"));
     assert_null(visdom_message_window("\xff", &train, 1));
     assert_null(visdom_message_points("\xff", &train));
 }
@@ -119,9 +130,8 @@ static void memory_may_be_short(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_window_has_all_traces),
-        cmocka_unit_test(points_name_their_trace),
-        cmocka_unit_test(an_environment_is_utf8),
+        cmocka_unit_test(a_window_has_all_traces),     cmocka_unit_test(points_name_their_trace),
+        cmocka_unit_test(a_question_names_the_window), cmocka_unit_test(an_environment_is_utf8),
         cmocka_unit_test(memory_may_be_short),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
