@@ -59,9 +59,9 @@ static double model_loss(struct network *network, float scale)
     return model_gradients(network->model, &batch, scale, network->gradients, NULL);
 }
 
-static void describe(char text[128], const struct model_spec *spec)
+static void describe(char text[160], const struct model_spec *spec, const char *sums)
 {
-    snprintf(text, 128, "%s, %zu layers, %s, embedding %zu%s, %s bias, dropout %g", spec->cell->name,
+    snprintf(text, 160, "%s%s, %zu layers, %s, embedding %zu%s, %s bias, dropout %g", sums, spec->cell->name,
              spec->num_layers, spec->bidirectional ? "both directions" : "forward", spec->embedding_size,
              spec->tie_weights ? " (tied)" : "", spec->double_bias ? "double" : "single", spec->dropout);
 }
@@ -74,6 +74,12 @@ static void check_state(const struct network *network, const char *what)
             (state.c && fabs((double)state.c[i] - network->c[i]) > 1e-5))
             fail_msg("%s: the carried state is wrong at %zu", what, i);
     }
+}
+
+static void check_loss(double loss, double expected, const char *what)
+{
+    if (fabs(loss - expected) > 2e-6 * expected)
+        fail_msg("%s: the loss is %.9g instead of %.9g", what, loss, expected);
 }
 
 /* About `samples` numbers of each tensor. */
@@ -97,20 +103,69 @@ static void check_gradients(struct network *network, double scale, size_t sample
     }
 }
 
+static double same(void *context, double largest)
+{
+    (void)context;
+    return largest;
+}
+
+/* Of the sums: what inputs add to a tied embedding is added here. */
+static void round_sums(struct network *network, double *sums)
+{
+    const struct parameters *parameters = &network->parameters;
+    size_t E = network->spec.embedding_size;
+    if (network->spec.tie_weights) {
+        double *table = sums + network_offset(network, "embedding/W");
+        for (size_t i = 0; i < network->V * E; i++)
+            table[i] += sums[parameters->dense_size + i];
+    }
+    for (size_t i = 0; i < parameters->size; i++)
+        network->gradients[i] = (float)sums[i];
+}
+
+/* As model_loss, with a model of its own. */
+static double exact_loss(struct network *network, float scale)
+{
+    struct error error;
+    struct model *plain = network->model;
+    size_t rows = network->rows;
+    struct exact_gradients exact = {.positions = rows * network->steps, .largest_of_all = same};
+    size_t token_rows = network->V * network->parameters.token_row_size;
+    double loss = 0;
+    assert_int_equal(
+        model_create_exact(&network->model, &network->spec, &network->packed, rows, network->steps, &error),
+        STATUS_OK);
+    assert_int_equal(memory_new(&exact.sums, network->parameters.size + token_rows, &error), STATUS_OK);
+    assert_int_equal(memory_new(&exact.row_losses, rows, &error), STATUS_OK);
+    struct model_batch batch = batch_of(network);
+    network_set_state(network);
+    model_gradients_exact(network->model, &batch, scale, &exact);
+    for (size_t row = 0; row < rows; row++)
+        loss += exact.row_losses[row];
+    round_sums(network, exact.sums);
+    model_destroy(network->model);
+    network->model = plain;
+    memory_free(exact.sums);
+    memory_free(exact.row_losses);
+    return loss;
+}
+
 static void check_network(const struct model_spec *spec, size_t rows, size_t steps, size_t samples)
 {
     struct network network;
-    char what[128];
+    char what[160];
     float scale = 1 / (float)(rows * steps);
-    describe(what, spec);
+    describe(what, spec, "");
     network_create_of(&network, spec, rows, steps);
     if (spec->dropout > 0)
         copy_masks(&network);
     double loss = model_loss(&network, scale);
     double expected = network_reference_loss(&network);
-    if (fabs(loss - expected) > 2e-6 * expected)
-        fail_msg("%s: the loss is %.9g instead of %.9g", what, loss, expected);
+    check_loss(loss, expected, what);
     check_state(&network, what);
+    check_gradients(&network, (double)scale, samples, what);
+    describe(what, spec, "exact sums, ");
+    check_loss(exact_loss(&network, scale), expected, what);
     check_gradients(&network, (double)scale, samples, what);
     network_destroy(&network);
 }
