@@ -111,27 +111,33 @@ static void invariant_gradients(struct update *update, const struct batch *batch
     totals->loss = 0;
 }
 
-/* To this rank's part of the gradients of a tied embedding comes what the inputs add to it, summed likewise.
+/* What inputs add to those gradients of a tied embedding that a part has, of the rows behind the dense part.
  */
+static struct range inputs_of_part(const struct update *update, const struct parameter *embedding,
+                                   struct range part)
+{
+    size_t first = larger(part.first, embedding->offset) - embedding->offset;
+    size_t end = larger(part.first + part.count, embedding->offset) - embedding->offset;
+    return touched_rows_within(&update->touched, embedding->dims[1], (struct range){first, end - first});
+}
+
+/* To this rank's part of the gradients of a tied embedding comes what the inputs add, summed likewise. */
 static enum status add_inputs(const struct update *update, struct range part, struct error *error)
 {
     enum status status;
-    const struct parameters *parameters = &update->parameters;
-    size_t row_size = parameters->token_row_size;
-    size_t offset = parameters_find(parameters, "embedding/W")->offset;
-    size_t first = larger(part.first, offset) - offset;
-    size_t end = larger(part.first + part.count, offset) - offset;
-    struct range inputs = touched_rows_within(&update->touched, row_size, (struct range){first, end - first});
-    double *table = exact_reduction_buffer(update->invariant->gradients) + offset;
-    double *rows = exact_reduction_buffer(update->invariant->gradients) + parameters->dense_size;
-    TRY(exact_reduction_sum(update->invariant->gradients,
-                            (struct range){parameters->dense_size + inputs.first, inputs.count}, error));
-    for (size_t i = inputs.first, next; i < inputs.first + inputs.count; i = next) {
-        size_t row = i / row_size;
-        double *sums = table + update->touched.tokens[row] * row_size;
-        next = smaller((row + 1) * row_size, inputs.first + inputs.count);
-        for (size_t k = i % row_size; k < next - row * row_size; k++)
-            sums[k] += rows[row * row_size + k];
+    const struct exact_reduction *reduction = update->invariant->gradients;
+    const struct parameter *embedding = parameters_find(&update->parameters, "embedding/W");
+    size_t dense = update->parameters.dense_size;
+    size_t row_size = embedding->dims[1];
+    double *table = exact_reduction_buffer(reduction) + embedding->offset;
+    const double *inputs = exact_reduction_buffer(reduction) + dense;
+    struct range some = inputs_of_part(update, embedding, part);
+    TRY(exact_reduction_sum(reduction, (struct range){dense + some.first, some.count}, error));
+    for (size_t i = some.first, end; i < some.first + some.count; i = end) {
+        size_t place = update->touched.tokens[i / row_size] * row_size + i % row_size;
+        end = smaller((i / row_size + 1) * row_size, some.first + some.count);
+        for (size_t k = 0; k < end - i; k++)
+            table[place + k] += inputs[i + k];
     }
 done:
     return status;
