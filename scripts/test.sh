@@ -18,7 +18,7 @@ build build -DLSTM_MPI_WERROR=ON
 
 heading "Lint (clang-tidy)"
 # Its count of warnings in other people's headers is not for us.
-find src -name '*.c' -print0 |
+find src tests -name '*.c' -print0 |
     xargs -0 --max-args 1 --max-procs "$(cpus)" clang-tidy -p build --quiet 2>/dev/null ||
     fail "clang-tidy objects"
 

@@ -18,11 +18,6 @@ enum status settings_check_model(const struct settings *settings, struct error *
 {
     if (!settings->tie_weights)
         return STATUS_OK;
-    if (settings->rank_invariant) {
-        error_set(error, STATUS_USAGE, "options --tie-weights and --rank-invariant");
-        error_why(error, "the sums of a table with two uses are not made exactly");
-        return error_remedy(error, "give one of them");
-    }
     if (settings->bidirectional) {
         error_set(error, STATUS_USAGE, "options --tie-weights and --bidirectional");
         error_why(error, "both directions together are wider than an embedding as wide as one of them");

@@ -68,14 +68,15 @@ static double *buffer_of(const struct exact_reduction *reduction, int node_rank)
     return reduction->buffers + (size_t)node_rank * reduction->stride;
 }
 
-double *exact_reduction_buffer(struct exact_reduction *reduction)
+double *exact_reduction_buffer(const struct exact_reduction *reduction)
 {
     const struct comm *comm = reduction->comm;
     return comm->worker >= 0 ? buffer_of(reduction, comm->node_rank) : NULL;
 }
 
-static struct range part_of(const struct comm *comm, size_t count)
+struct range exact_reduction_part(const struct exact_reduction *reduction, size_t count)
 {
+    const struct comm *comm = reduction->comm;
     if (comm->node_rank >= comm->least_node_workers)
         return (struct range){count, 0};
     struct range blocks =
@@ -87,12 +88,12 @@ static struct range part_of(const struct comm *comm, size_t count)
 }
 
 /* own += other, in blocks that stay in the first cache while the buffers of the node are added. */
-static void sum_node(struct exact_reduction *reduction, struct range part)
+static void sum_node(const struct exact_reduction *reduction, struct range range)
 {
     int ranks = reduction->comm->node_workers;
     int own_rank = reduction->comm->node_rank;
-    for (size_t first = part.first; first < part.first + part.count; first += BLOCK) {
-        size_t left = part.first + part.count - first;
+    for (size_t first = range.first; first < range.first + range.count; first += BLOCK) {
+        size_t left = range.first + range.count - first;
         size_t count = left < BLOCK ? left : BLOCK;
         double *restrict own = buffer_of(reduction, own_rank) + first;
         for (int i = 1; i < ranks; i++) {
@@ -103,22 +104,25 @@ static void sum_node(struct exact_reduction *reduction, struct range part)
     }
 }
 
-enum status exact_reduction_sum(struct exact_reduction *reduction, size_t count, struct range *part,
-                                const float **sums, struct error *error)
+enum status exact_reduction_begin(const struct exact_reduction *reduction, struct error *error)
 {
-    enum status status;
+    return comm_workers_node_barrier(reduction->comm, error);
+}
+
+enum status exact_reduction_sum(const struct exact_reduction *reduction, struct range range,
+                                struct error *error)
+{
     const struct comm *comm = reduction->comm;
-    *part = part_of(comm, count);
-    *sums = reduction->rounded;
-    if (comm->worker < 0)
+    sum_node(reduction, range);
+    if (comm->nodes == 1 || range.count == 0)
         return STATUS_OK;
-    TRY(comm_workers_node_barrier(comm, error));
-    sum_node(reduction, *part);
-    double *own = exact_reduction_buffer(reduction) + part->first;
-    if (comm->nodes > 1 && part->count > 0)
-        TRY(comm_sum_lane_f64(comm, own, part->count, error));
-    for (size_t i = 0; i < part->count; i++)
-        reduction->rounded[i] = (float)own[i];
-done:
-    return status;
+    return comm_sum_lane_f64(comm, exact_reduction_buffer(reduction) + range.first, range.count, error);
+}
+
+const float *exact_reduction_round(struct exact_reduction *reduction, struct range part)
+{
+    const double *sums = exact_reduction_buffer(reduction) + part.first;
+    for (size_t i = 0; i < part.count; i++)
+        reduction->rounded[i] = (float)sums[i];
+    return reduction->rounded;
 }

@@ -31,8 +31,30 @@ struct block {
     struct range columns;
 };
 
-static void sum_block(double *C, size_t stride, const struct panels *A, const struct panels *B, size_t count,
-                      const struct block *block, double rounder, bool accumulate)
+static inline void write_line(double *line, size_t count, const double *sums, size_t step, bool accumulate)
+{
+    for (size_t i = 0; i < count; i++)
+        line[i] = sums[i * step] + (accumulate ? line[i] : 0);
+}
+
+static void write_block(const struct exact_matrix *C, const struct block *block, const double *sums,
+                        bool accumulate)
+{
+    struct range rows = block->rows;
+    struct range columns = block->columns;
+    if (C->transposed) {
+        for (size_t column = 0; column < columns.count; column++)
+            write_line(C->sums + (columns.first + column) * C->stride + rows.first, rows.count, sums + column,
+                       columns.count, accumulate);
+    } else {
+        for (size_t row = 0; row < rows.count; row++)
+            write_line(C->sums + (rows.first + row) * C->stride + columns.first, columns.count,
+                       sums + row * columns.count, 1, accumulate);
+    }
+}
+
+static void sum_block(const struct exact_matrix *C, const struct panels *A, const struct panels *B,
+                      size_t count, const struct block *block, double rounder, bool accumulate)
 {
     float product[BLOCK_FLOATS];
     double sums[BLOCK_FLOATS];
@@ -45,15 +67,10 @@ static void sum_block(double *C, size_t stride, const struct panels *A, const st
         panels_multiply(product, columns, &left, &right, false);
         exact_sum_add(rows * columns, product, rounder, sums);
     }
-    C += block->rows.first * stride + block->columns.first;
-    for (size_t row = 0; row < rows; row++) {
-        const double *sums_of_row = sums + row * columns;
-        for (size_t column = 0; column < columns; column++)
-            C[row * stride + column] = sums_of_row[column] + (accumulate ? C[row * stride + column] : 0);
-    }
+    write_block(C, block, sums, accumulate);
 }
 
-void exact_sum_products(double *C, size_t stride, const struct panels *A, const struct panels *B,
+void exact_sum_products(const struct exact_matrix *C, const struct panels *A, const struct panels *B,
                         size_t count, double rounder, bool accumulate)
 {
     assert(count > 0 && A->width * B->width <= BLOCK_FLOATS);
@@ -62,7 +79,7 @@ void exact_sum_products(double *C, size_t stride, const struct panels *A, const 
         struct block block = {.columns = {column, smaller(B->source.lanes - column, B->width)}};
         for (size_t row = 0; row < A->source.lanes; row += most_rows) {
             block.rows = (struct range){row, smaller(A->source.lanes - row, most_rows)};
-            sum_block(C, stride, A, B, count, &block, rounder, accumulate);
+            sum_block(C, A, B, count, &block, rounder, accumulate);
         }
     }
 }

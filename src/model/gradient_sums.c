@@ -24,11 +24,13 @@ void gradient_sums_product(const struct gradient_sums *sums, size_t offset,
                            const struct position_panels *left, const struct position_panels *right)
 {
     size_t width = right->panels[0].source.lanes;
-    if (sums->exact)
-        exact_sum_products(sums->exact->sums + offset, width, left->panels, right->panels, left->pieces,
+    if (sums->exact) {
+        struct exact_matrix matrix = {sums->exact->sums + offset, width, false};
+        exact_sum_products(&matrix, left->panels, right->panels, left->pieces,
                            gradient_sums_rounder(sums, left->largest * right->largest), false);
-    else
+    } else {
         panels_multiply(sums->plain + offset, width, &left->panels[0], &right->panels[0], false);
+    }
 }
 
 void gradient_sums_vector(const struct gradient_sums *sums, size_t offset,

@@ -39,12 +39,12 @@ static size_t piece_columns(void)
 }
 
 enum status output_create(struct output *output, const struct packed_weights *weights, size_t rows,
-                          size_t least_batch, struct error *error)
+                          size_t rows_at_once, struct error *error)
 {
     enum status status;
     size_t hidden = weights->output_width;
     size_t vocabulary = weights->vocabulary;
-    size_t batch = larger(rows_of_batch(rows, vocabulary), least_batch);
+    size_t batch = larger(rows_of_batch(rows, vocabulary), rows_at_once);
     size_t block = panels_are_views() ? batch : smaller(batch, rows_of_block());
     *output = (struct output){.weights = weights,
                               .hidden = hidden,
@@ -52,7 +52,8 @@ enum status output_create(struct output *output, const struct packed_weights *we
                               .batch_rows = batch,
                               .block_rows = block};
     TRY(panels_create(&output->h_rows, PANELS_NARROW, block, hidden, error));
-    TRY(panels_create(&output->h_columns, PANELS_NARROW, hidden, batch, error));
+    if (rows_at_once == 0)
+        TRY(panels_create(&output->h_columns, PANELS_NARROW, hidden, batch, error));
     if (panels_are_views()) {
         TRY(memory_new(&output->logits, batch * vocabulary, error));
     } else {
@@ -62,7 +63,7 @@ enum status output_create(struct output *output, const struct packed_weights *we
         TRY(softmax_create(&output->softmax, block, error));
         TRY(memory_new(&output->factors, batch, error));
     }
-    if (weights->tied)
+    if (weights->tied && rows_at_once == 0)
         TRY(memory_new(&output->tied_dW, hidden * vocabulary, error));
 done:
     if (status != STATUS_OK)

@@ -22,21 +22,21 @@ struct output {
     size_t block_rows;                    /* that go through W together */
     const struct packed_weights *weights; /* a view */
     struct panels h_rows;
-    struct panels h_columns;
-    float *logits; /* [batch_rows, V], where panels are views */
+    struct panels h_columns; /* of output_loss alone */
+    float *logits;           /* [batch_rows, V], where panels are views */
     /* Else: */
     struct panels logit_columns;
     struct panels logit_piece;
     struct softmax softmax;
     float *factors; /* [batch_rows] */
-    float *tied_dW; /* [H, V]: what becomes the gradient of the embedding; NULL: not tied */
+    float *tied_dW; /* [H, V]: what output_loss makes the gradient of the embedding of; NULL: not tied */
 };
 
 /* For any number of rows up to `rows` at once; they are worked through in batches, so that the logits of all
- * of them are never held. A batch has at least `least_batch` rows: as many can output_rows_loss take. The
- * weights must outlive the layer. */
+ * of them are never held. Gradients are those of output_rows_loss, of up to `rows_at_once` rows, or where
+ * that is 0 those of output_loss. The weights must outlive the layer. */
 MUST_CHECK enum status output_create(struct output *output, const struct packed_weights *weights, size_t rows,
-                                     size_t least_batch, struct error *error);
+                                     size_t rows_at_once, struct error *error);
 void output_free(struct output *output);
 
 /* Floats that it holds. */
@@ -47,9 +47,8 @@ size_t output_floats(const struct output *output);
 double output_loss(struct output *output, const float *h, const uint32_t *targets, size_t rows, float scale,
                    float *dh, const struct output_gradients *gradients, struct phase_times *times);
 
-/* All of it but the gradient of W, for at most so many rows as a batch has: returns the loss, writes the
- * gradient of h, adds that of b, and packs that of the logits as the right operand [rows, V] into
- * `logit_columns`. */
+/* All of it but the gradient of W, for at most `rows_at_once` rows: returns the loss, writes the gradient of
+ * h, adds that of b, and packs that of the logits as the right operand [rows, V] into `logit_columns`. */
 double output_rows_loss(struct output *output, const float *h, const uint32_t *targets, size_t rows,
                         float scale, float *dh, float *b_gradient, struct panels *logit_columns,
                         struct phase_times *times);

@@ -78,6 +78,8 @@ void output_exact_loss(struct output_exact *exact, const float *h, const uint32_
     size_t H = exact->output->hidden;
     size_t V = exact->output->vocabulary;
     const struct exact_gradients *gradients = sums->exact;
+    bool tied = exact->output->weights->tied;
+    struct exact_matrix W_sums = {gradients->sums + W, tied ? H : V, tied};
     phase_start(times);
     struct position_values values = gradient_sums_values(sums, h, exact->rows * exact->steps, H);
     double b_rounder = gradient_sums_rounder(sums, (double)scale);
@@ -91,8 +93,8 @@ void output_exact_loss(struct output_exact *exact, const float *h, const uint32_
                          &exact->logit_columns.panels[i], times);
             exact_sum_add(V, exact->b_gradient, b_rounder, gradients->sums + b);
         }
-        exact_sum_products(gradients->sums + W, V, exact->h_columns.panels, exact->logit_columns.panels,
-                           count, W_rounder, first > 0);
+        exact_sum_products(&W_sums, exact->h_columns.panels, exact->logit_columns.panels, count, W_rounder,
+                           first > 0);
         phase_end(times, PHASE_OUTPUT_DW);
     }
 }

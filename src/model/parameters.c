@@ -99,6 +99,7 @@ static void append_row_tables(struct layout *layout)
     parameters->row_table_count = parameters->count - before;
     for (size_t i = before; i < parameters->count; i++)
         parameters->row_size += parameters->table[i].dims[1];
+    parameters->token_row_size = spec->tie_weights ? spec->embedding_size : parameters->row_size;
 }
 
 enum status parameters_layout(struct parameters *parameters, const struct model_spec *spec,

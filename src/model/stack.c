@@ -232,19 +232,19 @@ static void level_backward(struct stack *stack, size_t number, const uint32_t *t
     }
 }
 
-/* The gradient of the embedded tokens is in stack->above. */
+/* The gradient of the embedded tokens is in stack->above. In a tied table it is added to what the output
+ * layer left there; exact sums, whose bounds differ, stay apart. */
 static void embedding_backward(const struct stack *stack, const uint32_t *tokens,
                                const struct stack_gradients *gradients)
 {
+    const struct parameters *parameters = &stack->parameters;
+    const struct gradient_sums *sums = &gradients->sums;
     size_t E = stack->spec.embedding_size;
-    bool tied = stack->spec.tie_weights;
-    struct position_values dx =
-        gradient_sums_values(&gradients->sums, stack->above, stack->rows * stack->steps, E);
-    if (tied)
-        gradient_sums_rows(&gradients->sums, parameters_find(&stack->parameters, "embedding/W")->offset, E,
-                           &dx, tokens);
+    struct position_values dx = gradient_sums_values(sums, stack->above, stack->rows * stack->steps, E);
+    if (stack->spec.tie_weights && !sums->exact)
+        gradient_sums_rows(sums, parameters_find(parameters, "embedding/W")->offset, E, &dx, tokens);
     else
-        gradient_sums_rows(&gradients->sums, offset_of_table(stack, 0), stack->parameters.row_size, &dx,
+        gradient_sums_rows(sums, parameters->dense_size, parameters->token_row_size, &dx,
                            gradients->token_rows);
 }
 

@@ -117,6 +117,22 @@ done:
     return status;
 }
 
+/* Numbers of touched rows that come before number `place` of the table. */
+static size_t numbers_before(const struct touched_rows *touched, size_t row_size, size_t place)
+{
+    size_t i = 0;
+    while (i < touched->count && (touched->tokens[i] + (size_t)1) * row_size <= place)
+        i++;
+    size_t row = i < touched->count ? touched->tokens[i] * row_size : place;
+    return i * row_size + (place > row ? place - row : 0);
+}
+
+struct range touched_rows_within(const struct touched_rows *touched, size_t row_size, struct range part)
+{
+    size_t first = numbers_before(touched, row_size, part.first);
+    return (struct range){first, numbers_before(touched, row_size, part.first + part.count) - first};
+}
+
 void touched_rows_prefetch(const struct touched_rows *touched, size_t place, const float *table,
                            size_t row_size)
 {

@@ -6,6 +6,7 @@
  * gradients lie densely behind the dense part of the gradient buffer, in the order of the tokens. */
 
 #include "lstm_mpi/base/error.h"
+#include "lstm_mpi/base/partition.h"
 #include "lstm_mpi/dist/comm.h"
 
 struct touched_rows {
@@ -29,6 +30,10 @@ void touched_rows_free(struct touched_rows *touched);
 /* Finds the tokens of the next update; the same on every rank. Collective. */
 MUST_CHECK enum status touched_rows_find(struct touched_rows *touched, const struct comm *comm,
                                          const uint32_t *inputs, struct error *error);
+
+/* The rows of the touched tokens, one after the other, hold some of the numbers `part` of the table of all
+ * rows: the range of these in them. */
+struct range touched_rows_within(const struct touched_rows *touched, size_t row_size, struct range part);
 
 /* Lets the processor fetch the row of the token at this place, if there is one, from the table of all rows.
  * They lie anywhere in it, so nothing else can foresee which one comes next. */

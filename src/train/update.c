@@ -24,8 +24,9 @@ struct model_batch update_model_batch(const struct update *update, const struct 
     };
 }
 
-static enum status plain_create(struct update *update, size_t capacity, struct error *error)
+static enum status plain_create(struct update *update, size_t most_rows, struct error *error)
 {
+    size_t capacity = update->parameters.dense_size + most_rows * update->parameters.row_size;
     return reduction_create(&update->gradients, update->comm, capacity, update->parameters.count, error);
 }
 
@@ -117,8 +118,7 @@ static enum status create_shared(struct update *update, struct error *error)
     TRY(comm_shared_allocate(&update->shared_packed, &packed, comm,
                              packed_weights_floats(&spec->model) * sizeof(float), error));
     update->weights = weights;
-    TRY(update->way->create(update, update->parameters.dense_size + most_rows * update->parameters.row_size,
-                            error));
+    TRY(update->way->create(update, most_rows, error));
     TRY(create_states(update, error));
     TRY(packed_weights_place(&update->packed, &spec->model, weights, packed, error));
 done:

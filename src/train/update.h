@@ -46,7 +46,8 @@ struct gradient_parts {
 /* How gradients are made and summed over all ranks: plainly, or so that the numbers of a run do not depend on
  * the ranks (update_invariant.c). */
 struct update_way {
-    enum status (*create)(struct update *update, size_t capacity, struct error *error); /* collective */
+    /* For batches of up to `most_rows` different tokens. Collective. */
+    enum status (*create)(struct update *update, size_t most_rows, struct error *error);
     void (*free)(struct update *update);
     size_t (*rank_bytes)(const struct update *update);
 

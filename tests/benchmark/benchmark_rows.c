@@ -174,6 +174,10 @@ static enum status benchmark(void *context, const struct comm *comm, struct erro
     enum status status;
     struct table table = {0};
     double *seconds = NULL;
+    if (comm->workers < comm->size) {
+        error_set(error, STATUS_FAILED, "more ranks than CPUs");
+        return error_why(error, "LSTM_MPI_CPUS=%d lets all ranks take part", comm->size);
+    }
     TRY(table_create(&table, comm, options, error));
     TRY(agree_on_status(comm, memory_new(&seconds, (size_t)options->updates, error), error));
     for (int u = 0; u < options->updates; u++) {

@@ -23,6 +23,7 @@ struct options {
     char *cell;
     long vocabulary, hidden, layers, embedding, batch, steps;
     int bidirectional;
+    int tied;
     int double_bias;
     double dropout;
     double seconds;
@@ -46,6 +47,7 @@ static struct options parse(int argc, const char **argv)
         {"cell", 'c', POPT_ARG_STRING, &options.cell, 0, "lstm, gru or rnn", "NAME"},
         {"num-layers", 'L', POPT_ARG_LONG, &options.layers, 0, "layers", "N"},
         {"embedding-size", 'E', POPT_ARG_LONG, &options.embedding, 0, "0: no embedding", "N"},
+        {"tie-weights", 't', POPT_ARG_NONE, &options.tied, 0, "the output's weights are an embedding", NULL},
         {"bidirectional", 'b', POPT_ARG_NONE, &options.bidirectional, 0, "both directions", NULL},
         {"double-bias", 'd', POPT_ARG_NONE, &options.double_bias, 0, "two biases", NULL},
         {"dropout", 'p', POPT_ARG_DOUBLE, &options.dropout, 0, "chance to be left out", "P"},
@@ -69,6 +71,8 @@ static struct options parse(int argc, const char **argv)
         exit(STATUS_USAGE);
     }
     poptFreeContext(context);
+    if (options.tied)
+        options.embedding = options.hidden;
     return options;
 }
 
@@ -145,9 +149,9 @@ static struct result result_of(const struct options *options, const struct updat
 static void print_table(const struct options *options, const struct comm *comm, const struct update *update,
                         const struct result *result)
 {
-    printf("%s, %ld layer%s%s, embedding %ld, ", options->cell, options->layers,
+    printf("%s, %ld layer%s%s, embedding %ld%s, ", options->cell, options->layers,
            options->layers == 1 ? "" : "s", options->bidirectional ? " in both directions" : "",
-           options->embedding);
+           options->embedding, options->tied ? " (tied)" : "");
     printf("V %ld, H %ld, B %ld, T %ld, %d rank%s, %s kernels, %s loops%s: %zu rows touched\n",
            options->vocabulary, options->hidden, options->batch, options->steps, comm->size,
            comm->size == 1 ? "" : "s", blis_setup_in_use()->configuration,
@@ -215,6 +219,7 @@ static enum status benchmark(void *context, const struct comm *comm, struct erro
                   .cell = cell_find(options->cell),
                   .num_layers = (size_t)options->layers,
                   .embedding_size = (size_t)options->embedding,
+                  .tie_weights = options->tied,
                   .bidirectional = options->bidirectional,
                   .double_bias = options->double_bias,
                   .dropout = options->dropout},

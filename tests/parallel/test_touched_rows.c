@@ -80,6 +80,37 @@ static void test_apart(const struct comm *comm)
     touched_rows_free(&touched);
 }
 
+/* A part of the table, number by number. */
+static void check_within(const struct touched_rows *touched, size_t row_size, struct range part)
+{
+    size_t before = 0;
+    size_t within = 0;
+    for (size_t i = 0; i < touched->count * row_size; i++) {
+        size_t place = touched->tokens[i / row_size] * row_size + i % row_size;
+        before += place < part.first;
+        within += place >= part.first && place < part.first + part.count;
+    }
+    struct range found = touched_rows_within(touched, row_size, part);
+    CHECK(found.count == within && (within == 0 || found.first == before));
+}
+
+/* Parts that begin and end within rows, touched ones and others, and beyond the table. */
+static void test_parts(const struct comm *comm)
+{
+    enum { V = 9, ROW_SIZE = 3 };
+    static const uint32_t inputs[][2] = {{0, 8}, {1, 1}, {3, 4}, {7, 5}};
+    for (size_t i = 0; i < sizeof inputs / sizeof inputs[0]; i++) {
+        struct touched_rows touched;
+        CHECK(touched_rows_create(&touched, V, 2, 2 * (size_t)comm->size, &error) == STATUS_OK);
+        CHECK(touched_rows_find(&touched, comm, inputs[i], &error) == STATUS_OK);
+        for (size_t first = 0; first <= V * ROW_SIZE + 2; first++) {
+            for (size_t count = 0; first + count <= V * ROW_SIZE + 2; count++)
+                check_within(&touched, ROW_SIZE, (struct range){first, count});
+        }
+        touched_rows_free(&touched);
+    }
+}
+
 static void test_without_memory(const struct comm *comm)
 {
     (void)comm;
@@ -96,6 +127,7 @@ static void test(const struct comm *comm)
 {
     test_union(comm);
     test_apart(comm);
+    test_parts(comm);
     test_without_memory(comm);
 }
 

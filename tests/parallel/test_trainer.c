@@ -13,6 +13,7 @@
 
 #include <math.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { ROWS = 8, STEPS = 5, TOKENS = 206, UPDATES_OF_EPOCH = 5, MOST_UPDATES = 64 };
@@ -200,7 +201,7 @@ static void test_going_on(const struct comm *comm, const char *sampling)
     for (size_t i = 0; i < sizeof stops / sizeof stops[0]; i++) {
         give(&settings, "max-updates", stops[i]);
         CHECK(run(comm, &settings, &record, &result) == STATUS_OK);
-        CHECK(result.end == TRAINER_MAX_UPDATES && result.update == (uint64_t)atoi(stops[i]));
+        CHECK(result.end == TRAINER_MAX_UPDATES && result.update == strtoul(stops[i], NULL, 10));
         make_settings(&settings, "in-parts", "3");
         settings.resume = true;
     }

@@ -370,10 +370,8 @@ static void test(const struct comm *comm)
         test_untouched_rows_stay(comm, network);
         test_optimizer(comm, network, (struct optimizer){&optimizers[0], 0.9, 0.1});
         test_optimizer(comm, network, (struct optimizer){&optimizers[1], 0, 0});
-        if (network != TIED) {
-            test_rank_invariant(comm, network, 0, true);
-            test_rank_invariant(comm, network, 0.1, false);
-        }
+        test_rank_invariant(comm, network, 0, true);
+        test_rank_invariant(comm, network, 0.1, false);
     }
     test_optimizer(comm, PLAIN, (struct optimizer){&optimizers[0], 0, 0});
     test_optimizer(comm, PLAIN, (struct optimizer){&optimizers[0], 0, 0.1});

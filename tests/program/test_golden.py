@@ -69,9 +69,15 @@ class GoldenTest(support.ProgramTest):
                     with self.subTest(case=case.name, ranks=ranks):
                         self.check_trajectory(case, ranks)
 
-    def check_trajectory(self, case, ranks):
+    def test_exact_trajectories(self):
+        """With --rank-invariant: only what follows the last common digits differs."""
+        for case in cases():
+            with self.subTest(case=case.name):
+                self.check_trajectory(case, 1, **{"rank-invariant": True})
+
+    def check_trajectory(self, case, ranks, **changed):
         run_dir = self.folder / f"{case.name}-{ranks}"
-        result = case.train(run_dir, ranks)
+        result = case.train(run_dir, ranks, **changed)
         self.assertStatus(0, result)
         self.assertEqual("", result.stdout)
 

@@ -49,6 +49,9 @@ class HostsTest(test_rank_invariant.BitsTest):
     def test_random(self):
         self.check_bits("--sampling", "random")
 
+    def test_tied(self):
+        self.check_bits(*test_rank_invariant.TIED)
+
     def start(self, **ranks):
         """A run that would go on for ever, when it trains."""
         running = support.start(

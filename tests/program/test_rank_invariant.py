@@ -19,6 +19,8 @@ OPTIONS = (
     *("--hidden-size", 19, "--batch-size", 11, "--num-steps", 7, "--clip-norm", 0.02, "--max-tokens", 700),
 )
 
+TIED = ("--tie-weights", "--embedding-size", 19)
+
 
 def bits_of(run_dir):
     """The bytes of all that the ranks compute, by their names."""
@@ -55,6 +57,13 @@ class RankInvariantTest(BitsTest):
 
     def test_random(self):
         self.check("--sampling", "random")
+
+    def test_tied(self):
+        """Inputs and outputs add to the same weights, and parts of the ranks end within rows."""
+        self.check(*TIED)
+
+    def test_tied_of_two_layers(self):
+        self.check(*TIED, "--cell", "gru", "--num-layers", 2, "--dropout", 0.2, "--optimizer", "adam", "--lr", 0.01)
 
     def test_not_the_plain_sums(self):
         """The option does something: plainly the same run has other bits."""

@@ -41,7 +41,7 @@ SYSTEM_HEADERS = """
     signal.h stdalign.h stdarg.h stdatomic.h stdbool.h stddef.h stdint.h stdio.h stdlib.h stdnoreturn.h
     string.h tgmath.h threads.h time.h uchar.h wchar.h wctype.h
     arpa/* cpuid.h dirent.h dlfcn.h endian.h fcntl.h ifaddrs.h immintrin.h libgen.h net/* netinet/* poll.h pthread.h
-    sched.h strings.h sys/* termios.h
+    sched.h semaphore.h strings.h sys/* termios.h
     unistd.h
 """.split()
 

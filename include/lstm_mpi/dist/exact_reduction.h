@@ -22,15 +22,24 @@ void exact_reduction_destroy(struct exact_reduction *reduction);
 size_t exact_reduction_bytes(const struct exact_reduction *reduction);
 
 /* This worker's buffer, [capacity], aligned to MEMORY_ALIGNMENT; a view, and NULL for a rank that is no
- * worker. Others read it in exact_reduction_sum.
- */
-double *exact_reduction_buffer(struct exact_reduction *reduction);
+ * worker. Others read it from exact_reduction_begin to the next comm_workers_node_barrier. */
+double *exact_reduction_buffer(const struct exact_reduction *reduction);
 
-/* Sums the first `count` numbers of all buffers, which are used up. `part` is what this rank gets the sums
- * of, empty beyond the workers of the smallest node, and `sums` is where they are, [part.count]: a view,
- * valid until the next call. The workers of a node may write their buffers again after the next
- * comm_workers_node_barrier. Collective. */
-MUST_CHECK enum status exact_reduction_sum(struct exact_reduction *reduction, size_t count,
-                                           struct range *part, const float **sums, struct error *error);
+/* This worker's part of the first `count` numbers, when the workers share them out; empty beyond the workers
+ * of the smallest node. */
+struct range exact_reduction_part(const struct exact_reduction *reduction, size_t count);
+
+/* All buffers are filled. Collective among the workers, like what follows. */
+MUST_CHECK enum status exact_reduction_begin(const struct exact_reduction *reduction, struct error *error);
+
+/* The numbers `range` of this worker's buffer become the sums over all workers. No other one of the node
+ * gives any of them; on every node, the one of the same number in it gives the same range. Collective among
+ * those.
+ */
+MUST_CHECK enum status exact_reduction_sum(const struct exact_reduction *reduction, struct range range,
+                                           struct error *error);
+
+/* The numbers of this worker's part, rounded: [part.count], a view, valid until the next call. */
+const float *exact_reduction_round(struct exact_reduction *reduction, struct range part);
 
 #endif

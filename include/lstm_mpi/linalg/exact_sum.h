@@ -22,9 +22,16 @@ double exact_sum_rounder(double bound);
 /* sums += x */
 void exact_sum_add(size_t count, const float *x, double rounder, double *sums);
 
+/* A matrix of sums, row-major, its rows `stride` doubles apart; `transposed`: its columns are. */
+struct exact_matrix {
+    double *sums;
+    size_t stride;
+    bool transposed;
+};
+
 /* C = Σ A[i]·B[i], or C += that with `accumulate`, over `count` pairs of packed matrices of the same lanes.
- * Each product is a term, computed in float32. C is row-major, its rows `stride` doubles apart. */
-void exact_sum_products(double *C, size_t stride, const struct panels *A, const struct panels *B,
+ * Each product is a term, computed in float32. */
+void exact_sum_products(const struct exact_matrix *C, const struct panels *A, const struct panels *B,
                         size_t count, double rounder, bool accumulate);
 
 #endif

@@ -10,8 +10,12 @@
 
 #include <stddef.h>
 
+/* The sums are laid out as what model_gradients writes, with one difference. The output layer and the inputs
+ * both add to a tied embedding, and only sums below the same bound can be added exactly. So what inputs add
+ * is kept apart: in rows of token_row_size behind the dense part, where otherwise the row tables have theirs.
+ * To be added, and rounded, when both are the sums of all rows. */
 struct exact_gradients {
-    double *sums;       /* in the layout of parameters.h */
+    double *sums;
     double *row_losses; /* [rows]: of each row the sum of its cross-entropies */
     size_t positions;   /* rows · steps of all who compute gradients of the same batch */
 

@@ -49,6 +49,7 @@ struct parameters {
     size_t dense_size;      /* floats before the first row table */
     size_t row_table_count; /* 0 to 2, the last tensors of the table; their shapes are the same */
     size_t row_size;        /* floats of a token's rows of all row tables together */
+    size_t token_row_size;  /* the same, and where there is no row table, of a token's row of the embedding */
     size_t size;            /* floats of a buffer */
     size_t hidden_size;
     size_t output_width; /* what goes into the output layer */

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -17,7 +18,7 @@ static void keep(void *context, const char *line)
 {
     struct lines *lines = context;
     lines->count++;
-    strcpy(lines->last, line);
+    snprintf(lines->last, sizeof lines->last, "%s", line);
 }
 
 static void warnings_reach_the_sink(void **state)

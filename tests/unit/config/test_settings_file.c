@@ -162,12 +162,11 @@ static void long_lines(void **state)
 {
     struct fixture *fixture = *state;
     char text[4096];
+    char many_x[400];
     size_t longest = 0;
+    memset(many_x, 'x', sizeof many_x);
     for (size_t length = 1; length < 400; length++) {
-        snprintf(text, sizeof text, "run-dir = %.*s\nkeep = 5\n", (int)length, "");
-        size_t head = strlen("run-dir = ");
-        memset(text + head, 'x', length);
-        strcpy(text + head + length, "\nkeep = 5\n");
+        snprintf(text, sizeof text, "run-dir = %.*s\nkeep = 5\n", (int)length, many_x);
         if (read_text(fixture, text) == STATUS_OK) {
             assert_int_equal(strlen(fixture->settings.run_dir), length);
             assert_int_equal(longest, length - 1);
@@ -179,7 +178,7 @@ static void long_lines(void **state)
     }
     assert_true(longest >= 150);
     memset(text, '#', 3000);
-    strcpy(text + 3000, "\nkeep = 5\n");
+    snprintf(text + 3000, sizeof text - 3000, "\nkeep = 5\n");
     assert_int_equal(read_text(fixture, text), STATUS_USAGE);
 }
 

@@ -117,18 +117,26 @@ static void what_is_not_finite_stays_so(void **state)
     assert_true(!isfinite(sum));
 }
 
-/* Products of whole numbers, whose sums are known. */
-static void check_products(size_t M, size_t N, size_t depth, size_t count)
+static double *sum_at(const struct exact_matrix *C, size_t row, size_t column)
 {
+    return C->transposed ? &C->sums[column * C->stride + row] : &C->sums[row * C->stride + column];
+}
+
+/* Products of whole numbers, whose sums are known, and between the rows numbers that stay. */
+static void check_products(size_t M, size_t N, size_t depth, size_t count, bool transposed)
+{
+    enum { GAP = 3 };
+    static const double untouched = -77;
     struct error error;
     struct panels A[4];
     struct panels B[4];
     float *left;
     float *right;
-    double *C;
+    struct exact_matrix C = {.stride = (transposed ? M : N) + GAP, .transposed = transposed};
+    size_t lines = transposed ? N : M;
     assert_int_equal(memory_new(&left, count * M * depth, &error), STATUS_OK);
     assert_int_equal(memory_new(&right, count * N * depth, &error), STATUS_OK);
-    assert_int_equal(memory_new(&C, M * N, &error), STATUS_OK);
+    assert_int_equal(memory_new(&C.sums, lines * C.stride, &error), STATUS_OK);
     for (size_t i = 0; i < count * M * depth; i++)
         left[i] = (float)random_below(5, 1, i, 9) - 4;
     for (size_t i = 0; i < count * N * depth; i++)
@@ -139,18 +147,24 @@ static void check_products(size_t M, size_t N, size_t depth, size_t count)
         panels_pack(&A[i], (struct panels_source){left + i * M * depth, M, depth, 1, M});
         panels_pack(&B[i], (struct panels_source){right + i * N * depth, N, depth, 1, N});
     }
+    for (size_t i = 0; i < lines * C.stride; i++)
+        C.sums[i] = untouched;
     double rounder = exact_sum_rounder(16 * (double)(count * depth));
-    exact_sum_products(C, N, A, B, count, rounder, false);
-    exact_sum_products(C, N, A, B, count, rounder, true);
+    exact_sum_products(&C, A, B, count, rounder, false);
+    exact_sum_products(&C, A, B, count, rounder, true);
     for (size_t m = 0; m < M; m++) {
         for (size_t n = 0; n < N; n++) {
             double expected = 0;
             for (size_t k = 0; k < count * depth; k++)
                 expected += 2 * (double)left[k * M + m] * (double)right[k * N + n];
-            if (C[m * N + n] != expected)
+            if (*sum_at(&C, m, n) != expected)
                 fail_msg("[%zu, %zu] of %zu x %zu x %zu x %zu is %g, not %g", m, n, M, N, depth, count,
-                         C[m * N + n], expected);
+                         *sum_at(&C, m, n), expected);
         }
+    }
+    for (size_t line = 0; line < lines; line++) {
+        for (size_t i = C.stride - GAP; i < C.stride; i++)
+            assert_true(C.sums[line * C.stride + i] == untouched);
     }
     for (size_t i = 0; i < count; i++) {
         panels_free(&A[i]);
@@ -158,17 +172,19 @@ static void check_products(size_t M, size_t N, size_t depth, size_t count)
     }
     memory_free(left);
     memory_free(right);
-    memory_free(C);
+    memory_free(C.sums);
 }
 
 static void products_are_added(void **state)
 {
     (void)state;
-    check_products(1, 1, 1, 1);
-    check_products(5, 33, 7, 3);
-    check_products(12, 32, 1, 4);
-    check_products(150, 65, 35, 2);
-    check_products(61, 20, 600, 2);
+    for (int transposed = 0; transposed < 2; transposed++) {
+        check_products(1, 1, 1, 1, transposed);
+        check_products(5, 33, 7, 3, transposed);
+        check_products(12, 32, 1, 4, transposed);
+        check_products(150, 65, 35, 2, transposed);
+        check_products(61, 20, 600, 2, transposed);
+    }
 }
 
 int main(int argc, char **argv)

@@ -76,6 +76,12 @@ static void check_state(const struct network *network, const char *what)
     }
 }
 
+static void check_loss(double loss, double expected, const char *what)
+{
+    if (fabs(loss - expected) > 2e-6 * expected)
+        fail_msg("%s: the loss is %.9g instead of %.9g", what, loss, expected);
+}
+
 /* About `samples` numbers of each tensor. */
 static void check_gradients(struct network *network, double scale, size_t samples, const char *what)
 {
@@ -97,6 +103,70 @@ static void check_gradients(struct network *network, double scale, size_t sample
     }
 }
 
+static double same(void *context, double largest)
+{
+    (void)context;
+    return largest;
+}
+
+/* Of the sums: what inputs add to a tied embedding is added here. */
+static void round_sums(struct network *network, double *sums)
+{
+    const struct parameters *parameters = &network->parameters;
+    size_t E = network->spec.embedding_size;
+    if (network->spec.tie_weights) {
+        double *table = sums + network_offset(network, "embedding/W");
+        for (size_t i = 0; i < network->V * E; i++)
+            table[i] += sums[parameters->dense_size + i];
+    }
+    for (size_t i = 0; i < parameters->size; i++)
+        network->gradients[i] = (float)sums[i];
+}
+
+/* As model_loss, with a model of its own. */
+static double exact_loss(struct network *network, float scale)
+{
+    struct error error;
+    struct model *plain = network->model;
+    size_t rows = network->rows;
+    struct exact_gradients exact = {.positions = rows * network->steps, .largest_of_all = same};
+    size_t token_rows = network->V * network->parameters.token_row_size;
+    double loss = 0;
+    assert_int_equal(
+        model_create_exact(&network->model, &network->spec, &network->packed, rows, network->steps, &error),
+        STATUS_OK);
+    assert_int_equal(memory_new(&exact.sums, network->parameters.size + token_rows, &error), STATUS_OK);
+    assert_int_equal(memory_new(&exact.row_losses, rows, &error), STATUS_OK);
+    struct model_batch batch = batch_of(network);
+    network_set_state(network);
+    model_gradients_exact(network->model, &batch, scale, &exact);
+    for (size_t row = 0; row < rows; row++)
+        loss += exact.row_losses[row];
+    round_sums(network, exact.sums);
+    model_destroy(network->model);
+    network->model = plain;
+    memory_free(exact.sums);
+    memory_free(exact.row_losses);
+    return loss;
+}
+
+/* Exact sums against the plain ones that are in network->gradients. */
+static void check_exact(struct network *network, float scale, double expected, const char *what)
+{
+    struct error error;
+    size_t size = network->parameters.size;
+    float *plain;
+    assert_int_equal(memory_new(&plain, size, &error), STATUS_OK);
+    memcpy(plain, network->gradients, size * sizeof *plain);
+    check_loss(exact_loss(network, scale), expected, what);
+    for (size_t i = 0; i < size; i++) {
+        if (fabsf(network->gradients[i] - plain[i]) > 1e-6F + 1e-4F * fabsf(plain[i]))
+            fail_msg("%s: exact gradient %zu is %.9g, the plain one %.9g", what, i,
+                     (double)network->gradients[i], (double)plain[i]);
+    }
+    memory_free(plain);
+}
+
 static void check_network(const struct model_spec *spec, size_t rows, size_t steps, size_t samples)
 {
     struct network network;
@@ -108,10 +178,10 @@ static void check_network(const struct model_spec *spec, size_t rows, size_t ste
         copy_masks(&network);
     double loss = model_loss(&network, scale);
     double expected = network_reference_loss(&network);
-    if (fabs(loss - expected) > 2e-6 * expected)
-        fail_msg("%s: the loss is %.9g instead of %.9g", what, loss, expected);
+    check_loss(loss, expected, what);
     check_state(&network, what);
     check_gradients(&network, (double)scale, samples, what);
+    check_exact(&network, scale, expected, what);
     network_destroy(&network);
 }
 

@@ -94,6 +94,7 @@ static void layers_and_directions_have_tensors_of_their_own(void **unused)
     check_tensor(&parameters, "output/W", 10, 37, NULL);
     assert_int_equal(parameters.row_table_count, 2);
     assert_int_equal(parameters.row_size, 2 * 15);
+    assert_int_equal(parameters.token_row_size, 2 * 15);
     assert_string_equal(parameters_row_table(&parameters, 0)->path, "layer0/W_x");
     assert_string_equal(parameters_row_table(&parameters, 1)->path, "layer0/reverse/W_x");
     assert_int_equal(parameters.dense_size, parameters_row_table(&parameters, 0)->offset);
@@ -110,6 +111,7 @@ static void an_embedding_is_the_row_table(void **unused)
     check_tensor(&parameters, "layer0/reverse/W_x", 7, 15, "r,z,n");
     assert_int_equal(parameters.row_table_count, 1);
     assert_int_equal(parameters.row_size, 7);
+    assert_int_equal(parameters.token_row_size, 7);
     assert_string_equal(parameters_row_table(&parameters, 0)->path, "embedding/W");
 }
 
@@ -127,6 +129,7 @@ static void a_tied_embedding_is_dense(void **unused)
     assert_null(parameters_find(&parameters, "output/W"));
     assert_int_equal(parameters.row_table_count, 0);
     assert_int_equal(parameters.row_size, 0);
+    assert_int_equal(parameters.token_row_size, 5);
     assert_int_equal(parameters.dense_size, parameters.size);
 }
 

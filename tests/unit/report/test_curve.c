@@ -73,7 +73,8 @@ static void test_many_points_become_stretches(void **state)
     assert_int_equal(lowest, 1);
     assert_int_equal(highest, 1);
     assert_float_equal(points[0].x, 1, 0);
-    assert_float_equal(points[0].y, (MANY / CURVE_MAX_POINTS - 1) / 2.0, 1e-9);
+    size_t of_point = MANY / CURVE_MAX_POINTS;
+    assert_float_equal(points[0].y, 0.5F * (float)(of_point - 1), 1e-9);
     assert_float_equal(points[CURVE_MAX_POINTS - 1].high, MANY - 1, 0);
 }
 

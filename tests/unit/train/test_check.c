@@ -16,6 +16,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -100,6 +101,7 @@ static void check_family(void)
         check_passes(&plain, true);
         check_passes(&wide, false);
         check_passes(&tied, false);
+        check_passes(&tied, true);
     }
 }
 
@@ -176,8 +178,8 @@ static void check_damage(const char *cell, enum damage kind, const char *spoiled
     for (size_t i = 0; i < sizeof ops.levels / sizeof ops.levels[0]; i++)
         ops.levels[i] = &damaged_functions;
     struct model_spec model = small_network(&ops);
-    char named[64] = "/model/";
-    strcat(named, spoiled);
+    char named[64];
+    snprintf(named, sizeof named, "/model/%s", spoiled);
     if (check(&told, &model, (struct batch_shape){3, 4}, false) != STATUS_FAILED)
         fail_msg("%s, damage %d is not found", cell, (int)kind);
     if (!strstr(error.what, named))
