@@ -91,25 +91,17 @@ void help_option_usage(char text[HELP_TEXT_BYTES], const struct settings_row *ro
     }
 }
 
-void help_option_default(char text[HELP_TEXT_BYTES], const struct settings_row *row)
-{
-    const char *shown = row->default_shown  ? row->default_shown
-                        : row->default_text ? row->default_text
-                        : row->choices      ? row->choices[0]
-                                            : "";
-    snprintf(text, HELP_TEXT_BYTES, "%s", shown);
-}
-
 /* The line of help, with what the row knows besides: "… (repeatable; default: X)". */
-static void describe_option(char *text, size_t bytes, const struct settings_row *row)
+static void describe_option(char *text, size_t bytes, const struct settings_row *row,
+                            enum settings_command command)
 {
-    char shown[HELP_TEXT_BYTES];
-    help_option_default(shown, row);
+    const char *shown = settings_default_shown(row, command);
     bool repeatable = row->kind == SETTINGS_TEXTS && !row->positional;
     bool has_default = shown[0] != '\0';
-    snprintf(text, bytes, "%s%s%s%s%s%s%s", row->help, repeatable || has_default ? " (" : "",
-             repeatable ? "repeatable" : "", repeatable && has_default ? "; " : "",
-             has_default ? "default:\x1f" : "", shown, repeatable || has_default ? ")" : "");
+    snprintf(text, bytes, "%s%s%s%s%s%s%s", settings_help(row, command),
+             repeatable || has_default ? " (" : "", repeatable ? "repeatable" : "",
+             repeatable && has_default ? "; " : "", has_default ? "default:\x1f" : "", shown,
+             repeatable || has_default ? ")" : "");
 }
 
 /* An option is the command's own when train does not take it too. A short list shows those first. */
@@ -161,7 +153,7 @@ static void print_part(FILE *stream, const struct command *command, enum part pa
             style->heading(stream, group, width);
         }
         help_option_usage(usage, row);
-        describe_option(help, sizeof help, row);
+        describe_option(help, sizeof help, row, command->settings);
         style->entry(stream, usage, help, width);
     }
 }
