@@ -34,7 +34,7 @@ const struct command commands[] = {
     },
     {
         .settings = SETTINGS_EVALUATE,
-        .synopsis = "--checkpoint FILE --corpus FILE [OPTIONS]",
+        .synopsis = "--checkpoint FILE [--corpus FILE] [OPTIONS]",
         .summary = "measure how likely a trained model finds a text",
         .description = "Prints the perplexity of a text under the model of a checkpoint, and its bits per "
                        "character, on all ranks together. The text may be of any length; it is cut into "
@@ -88,8 +88,8 @@ const struct command commands[] = {
         .summary = "test that a network's gradients are right and that it learns",
         .description =
             "For those who added a cell, or want to trust a build. Compares the gradients of every tensor, "
-            "of "
-            "the network of a checkpoint or of a fresh one, with central differences of the loss, and trains "
+            "of the network of a checkpoint or of a fresh one, with central differences of the loss, and "
+            "trains "
             "on one batch of random tokens until the perplexity is 1. The exit status is 0 if all is as it "
             "should be, else 1.",
         .example = "mpirun -np 2 lstm_mpi check --cell gru --num-layers 2",

@@ -91,25 +91,17 @@ void help_option_usage(char text[HELP_TEXT_BYTES], const struct settings_row *ro
     }
 }
 
-void help_option_default(char text[HELP_TEXT_BYTES], const struct settings_row *row)
-{
-    const char *shown = row->default_shown  ? row->default_shown
-                        : row->default_text ? row->default_text
-                        : row->choices      ? row->choices[0]
-                                            : "";
-    snprintf(text, HELP_TEXT_BYTES, "%s", shown);
-}
-
 /* The line of help, with what the row knows besides: "… (repeatable; default: X)". */
-static void describe_option(char *text, size_t bytes, const struct settings_row *row)
+static void describe_option(char *text, size_t bytes, const struct settings_row *row,
+                            enum settings_command command)
 {
-    char shown[HELP_TEXT_BYTES];
-    help_option_default(shown, row);
+    const char *shown = settings_default_shown(row, command);
     bool repeatable = row->kind == SETTINGS_TEXTS && !row->positional;
     bool has_default = shown[0] != '\0';
-    snprintf(text, bytes, "%s%s%s%s%s%s%s", row->help, repeatable || has_default ? " (" : "",
-             repeatable ? "repeatable" : "", repeatable && has_default ? "; " : "",
-             has_default ? "default:\x1f" : "", shown, repeatable || has_default ? ")" : "");
+    snprintf(text, bytes, "%s%s%s%s%s%s%s", settings_help(row, command),
+             repeatable || has_default ? " (" : "", repeatable ? "repeatable" : "",
+             repeatable && has_default ? "; " : "", has_default ? "default:\x1f" : "", shown,
+             repeatable || has_default ? ")" : "");
 }
 
 /* An option is the command's own when train does not take it too. A short list shows those first. */
@@ -161,7 +153,7 @@ static void print_part(FILE *stream, const struct command *command, enum part pa
             style->heading(stream, group, width);
         }
         help_option_usage(usage, row);
-        describe_option(help, sizeof help, row);
+        describe_option(help, sizeof help, row, command->settings);
         style->entry(stream, usage, help, width);
     }
 }
@@ -294,10 +286,17 @@ static const char manual_tail[] =
     ".SH FILES\n"
     ".TP\n\\fIRUN\\-DIR\\fR/checkpoint.h5\nThe newest complete checkpoint, an HDF5 file.\n"
     ".TP\n\\fIRUN\\-DIR\\fR/checkpoint\\-\\fIUPDATE\\fR.h5\nOlder ones, by their number of updates.\n"
+    ".TP\n\\fIRUN\\-DIR\\fR/best.h5\nThe checkpoint with the best perplexity of the part that is held out.\n"
     ".TP\n\\fIRUN\\-DIR\\fR/metrics.h5\nThe history of the run, a row for every epoch.\n"
+    ".SH ENVIRONMENT\n"
+    ".TP\nBLIS_NUM_THREADS, OMP_NUM_THREADS\nThreads of a rank in BLIS, where it comes with threads; else "
+    "1.\n"
+    ".TP\nBLIS_ARCH_TYPE\nThe kernels of BLIS, instead of those that fit the CPUs of all ranks.\n"
+    ".TP\nLSTM_MPI_VECTOR_LEVEL\nbaseline, avx2 or avx512: the vector code, instead of the best that all "
+    "ranks can run.\n"
     ".SH EXIT STATUS\n"
     ".TP\n0\nDone.\n"
-    ".TP\n1\nSomething failed; a line on standard error says what, and what to do.\n"
+    ".TP\n1\nSomething failed, or check found a fault; a line on standard error says what, and what to do.\n"
     ".TP\n2\nThe command line or the configuration file cannot be understood.\n"
     ".TP\n75\nStopped by a signal or by the clock; the checkpoint is written, and \\-\\-resume goes on from "
     "it.\n";

@@ -28,7 +28,4 @@ enum { HELP_TEXT_BYTES = 256 };
 /* An option as it is typed: "--batch-size N", "--progress auto|bar|plain"; a positional one "FILE". */
 void help_option_usage(char text[HELP_TEXT_BYTES], const struct settings_row *row);
 
-/* Its default as a reader should see it; empty where that is "none". */
-void help_option_default(char text[HELP_TEXT_BYTES], const struct settings_row *row);
-
 #endif

@@ -70,8 +70,7 @@ const struct settings_row settings_table[] = {
         .choices = tokenizer_names,
         .group = data,
         .help = "what a token is: a Unicode code point, a byte of any file, or a word: a segment by UAX #29, "
-                "white "
-                "space included",
+                "white space included",
         .commands = SETTINGS_TRAIN,
         .on_resume = SETTINGS_FIXED,
         .stored = true,
@@ -114,11 +113,13 @@ const struct settings_row settings_table[] = {
         FIELD(max_tokens),
         .name = "max-tokens",
         .default_text = "10000",
-        .default_shown = "10000; evaluate: all",
         .most = LARGEST,
         .group = data,
         .argument = "N",
-        .help = "tokens of the corpus that are trained on, or evaluated, from its start; 0: all",
+        .help = "tokens of the corpus that are trained on, from its start; 0: all",
+        .elsewhere = {{SETTINGS_EVALUATE,
+                       .help = "tokens of the corpus that are evaluated, from its start; 0: all",
+                       .default_shown = "all"}},
         .commands = SETTINGS_TRAIN | SETTINGS_EVALUATE,
         .on_resume = SETTINGS_FIXED,
         .stored = true,
@@ -140,12 +141,13 @@ const struct settings_row settings_table[] = {
         FIELD(batch_size),
         .name = "batch-size",
         .default_text = "32",
-        .default_shown = "32; check: 4",
         .least = 1,
         .most = LARGEST_ROWS,
         .group = data,
         .argument = "N",
         .help = "rows of the global batch, over all ranks",
+        .elsewhere = {{SETTINGS_EVALUATE, .help = "rows that the text is cut into, over all ranks"},
+                      {SETTINGS_CHECK, .default_shown = "4, or as many as ranks"}},
         .commands = SETTINGS_TRAIN | SETTINGS_EVALUATE | SETTINGS_CHECK,
         .on_resume = SETTINGS_FIXED,
         .stored = true,
@@ -154,12 +156,12 @@ const struct settings_row settings_table[] = {
         FIELD(num_steps),
         .name = "num-steps",
         .default_text = "35",
-        .default_shown = "35; check: 5",
         .least = 1,
         .most = LARGEST_ROWS,
         .group = data,
         .argument = "N",
         .help = "time steps of truncated back-propagation",
+        .elsewhere = {{SETTINGS_CHECK, .default_shown = "5"}},
         .commands = SETTINGS_TRAIN | SETTINGS_CHECK,
         .on_resume = SETTINGS_FIXED,
         .stored = true,
@@ -202,12 +204,12 @@ const struct settings_row settings_table[] = {
         FIELD(hidden_size),
         .name = "hidden-size",
         .default_text = "256",
-        .default_shown = "256; check: 16",
         .least = 1,
         .most = LARGEST_HIDDEN,
         .group = model,
         .argument = "N",
         .help = "units of the hidden state, in each layer and direction",
+        .elsewhere = {{SETTINGS_CHECK, .default_shown = "16"}},
         .commands = SETTINGS_TRAIN | SETTINGS_CHECK,
         .on_resume = SETTINGS_FIXED,
         .stored = true,
@@ -290,10 +292,10 @@ const struct settings_row settings_table[] = {
     {
         FIELD(init),
         .name = "init",
-        .default_shown = "normal; check: uniform",
         .choices = init_choices,
         .group = model,
         .help = "normal: weights drawn from N(0, 0.01²), biases 0; uniform: all as PyTorch's modules do",
+        .elsewhere = {{SETTINGS_CHECK, .default_shown = "uniform"}},
         .commands = SETTINGS_TRAIN | SETTINGS_CHECK,
         .on_resume = SETTINGS_FIXED,
         .stored = true,
@@ -516,9 +518,8 @@ const struct settings_row settings_table[] = {
         FIELD(overwrite),
         .name = "overwrite",
         .group = run,
-        .help =
-            "allow a run directory that already holds a run, and begin it anew; import: allow a file that is "
-            "there already",
+        .help = "allow a run directory that already holds a run, and begin it anew",
+        .elsewhere = {{SETTINGS_IMPORT, .help = "write over a file that is there already"}},
         .commands = SETTINGS_TRAIN | SETTINGS_IMPORT,
         .on_resume = SETTINGS_OF_THIS_START,
         .stored = true,
@@ -574,10 +575,11 @@ const struct settings_row settings_table[] = {
         FIELD(prefix),
         .name = "prefix",
         .default_text = "你是\n我有一剑",
-        .default_shown = "你是, 我有一剑; generate: the checkpoint's first",
+        .default_shown = "你是, 我有一剑",
         .group = output,
         .argument = "TEXT",
         .help = "text that a sample goes on from",
+        .elsewhere = {{SETTINGS_GENERATE, .default_shown = "the first that the model was trained with"}},
         .commands = SETTINGS_TRAIN | SETTINGS_GENERATE,
         .on_resume = SETTINGS_MAY_DIFFER,
         .stored = true,
@@ -589,7 +591,7 @@ const struct settings_row settings_table[] = {
         .most = LARGEST,
         .group = output,
         .argument = "N",
-        .help = "characters of a sample after its prefix; 0: no samples",
+        .help = "tokens of a sample after its prefix; 0: no samples",
         .commands = SETTINGS_TRAIN,
         .on_resume = SETTINGS_MAY_DIFFER,
         .stored = true,
@@ -666,7 +668,9 @@ const struct settings_row settings_table[] = {
         .name = "checkpoint",
         .group = other,
         .argument = "FILE",
-        .help = "the file of the model; import makes it",
+        .help = "the file of the model",
+        .elsewhere = {{SETTINGS_IMPORT, .help = "the file to write"},
+                      {SETTINGS_CHECK, .help = "the file of a model to test instead of a fresh one"}},
         .commands =
             SETTINGS_GENERATE | SETTINGS_EVALUATE | SETTINGS_EXPORT | SETTINGS_IMPORT | SETTINGS_CHECK,
         .on_resume = SETTINGS_OF_THIS_START,
@@ -678,7 +682,7 @@ const struct settings_row settings_table[] = {
         .most = LARGEST,
         .group = other,
         .argument = "N",
-        .help = "characters to generate after the prefix",
+        .help = "tokens to generate after the prefix: characters, bytes or words",
         .commands = SETTINGS_GENERATE,
         .on_resume = SETTINGS_OF_THIS_START,
     },
@@ -690,8 +694,7 @@ const struct settings_row settings_table[] = {
         .most = UINT32_MAX,
         .group = other,
         .argument = "N",
-        .help =
-            "samples, of which each is another one; between two stands a line with nothing but a form feed",
+        .help = "samples to write, each another one; between two stands a line with nothing but a form feed",
         .commands = SETTINGS_GENERATE,
         .on_resume = SETTINGS_OF_THIS_START,
     },
@@ -711,7 +714,7 @@ const struct settings_row settings_table[] = {
         .default_shown = "greedy",
         .group = other,
         .argument = "X",
-        .help = "below 1 likely characters become likelier, above 1 unlikely ones; 0: greedy, always the "
+        .help = "below 1 likely tokens become likelier, above 1 unlikely ones; 0: greedy, always the "
                 "likeliest",
         .commands = SETTINGS_GENERATE,
         .on_resume = SETTINGS_OF_THIS_START,
@@ -724,7 +727,7 @@ const struct settings_row settings_table[] = {
         .most = LARGEST,
         .group = other,
         .argument = "N",
-        .help = "choose among the N likeliest characters only; 0: off",
+        .help = "choose among the N likeliest tokens only; 0: off",
         .commands = SETTINGS_GENERATE,
         .on_resume = SETTINGS_OF_THIS_START,
     },
@@ -736,7 +739,7 @@ const struct settings_row settings_table[] = {
         .lowest_excluded = true,
         .group = other,
         .argument = "X",
-        .help = "choose among the likeliest characters only, as few as together have at least this chance",
+        .help = "choose among the likeliest tokens only, as few as together have at least this chance",
         .commands = SETTINGS_GENERATE,
         .on_resume = SETTINGS_OF_THIS_START,
     },
@@ -775,7 +778,8 @@ const struct settings_row settings_table[] = {
         .name = "safetensors",
         .group = other,
         .argument = "FILE.safetensors",
-        .help = "the same model as a PyTorch state_dict",
+        .help = "the file to write",
+        .elsewhere = {{SETTINGS_IMPORT, .help = "the file of the model, a PyTorch state_dict"}},
         .commands = SETTINGS_EXPORT | SETTINGS_IMPORT,
         .positional = true,
         .on_resume = SETTINGS_OF_THIS_START,
@@ -830,6 +834,33 @@ const size_t settings_count = sizeof settings_table / sizeof *settings_table;
 
 _Static_assert(sizeof settings_table / sizeof *settings_table <= SETTINGS_CAPACITY,
                "struct settings has too few places in `given`");
+
+/* How a command speaks of a row, where it has words of its own. */
+static const struct settings_wording *find_wording(const struct settings_row *row,
+                                                   enum settings_command command)
+{
+    for (size_t i = 0; i < SETTINGS_WORDINGS; i++) {
+        if (row->elsewhere[i].command == command)
+            return &row->elsewhere[i];
+    }
+    return NULL;
+}
+
+const char *settings_help(const struct settings_row *row, enum settings_command command)
+{
+    const struct settings_wording *wording = find_wording(row, command);
+    return wording && wording->help ? wording->help : row->help;
+}
+
+const char *settings_default_shown(const struct settings_row *row, enum settings_command command)
+{
+    const struct settings_wording *wording = find_wording(row, command);
+    return wording && wording->default_shown ? wording->default_shown
+           : row->default_shown              ? row->default_shown
+           : row->default_text               ? row->default_text
+           : row->choices                    ? row->choices[0]
+                                             : "";
+}
 
 const char *settings_command_name(enum settings_command command)
 {

@@ -15,6 +15,17 @@ static const char doing_read[] = "cannot read";
 
 /* Errors */
 
+static const char *remedy(const struct h5 *h5)
+{
+    struct stat facts;
+    if (strcmp(h5->doing, doing_read) != 0)
+        return "check the disk, or take another folder";
+    if (stat(h5->path, &facts) != 0)
+        return "check the path";
+    return S_ISDIR(facts.st_mode) ? "name a file in it, such as checkpoint.h5"
+                                  : "take another file; this one cannot be used";
+}
+
 enum status h5_fail(struct h5 *h5, const char *why, ...)
 {
     if (h5->status != STATUS_OK)
@@ -26,10 +37,7 @@ enum status h5_fail(struct h5 *h5, const char *why, ...)
     va_end(arguments);
     error_set(h5->error, STATUS_FAILED, "%s %s", h5->doing, h5->path);
     error_why(h5->error, "%s", text);
-    h5->status =
-        error_remedy(h5->error, "%s",
-                     strcmp(h5->doing, doing_read) == 0 ? "take another file; this one cannot be used"
-                                                        : "check the disk, or take another folder");
+    h5->status = error_remedy(h5->error, "%s", remedy(h5));
     return h5->status;
 }
 

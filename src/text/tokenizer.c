@@ -4,16 +4,18 @@
 
 #include <string.h>
 
-const struct tokenizer_ops *const tokenizers[TOKENIZER_COUNT] = {
-    &tokenizer_char,
-    &tokenizer_byte,
-    &tokenizer_word,
-};
-const char *const tokenizer_names[TOKENIZER_COUNT + 1] = {"char", "byte", "word"};
+/* clang-format off */
+#define REFERENCE(kind) &tokenizer_##kind,
+#define NAME(kind) #kind,
+/* clang-format on */
+
+const struct tokenizer_ops *const tokenizers[] = {TOKENIZERS(REFERENCE)};
+const char *const tokenizer_names[] = {TOKENIZERS(NAME) NULL};
+const size_t tokenizer_count = sizeof tokenizers / sizeof *tokenizers;
 
 const struct tokenizer_ops *tokenizer_find(const char *name)
 {
-    for (size_t i = 0; i < TOKENIZER_COUNT; i++) {
+    for (size_t i = 0; i < tokenizer_count; i++) {
         if (strcmp(tokenizers[i]->name, name) == 0)
             return tokenizers[i];
     }

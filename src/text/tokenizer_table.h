@@ -6,9 +6,10 @@
 /* The tokens of a portion, which stay in the nearest cache. */
 enum { TOKENS_AT_ONCE = 1024 };
 
-/* The rows of tokenizers[], each from its own tokenizer_X.c. */
-extern const struct tokenizer_ops tokenizer_char;
-extern const struct tokenizer_ops tokenizer_byte;
-extern const struct tokenizer_ops tokenizer_word;
+/* Every kind of token, each from its own tokenizer_X.c, the default first. */
+#define TOKENIZERS(ROW) ROW(char) ROW(byte) ROW(word)
+
+#define TOKENIZER_DECLARATION(kind) extern const struct tokenizer_ops tokenizer_##kind;
+TOKENIZERS(TOKENIZER_DECLARATION)
 
 #endif

@@ -16,20 +16,17 @@ static void print_cell(const char *text)
     }
 }
 
-static void print_row(const struct settings_row *row)
+static void print_row(const struct settings_row *row, enum settings_command command)
 {
     char usage[HELP_TEXT_BYTES];
-    char shown[HELP_TEXT_BYTES];
     help_option_usage(usage, row);
-    help_option_default(shown, row);
-    if (row->kind == SETTINGS_FLAG)
-        snprintf(shown, sizeof shown, "off");
+    const char *shown = row->kind == SETTINGS_FLAG ? "off" : settings_default_shown(row, command);
     fputs("| `", stdout);
     print_cell(usage);
     fputs(row->kind == SETTINGS_TEXTS && !row->positional ? "` (repeatable) | " : "` | ", stdout);
     print_cell(shown);
     fputs(shown[0] ? " | " : "| ", stdout);
-    print_cell(row->help);
+    print_cell(settings_help(row, command));
     fputs(" |\n", stdout);
 }
 
@@ -42,9 +39,9 @@ int main(int argc, char **argv)
         if (strcmp(wanted, "FIELDS") == 0)
             printed += puts(row->field) >= 0;
         for (unsigned bit = 1; bit < SETTINGS_EVERY_COMMAND; bit <<= 1) {
-            if ((row->commands & bit) &&
-                strcmp(wanted, settings_command_name((enum settings_command)bit)) == 0) {
-                print_row(row);
+            enum settings_command command = (enum settings_command)bit;
+            if ((row->commands & bit) && strcmp(wanted, settings_command_name(command)) == 0) {
+                print_row(row, command);
                 printed++;
             }
         }

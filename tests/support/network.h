@@ -152,7 +152,7 @@ static inline struct reference_network network_reference(const struct network *n
     const struct model_spec *spec = &network->spec;
     const struct parameters *parameters = &network->parameters;
     struct reference_network reference = {
-        .cell = (enum reference_cell)(spec->cell - cells),
+        .cell = reference_cell_find(spec->cell->name),
         .V = network->V,
         .H = network->H,
         .E = spec->embedding_size,

@@ -1,6 +1,7 @@
 #include "support/reference_network.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,31 +18,55 @@ static double *new_doubles(size_t count)
     return memory;
 }
 
-size_t reference_gates(enum reference_cell cell)
+/* The cells: x[gate] = X·W_x + b and q[gate] = H·W_h + b_h of one unit, in the order of the checkpoint. */
+
+static void lstm_step(const double *x, const double *q, double *h, double *c)
 {
-    return cell == REFERENCE_LSTM ? 4 : cell == REFERENCE_GRU ? 3 : 1;
+    *c = sigmoid(x[1] + q[1]) * *c + sigmoid(x[0] + q[0]) * tanh(x[3] + q[3]);
+    *h = sigmoid(x[2] + q[2]) * tanh(*c);
 }
 
-void reference_cell_step(enum reference_cell cell, size_t hidden, const double *x_gates,
+static void gru_step(const double *x, const double *q, double *h, double *c)
+{
+    (void)c;
+    double z = sigmoid(x[1] + q[1]);
+    double n = tanh(x[2] + sigmoid(x[0] + q[0]) * q[2]);
+    *h = (1 - z) * n + z * *h;
+}
+
+static void rnn_step(const double *x, const double *q, double *h, double *c)
+{
+    (void)c;
+    *h = tanh(x[0] + q[0]);
+}
+
+static const struct reference_cell reference_cells[] = {
+    {"lstm", 4, lstm_step},
+    {"gru", 3, gru_step},
+    {"rnn", 1, rnn_step},
+};
+
+const struct reference_cell *reference_cell_find(const char *name)
+{
+    for (size_t i = 0; i < sizeof reference_cells / sizeof *reference_cells; i++) {
+        if (strcmp(reference_cells[i].name, name) == 0)
+            return &reference_cells[i];
+    }
+    fprintf(stderr, "the cell %s has no row in tests/support/reference_network.c\n", name);
+    exit(1);
+}
+
+void reference_cell_step(const struct reference_cell *cell, size_t hidden, const double *x_gates,
                          const double *h_gates, double *h, double *c)
 {
     for (size_t j = 0; j < hidden; j++) {
         double x[REFERENCE_MOST_GATES];
         double q[REFERENCE_MOST_GATES];
-        for (size_t gate = 0; gate < reference_gates(cell); gate++) {
+        for (size_t gate = 0; gate < cell->gates; gate++) {
             x[gate] = x_gates[gate * hidden + j];
             q[gate] = h_gates[gate * hidden + j];
         }
-        if (cell == REFERENCE_LSTM) {
-            c[j] = sigmoid(x[1] + q[1]) * c[j] + sigmoid(x[0] + q[0]) * tanh(x[3] + q[3]);
-            h[j] = sigmoid(x[2] + q[2]) * tanh(c[j]);
-        } else if (cell == REFERENCE_GRU) {
-            double z = sigmoid(x[1] + q[1]);
-            double n = tanh(x[2] + sigmoid(x[0] + q[0]) * q[2]);
-            h[j] = (1 - z) * n + z * h[j];
-        } else {
-            h[j] = tanh(x[0] + q[0]);
-        }
+        cell->step(x, q, &h[j], &c[j]);
     }
 }
 
@@ -63,7 +88,7 @@ static void run_direction(const struct reference_network *network, size_t place,
 {
     const struct reference_direction *direction = &network->direction[place];
     size_t H = network->H;
-    size_t G = reference_gates(network->cell) * H;
+    size_t G = network->cell->gates * H;
     size_t reverse = place % network->directions;
     double *x_gates = new_doubles(G);
     double *h_gates = new_doubles(G);

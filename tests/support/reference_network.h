@@ -6,8 +6,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum reference_cell { REFERENCE_LSTM, REFERENCE_GRU, REFERENCE_RNN };
 enum { REFERENCE_MOST_GATES = 4, REFERENCE_MOST_DIRECTIONS = 8 };
+
+struct reference_cell {
+    const char *name; /* as cells[] has it */
+    size_t gates;
+    void (*step)(const double *x, const double *q, double *h, double *c); /* of one unit */
+};
 
 /* One direction of one layer: [in, G], [H, G], [G], [G] with the gates in the order of the checkpoint. */
 struct reference_direction {
@@ -16,7 +21,7 @@ struct reference_direction {
 };
 
 struct reference_network {
-    enum reference_cell cell;
+    const struct reference_cell *cell;
     size_t V, H, E, layers, directions, rows, steps;
     const double *embedding;                                         /* [V, E]; NULL: W_x has V rows */
     struct reference_direction direction[REFERENCE_MOST_DIRECTIONS]; /* [layer][direction] */
@@ -27,11 +32,12 @@ struct reference_network {
                             NULL: ones */
 };
 
-size_t reference_gates(enum reference_cell cell);
+/* The equations of a cell; ends the test, with a word on what is missing, where there are none. */
+const struct reference_cell *reference_cell_find(const char *name);
 
 /* One row of one step: x_gates = X·W_x + b and h_gates = H·W_h + b_h in; h and c the state before, then
  * after. */
-void reference_cell_step(enum reference_cell cell, size_t hidden, const double *x_gates,
+void reference_cell_step(const struct reference_cell *cell, size_t hidden, const double *x_gates,
                          const double *h_gates, double *h, double *c);
 
 /* Σ cross-entropy over all targets. `h`, `c` [layers · directions, rows, H]: the state before, then after. */

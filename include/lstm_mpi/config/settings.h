@@ -165,6 +165,15 @@ enum settings_on_resume {
     SETTINGS_OF_THIS_START, /* the checkpoint's value means nothing to another start */
 };
 
+/* What a command says of a setting in other words than train, or than all others; NULL: the same. */
+struct settings_wording {
+    enum settings_command command;
+    const char *help;
+    const char *default_shown;
+};
+
+enum { SETTINGS_WORDINGS = 2 };
+
 struct settings_row {
     const char *name;           /* the long option: "batch-size" */
     const char *field;          /* the field, and the attribute in /config: "batch_size" */
@@ -178,6 +187,7 @@ struct settings_row {
     const char *group;          /* the heading in --help */
     const char *argument;       /* FILE, N, X, …; NULL for flags, and for choices, which are listed */
     const char *help;           /* one line, in lower case, without a full stop */
+    struct settings_wording elsewhere[SETTINGS_WORDINGS];
     enum settings_kind kind;
     unsigned commands; /* bits of enum settings_command */
     enum settings_on_resume on_resume;
@@ -192,6 +202,10 @@ extern const size_t settings_count;
 
 /* "train" for SETTINGS_TRAIN; NULL for what is not one command. */
 const char *settings_command_name(enum settings_command command);
+
+/* What the help of a command says of a row, and of its default: "" where that is none. Views. */
+const char *settings_help(const struct settings_row *row, enum settings_command command);
+const char *settings_default_shown(const struct settings_row *row, enum settings_command command);
 
 /* Fills `settings` with the defaults. Fails only for want of memory; settings_free is safe in any case. */
 MUST_CHECK enum status settings_defaults(struct settings *settings, struct error *error);

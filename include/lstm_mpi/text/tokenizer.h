@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { TOKEN_SPELL_BYTES = 4, TOKENIZER_COUNT = 3 };
+enum { TOKEN_SPELL_BYTES = 4 };
 
 /* Some consecutive tokens. A token is one number: its code point where tokens are characters or bytes, its
  * length in bytes where they are words. */
@@ -48,8 +48,9 @@ struct tokenizer_ops {
 };
 
 /* Every kind of token, the default first, and their names as in --token NAME with a NULL behind the last. */
-extern const struct tokenizer_ops *const tokenizers[TOKENIZER_COUNT];
-extern const char *const tokenizer_names[TOKENIZER_COUNT + 1];
+extern const struct tokenizer_ops *const tokenizers[];
+extern const char *const tokenizer_names[];
+extern const size_t tokenizer_count;
 
 /* NULL where there is none of that name. */
 const struct tokenizer_ops *tokenizer_find(const char *name);

@@ -70,6 +70,11 @@ static void every_row_is_complete(void **state)
         assert_non_null(row->group);
         assert_non_null(row->help);
         assert_int_not_equal(row->help[strlen(row->help) - 1], '.');
+        for (size_t j = 0; j < SETTINGS_WORDINGS; j++) {
+            const struct settings_wording *wording = &row->elsewhere[j];
+            assert_int_equal(wording->command & ~row->commands, 0);
+            assert_int_equal(!wording->command, !wording->help && !wording->default_shown);
+        }
         assert_int_not_equal(row->commands, 0);
         assert_int_equal(row->choices != NULL, row->kind == SETTINGS_CHOICE);
         assert_int_equal(row->argument == NULL, row->kind == SETTINGS_CHOICE || row->kind == SETTINGS_FLAG);
@@ -194,6 +199,20 @@ static void commands_have_names(void **state)
     assert_string_equal(settings_command_name(SETTINGS_TRAIN), "train");
 }
 
+static void commands_have_words_of_their_own(void **state)
+{
+    (void)state;
+    const struct settings_row *row = settings_find("hidden-size");
+    assert_string_equal(settings_default_shown(row, SETTINGS_TRAIN), "256");
+    assert_string_equal(settings_default_shown(row, SETTINGS_CHECK), "16");
+    assert_string_equal(settings_help(row, SETTINGS_CHECK), row->help);
+    row = settings_find("overwrite");
+    assert_string_equal(settings_help(row, SETTINGS_TRAIN), row->help);
+    assert_string_not_equal(settings_help(row, SETTINGS_IMPORT), row->help);
+    assert_string_equal(settings_default_shown(row, SETTINGS_IMPORT), "");
+    assert_string_equal(settings_default_shown(settings_find("init"), SETTINGS_TRAIN), "normal");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -204,6 +223,7 @@ int main(void)
         cmocka_unit_test(defaults),
         cmocka_unit_test(equality_sees_every_kind),
         cmocka_unit_test(commands_have_names),
+        cmocka_unit_test(commands_have_words_of_their_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

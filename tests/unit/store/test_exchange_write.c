@@ -146,11 +146,11 @@ static void check_refusal(const struct network *network, const char *why)
 static void test_refuses_what_pytorch_lacks(void **state)
 {
     (void)state;
-    const struct network_shape two_gates = {2, 3, 1, 1, 6, 0, false, false};
+    const struct network_shape seven_gates = {7, 3, 1, 1, 6, 0, false, false};
     const struct network_shape lstm = {4, 3, 1, 1, 6, 0, false, false};
     struct network network;
-    network_make(&network, &two_gates);
-    check_refusal(&network, "no module for the cell lstm with 2 gates");
+    network_make(&network, &seven_gates);
+    check_refusal(&network, "no module for the cell lstm with 7 gates");
     network_free(&network);
 
     network_make(&network, &lstm);

@@ -266,7 +266,7 @@ static void a_text_cut_at_borders_is_the_whole_text(void **state)
     char text[512];
     for (uint64_t number = 0; number < 6000; number++) {
         size_t bytes = random_text(text, number);
-        for (size_t kind = 0; kind < TOKENIZER_COUNT; kind++) {
+        for (size_t kind = 0; kind < tokenizer_count; kind++) {
             for (int flags = 0; flags < 4; flags++) {
                 const struct token_rules rules = {tokenizers[kind], flags & 1, flags >> 1};
                 check_all_borders(text, bytes, &rules);

@@ -82,13 +82,13 @@ static void an_unknown_name_finds_nothing(void **state)
     assert_null(tokenizer_find("syllable"));
     assert_null(tokenizer_find(""));
     assert_string_equal(tokenizers[0]->name, "char");
-    assert_null(tokenizer_names[TOKENIZER_COUNT]);
+    assert_null(tokenizer_names[tokenizer_count]);
 }
 
 int main(void)
 {
     int failed = 0;
-    for (size_t i = 0; i < TOKENIZER_COUNT; i++) {
+    for (size_t i = 0; i < tokenizer_count; i++) {
         size_t row = i;
         const struct CMUnitTest suite[] = {
             cmocka_unit_test_prestate(tokens_lie_without_gaps, &row),
