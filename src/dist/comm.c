@@ -77,15 +77,14 @@ done:
 }
 
 /* A rank may be bound to some CPUs: what the ranks of a node are bound to together is what it has. */
-static enum status count_node_cpus(const struct comm *comm, int *count, struct error *error)
+static enum status find_node_cpus(const struct comm *comm, cpu_set_t *cpus, int *count, struct error *error)
 {
     enum status status;
     MPI_Comm node = comm->handles->node;
-    cpu_set_t cpus;
-    launch_cpus_of_rank(&cpus);
-    TRY(mpi_check(MPI_Allreduce(MPI_IN_PLACE, &cpus, (int)sizeof cpus, MPI_BYTE, MPI_BOR, node),
+    launch_cpus_of_rank(cpus);
+    TRY(mpi_check(MPI_Allreduce(MPI_IN_PLACE, cpus, (int)sizeof *cpus, MPI_BYTE, MPI_BOR, node),
                   "MPI_Allreduce", error));
-    *count = launch_cpus_said(CPU_COUNT(&cpus));
+    *count = launch_cpus_said(CPU_COUNT(cpus));
     TRY(mpi_check(MPI_Bcast(count, 1, MPI_INT, 0, node), "MPI_Bcast", error));
 done:
     return status;
@@ -122,6 +121,7 @@ done:
 enum status comm_start(struct comm *comm, struct error *error)
 {
     enum status status;
+    cpu_set_t cpus;
     int node_cpus;
     *comm = comm_alone;
     TRY(start_mpi(error));
@@ -134,8 +134,11 @@ enum status comm_start(struct comm *comm, struct error *error)
                                            .node_workers = MPI_COMM_NULL};
     TRY(open_handles(comm->handles, error));
     TRY(find_place(comm, error));
-    TRY(count_node_cpus(comm, &node_cpus, error));
+    TRY(find_node_cpus(comm, &cpus, &node_cpus, error));
     TRY(comm_find_workers(comm, node_cpus, error));
+    /* Ranks that sleep and wake up beside two workers could drive both to the same CPU. */
+    if (comm->worker >= 0 && comm->node_workers < comm->node_size)
+        launch_bind(&cpus, comm->node_rank);
 done:
     return status;
 }
@@ -335,11 +338,27 @@ enum status comm_workers_node_barrier(const struct comm *comm, struct error *err
     return barrier_of_memory(comm, comm->handles->node_workers, error);
 }
 
-enum status comm_workers_max_f64(const struct comm *comm, double *values, size_t count, struct error *error)
+static enum status reduce_in_workers(const struct comm *comm, void *values, size_t count, MPI_Datatype type,
+                                     MPI_Op operation, struct error *error)
 {
     if (comm->worker < 0 || comm->workers == 1)
         return STATUS_OK;
-    return reduce_in(comm, comm->handles->workers, values, count, MPI_DOUBLE, MPI_MAX, COMM_PIECE, error);
+    return reduce_in(comm, comm->handles->workers, values, count, type, operation, COMM_PIECE, error);
+}
+
+enum status comm_workers_sum_f64(const struct comm *comm, double *values, size_t count, struct error *error)
+{
+    return reduce_in_workers(comm, values, count, MPI_DOUBLE, MPI_SUM, error);
+}
+
+enum status comm_workers_or_u64(const struct comm *comm, uint64_t *values, size_t count, struct error *error)
+{
+    return reduce_in_workers(comm, values, count, MPI_UINT64_T, MPI_BOR, error);
+}
+
+enum status comm_workers_max_f64(const struct comm *comm, double *values, size_t count, struct error *error)
+{
+    return reduce_in_workers(comm, values, count, MPI_DOUBLE, MPI_MAX, error);
 }
 
 void comm_library(char text[COMM_LIBRARY_BYTES])

@@ -56,6 +56,21 @@ void launch_cpus_of_rank(cpu_set_t *cpus)
         CPU_ZERO(cpus);
 }
 
+void launch_bind(const cpu_set_t *cpus, int number)
+{
+    cpu_set_t own;
+    launch_cpus_of_rank(&own);
+    if (number >= CPU_COUNT(cpus) || !CPU_EQUAL(&own, cpus))
+        return;
+    size_t cpu = 0;
+    for (int before = 0; !CPU_ISSET(cpu, cpus) || before < number; cpu++)
+        before += CPU_ISSET(cpu, cpus) ? 1 : 0;
+    CPU_ZERO(&own);
+    CPU_SET(cpu, &own);
+    /* Where the system does not allow it, the scheduler has the choice. */
+    (void)sched_setaffinity(0, sizeof own, &own);
+}
+
 int launch_cpus_said(int found)
 {
     int said = environment_number("LSTM_MPI_CPUS", 0);

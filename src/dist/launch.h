@@ -14,6 +14,10 @@ int launch_cpus_of_host(void);
 /* The CPUs that this rank alone may use; none where the system does not say. */
 void launch_cpus_of_rank(cpu_set_t *cpus);
 
+/* Lets this thread, and those that it starts, run on the CPU of this number among `cpus` alone, where it
+ * might run on all of them: what somebody else has bound stays as it is. */
+void launch_bind(const cpu_set_t *cpus, int number);
+
 /* How many CPUs the ranks of this host may use together, who may use `found` as it seems: LSTM_MPI_CPUS where
  * it is set. */
 int launch_cpus_said(int found);

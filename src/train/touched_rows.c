@@ -65,7 +65,7 @@ static enum status join_words(struct touched_rows *touched, const struct comm *c
     enum status status = STATUS_OK;
     for (size_t i = 0; i < count; i++)
         touched->words[i] = touched->bitmap[touched->used[i]];
-    TRY(comm_or_u64(comm, touched->words, count, error));
+    TRY(comm_workers_or_u64(comm, touched->words, count, error));
     for (size_t i = 0; i < count; i++)
         touched->bitmap[touched->used[i]] = touched->words[i];
 done:
@@ -102,13 +102,12 @@ enum status touched_rows_find(struct touched_rows *touched, const struct comm *c
         set_bit(touched->bitmap, inputs[i]);
         set_bit(touched->used_bitmap, inputs[i] / WORD_BITS);
     }
-    if (comm->size > 1)
-        TRY(comm_or_u64(comm, touched->used_bitmap, used_words, error));
+    TRY(comm_workers_or_u64(comm, touched->used_bitmap, used_words, error));
     uint32_t *end = touched->used;
     for (size_t i = 0; i < used_words; i++)
         end = list_bits(end, touched->used_bitmap[i], i * WORD_BITS);
     size_t used_count = (size_t)(end - touched->used);
-    if (comm->size > 1)
+    if (comm->workers > 1)
         TRY(join_words(touched, comm, used_count, error));
     list_tokens(touched, used_count);
     for (size_t i = 0; i < touched->inputs; i++)

@@ -12,7 +12,7 @@
 struct touched_rows {
     uint32_t *tokens; /* [count], rising */
     size_t count;
-    uint32_t *row_of_input; /* [inputs]: the place in `tokens` of each of this rank's inputs */
+    uint32_t *row_of_input; /* [inputs]: the place in `tokens` of each of this worker's inputs */
     size_t vocabulary;
     size_t inputs;
     uint64_t *bitmap;        /* [V / 64]: the tokens of the last batch */
@@ -27,7 +27,7 @@ MUST_CHECK enum status touched_rows_create(struct touched_rows *touched, size_t 
                                            size_t all_inputs, struct error *error);
 void touched_rows_free(struct touched_rows *touched);
 
-/* Finds the tokens of the next update; the same on every rank. Collective. */
+/* Finds the tokens of the next update; the same on every worker. Collective among them. */
 MUST_CHECK enum status touched_rows_find(struct touched_rows *touched, const struct comm *comm,
                                          const uint32_t *inputs, struct error *error);
 

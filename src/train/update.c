@@ -298,7 +298,8 @@ enum status update_run(struct update *update, const struct batch *batch, double 
     struct gradient_parts sums;
     double start = clock_seconds();
     phase_start(times);
-    TRY(touched_rows_find(&update->touched, update->comm, batch->inputs, error));
+    if (update->comm->worker >= 0)
+        TRY(touched_rows_find(&update->touched, update->comm, batch->inputs, error));
     phase_end(times, PHASE_EXCHANGE);
     double found = clock_seconds();
     if (batch->state_starts_at_zero)

@@ -7,7 +7,7 @@
  * nodes (lstm_mpi/dist/exact_reduction.h). The sum is rounded to float32. That of a tied embedding is made of
  * two, which are added before.
  * 2. The loss of each row, and the squares of each block of gradients, are said by one rank and are zero on
- * all others; all ranks get all of them and add them up in their order.
+ * all others; who adds them up gets all of them, and does it in their order.
  *
  * All else of an update is element by element. */
 
@@ -24,7 +24,7 @@ struct invariant {
     const struct comm *comm;
     struct exact_reduction *gradients;
     double *row_losses; /* [rows] */
-    double *said;       /* [totals | batch_size losses | blocks' sums of squares] */
+    double *said;       /* [batch_size losses | blocks' sums of squares] */
     size_t most_said;
     struct range part; /* that this rank got the sums of */
     size_t first_row;
@@ -39,7 +39,7 @@ static size_t blocks_of(size_t count)
 
 static size_t numbers_said(const struct update *update, size_t count)
 {
-    return TOTALS_COUNT + update->spec.batch_size + blocks_of(count);
+    return update->spec.batch_size + blocks_of(count);
 }
 
 static enum status create_own(struct update *update, size_t most_rows, struct error *error)
@@ -174,11 +174,10 @@ static double sum_in_order(const double *terms, size_t count)
 
 /* What this rank knows: the losses of its rows, and the squares of its part of the gradients, which the same
  * ranks of other nodes have too. */
-static void say(const struct update *update, const struct totals *totals, struct range part,
-                const float *sums, double *losses, double *squares)
+static void say(const struct update *update, struct range part, const float *sums, double *losses,
+                double *squares)
 {
     const struct invariant *invariant = update->invariant;
-    memcpy(invariant->said, totals, sizeof *totals);
     memcpy(losses + invariant->first_row, invariant->row_losses,
            update->spec.rows * sizeof *invariant->row_losses);
     if (!update->comm->on_first_node)
@@ -194,9 +193,10 @@ static enum status invariant_exchange(struct update *update, size_t count, struc
                                       struct gradient_parts *parts, struct error *error)
 {
     enum status status;
+    const struct comm *comm = update->comm;
     struct invariant *invariant = update->invariant;
     size_t numbers = numbers_said(update, count);
-    double *losses = invariant->said + TOTALS_COUNT;
+    double *losses = invariant->said;
     double *squares = losses + update->spec.batch_size;
     if (invariant->status != STATUS_OK)
         *error = invariant->error;
@@ -204,12 +204,14 @@ static enum status invariant_exchange(struct update *update, size_t count, struc
     const float *sums;
     TRY(sum_gradients(update, count, &sums, error));
     memset(invariant->said, 0, numbers * sizeof *invariant->said);
-    say(update, totals, invariant->part, sums, losses, squares);
-    if (update->comm->size > 1)
-        TRY(comm_sum_f64(update->comm, invariant->said, numbers, error));
-    memcpy(totals, invariant->said, sizeof *totals);
-    totals->loss = sum_in_order(losses, update->spec.batch_size);
-    totals->squared_norm = sum_in_order(squares, blocks_of(count));
+    say(update, invariant->part, sums, losses, squares);
+    TRY(comm_workers_sum_f64(comm, invariant->said, numbers, error));
+    if (comm->worker == 0) {
+        totals->loss = sum_in_order(losses, update->spec.batch_size);
+        totals->squared_norm = sum_in_order(squares, blocks_of(count));
+    }
+    if (comm->size > 1)
+        TRY(comm_sum_f64(comm, (double *)totals, TOTALS_COUNT, error));
     *parts = (struct gradient_parts){{&invariant->part, 1}, sums, invariant->part.first};
 done:
     return status;

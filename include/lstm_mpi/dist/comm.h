@@ -82,8 +82,14 @@ struct range comm_rows(const struct comm *comm, size_t batch_size);
  * workers. Collective among the ranks of the node. */
 void comm_rest(const struct comm *comm);
 
-/* comm_node_barrier and comm_max_f64 of workers alone. Collective among them; other ranks go on at once. */
+/* comm_node_barrier, comm_sum_f64 and so on of workers alone. Collective among them; other ranks go on at
+ * once.
+ */
 MUST_CHECK enum status comm_workers_node_barrier(const struct comm *comm, struct error *error);
+MUST_CHECK enum status comm_workers_sum_f64(const struct comm *comm, double *values, size_t count,
+                                            struct error *error);
+MUST_CHECK enum status comm_workers_or_u64(const struct comm *comm, uint64_t *values, size_t count,
+                                           struct error *error);
 MUST_CHECK enum status comm_workers_max_f64(const struct comm *comm, double *values, size_t count,
                                             struct error *error);
 

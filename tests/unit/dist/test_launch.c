@@ -84,6 +84,34 @@ static void cpus_are_those_allowed(void **state)
     assert_int_equal(sched_setaffinity(0, sizeof before, &before), 0);
 }
 
+/* To each CPU that this process has; not where it is bound already, or to one that there is not. */
+static void a_rank_can_be_bound(void **state)
+{
+    (void)state;
+    cpu_set_t before;
+    cpu_set_t own;
+    cpu_set_t together;
+    launch_cpus_of_rank(&before);
+    CPU_ZERO(&together);
+    for (int number = 0; number < CPU_COUNT(&before); number++) {
+        launch_bind(&before, number);
+        launch_cpus_of_rank(&own);
+        assert_int_equal(CPU_COUNT(&own), 1);
+        CPU_OR(&together, &together, &own);
+        if (CPU_COUNT(&before) > 1) {
+            cpu_set_t bound = own;
+            launch_bind(&before, (number + 1) % CPU_COUNT(&before));
+            launch_cpus_of_rank(&own);
+            assert_true(CPU_EQUAL(&own, &bound));
+        }
+        assert_int_equal(sched_setaffinity(0, sizeof before, &before), 0);
+    }
+    assert_true(CPU_EQUAL(&together, &before));
+    launch_bind(&before, CPU_COUNT(&before));
+    launch_cpus_of_rank(&own);
+    assert_true(CPU_EQUAL(&own, &before));
+}
+
 static void cpus_may_be_said(void **state)
 {
     (void)state;
@@ -120,6 +148,7 @@ int main(void)
         cmocka_unit_test_setup(no_launcher_is_one_rank, forget_launcher),
         cmocka_unit_test_setup(ranks_of_mpirun_and_srun, forget_launcher),
         cmocka_unit_test_setup(cpus_are_those_allowed, forget_launcher),
+        cmocka_unit_test_setup(a_rank_can_be_bound, forget_launcher),
         cmocka_unit_test_setup(cpus_may_be_said, forget_launcher),
         cmocka_unit_test_setup(crowded_hosts_yield, forget_launcher),
     };
