@@ -394,7 +394,7 @@ class GenerateTest(CommandLineTest):
     def test_prefix_from_a_file(self):
         file = self.run_dir / "prefix.txt"
         expected = self.generate("--prefix", "你是我", "--length", 5)
-        for text in ("你是我", "你是我\n"):
+        for text in ("你是我", "你是我\n", "你是我\r\n", "\ufeff你是我"):
             file.write_text(text, encoding="utf-8")
             self.assertEqual(expected, self.generate("--prefix-file", file, "--length", 5))
             with open(file, "rb") as stdin:
