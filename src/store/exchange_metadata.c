@@ -273,7 +273,8 @@ enum status exchange_metadata_vocabulary(struct vocabulary **out, const struct s
     if (vocabulary_restore(out, rules, texts, narrow, counts, size, &reason) != STATUS_OK) {
         error_set(error, STATUS_FAILED, "cannot read %s", path);
         error_why(error, "%s%s%s", reason.what, reason.why[0] ? ": " : "", reason.why);
-        status = error_remedy(error, "write it as lstm_mpi export does");
+        status = error_remedy(error, "write it as lstm_mpi export does; tokens that are words need the "
+                                     "config {\"token\": \"word\"} beside it");
     }
 done:
     json_decref(list);

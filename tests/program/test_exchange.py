@@ -409,13 +409,13 @@ class HostileTest(ExchangeTest):
     def test_metadata(self):
         metadata, tensors = exchange.read(GOLDEN / "exchange/lstm.safetensors")
         tokens = json.loads(metadata["vocabulary"])
-        for key, text, named in (
+        for key, text, *named in (
             ("vocabulary", "[", "vocabulary in its metadata is no good JSON"),
             ("vocabulary", "{}", "no list of tokens"),
             ("vocabulary", json.dumps([1] * len(tokens)), "something that is no text"),
             ("vocabulary", json.dumps(tokens[:-1]), f"{len(tokens) - 1} tokens, and linear.bias has {len(tokens)}"),
             ("vocabulary", json.dumps([*tokens[:-1], tokens[1]]), "occurs twice"),
-            ("vocabulary", json.dumps([*tokens[:-1], ""]), "is not one character"),
+            ("vocabulary", json.dumps([*tokens[:-1], ""]), "is not one character", 'config {"token": "word"}'),
             ("vocabulary", 3, "vocabulary in its metadata is no text"),
             ("counts", "[1]", "a number for each token"),
             ("counts", json.dumps([0.5] * len(tokens)), "something that is no such number"),
@@ -427,7 +427,7 @@ class HostileTest(ExchangeTest):
                 exchange.write(self.folder / "a", tensors, metadata | {key: text})
                 contents = (self.folder / "a").read_bytes()
                 (self.folder / "a").unlink()
-                self.refuse(contents, named)
+                self.refuse(contents, *named)
 
     def test_gaps_and_paddings(self):
         original = (GOLDEN / "exchange/lstm.safetensors").read_bytes()
