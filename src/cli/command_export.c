@@ -6,6 +6,18 @@
 #include "lstm_mpi/store/exchange.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
+
+static enum status may_write(const char *path, const char *checkpoint, struct error *error)
+{
+    struct stat target, source;
+    if (stat(path, &target) != 0 || stat(checkpoint, &source) != 0 || target.st_dev != source.st_dev ||
+        target.st_ino != source.st_ino)
+        return STATUS_OK;
+    error_set(error, STATUS_FAILED, "cannot write %s", path);
+    error_why(error, "it is the checkpoint itself");
+    return error_remedy(error, "name another file");
+}
 
 static enum status write_model(struct settings *settings, const struct checkpoint *checkpoint,
                                struct error *error)
@@ -13,6 +25,7 @@ static enum status write_model(struct settings *settings, const struct checkpoin
     enum status status;
     struct vocabulary *vocabulary = NULL;
     const char *path = settings->safetensors.items[0];
+    TRY(may_write(path, checkpoint->path, error));
     TRY(settings_saved_tokens(settings, checkpoint->saved, checkpoint->saved_count, checkpoint->path, error));
     struct token_rules rules = settings_specs_tokens(settings);
     TRY(checkpoint_read_vocabulary(&vocabulary, checkpoint, &rules, error));

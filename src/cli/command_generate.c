@@ -72,12 +72,25 @@ static enum status read_prefix(const char *path, char **text, struct error *erro
         error_set(error, STATUS_FAILED, "cannot read the prefix from %s", name);
         error_why(error, "byte %zd is NUL", length - 1);
         status = error_remedy(error, "take it out");
-    } else if ((*text)[length - 1] == '\n') {
-        (*text)[length - 1] = '\0';
     }
     if (!standard)
         fclose(file);
     return status;
+}
+
+/* Without the newline at the end of a file; in UTF-8 that may be CRLF, and a byte order mark may come first.
+ */
+static const char *trimmed(char *text, bool utf8)
+{
+    static const char byte_order_mark[] = "\xEF\xBB\xBF";
+    size_t length = strlen(text);
+    bool ends_line = length > 0 && text[length - 1] == '\n';
+    if (ends_line)
+        text[--length] = '\0';
+    if (ends_line && utf8 && length > 0 && text[length - 1] == '\r')
+        text[--length] = '\0';
+    bool marked = utf8 && strncmp(text, byte_order_mark, sizeof byte_order_mark - 1) == 0;
+    return marked ? text + sizeof byte_order_mark - 1 : text;
 }
 
 /* The prefix that was given, else the first one of the run that made the checkpoint. */
@@ -97,7 +110,7 @@ static enum status choose_prefix(struct settings *settings, const struct checkpo
     return STATUS_OK;
 }
 
-static enum status choose_beginning(struct settings *settings, const struct checkpoint *checkpoint,
+static enum status choose_beginning(struct settings *settings, const struct checkpoint *checkpoint, bool utf8,
                                     char **text, const char **prefix, struct error *error)
 {
     if (!settings->prefix_file)
@@ -105,8 +118,8 @@ static enum status choose_beginning(struct settings *settings, const struct chec
     enum status status = read_prefix(settings->prefix_file, text, error);
     if (status != STATUS_OK)
         return status;
-    *prefix = *text;
-    if (*text && (*text)[0])
+    *prefix = *text ? trimmed(*text, utf8) : "";
+    if ((*prefix)[0])
         return STATUS_OK;
     error_set(error, STATUS_FAILED, "there is nothing to begin with");
     error_why(error, "%s is empty", settings->prefix_file);
@@ -130,9 +143,11 @@ enum status command_generate(const struct comm *comm, struct settings *settings,
     char *text = NULL;
     TRY(checkpoint_open(&checkpoint, comm, settings->checkpoint, CHECKPOINT_MODEL, error));
     if (comm->rank == 0) {
-        status = choose_beginning(settings, checkpoint, &text, &prefix, error);
+        status = trained_model_read(&model, settings, checkpoint, error);
         if (status == STATUS_OK)
-            status = trained_model_read(&model, settings, checkpoint, error);
+            status = choose_beginning(settings, checkpoint,
+                                      vocabulary_rules(model.vocabulary)->tokenizer->needs_utf8, &text,
+                                      &prefix, error);
         if (status == STATUS_OK)
             warn_of_directions(&model);
         if (status == STATUS_OK)

@@ -14,19 +14,23 @@
 static enum status read_weights(float *weights, const struct parameters *parameters,
                                 const struct checkpoint *checkpoint, struct error *error)
 {
-    enum status status = STATUS_OK;
+    enum status status;
+    struct tensor *tensors = NULL;
+    TRY(memory_new(&tensors, parameters->count, error));
     for (size_t i = 0; i < parameters->count; i++) {
         const struct parameter *parameter = &parameters->table[i];
-        struct tensor tensor = {
+        tensors[i] = (struct tensor){
             .dims = {parameter->dims[0], parameter->dims[1]},
             .dim_count = parameter->dim_count,
             .split_dim = -1,
             .data = weights + parameter->offset,
         };
-        snprintf(tensor.path, sizeof tensor.path, "/model/%s", parameter->path);
-        TRY(checkpoint_read_tensor(checkpoint, &tensor, error));
+        snprintf(tensors[i].path, sizeof tensors[i].path, "/model/%s", parameter->path);
+        TRY(checkpoint_read_tensor(checkpoint, &tensors[i], error));
     }
+    TRY(checkpoint_check_model(checkpoint, tensors, parameters->count, error));
 done:
+    memory_free(tensors);
     return status;
 }
 

@@ -269,25 +269,54 @@ static struct h5 for_this_call(const struct checkpoint *checkpoint, struct error
     return h5;
 }
 
-enum status checkpoint_read_tensor(const struct checkpoint *checkpoint, const struct tensor *tensor,
-                                   struct error *error)
+enum status checkpoint_check_tensor(const struct checkpoint *checkpoint, const struct tensor *tensor,
+                                    struct error *error)
 {
     struct h5 h5 = for_this_call(checkpoint, error);
     const struct tensor *stored = checkpoint_find(checkpoint, tensor->path);
     if (!stored)
         return h5_fail(&h5, "it has no %s", tensor->path);
-    if (!same_shape(stored, tensor)) {
-        char has[SHAPE_TEXT_BYTES], needs[SHAPE_TEXT_BYTES];
-        format_shape(has, stored);
-        format_shape(needs, tensor);
-        return h5_fail(&h5, "%s has the shape %s, and %s is needed", tensor->path, has, needs);
-    }
+    if (same_shape(stored, tensor))
+        return STATUS_OK;
+    char has[SHAPE_TEXT_BYTES], needs[SHAPE_TEXT_BYTES];
+    format_shape(has, stored);
+    format_shape(needs, tensor);
+    return h5_fail(&h5, "%s has the shape %s, and %s is needed", tensor->path, has, needs);
+}
+
+enum status checkpoint_read_tensor(const struct checkpoint *checkpoint, const struct tensor *tensor,
+                                   struct error *error)
+{
+    struct h5 h5 = for_this_call(checkpoint, error);
+    h5.status = checkpoint_check_tensor(checkpoint, tensor, error);
+    if (h5.status != STATUS_OK)
+        return h5.status;
     struct tensor_part part = tensor_part_held(tensor);
     struct tensor_piece piece = {0};
     struct h5_dataset dataset = h5_open_dataset(&h5, tensor->path);
     while (h5.status == STATUS_OK && tensor_part_next(&part, &piece))
         h5_read_slab(&h5, &dataset, piece.first, piece.count, piece.data);
     h5_close_dataset(&h5, &dataset);
+    return h5.status;
+}
+
+static bool has_path(const struct tensor *tensors, size_t count, const char *path)
+{
+    bool found = false;
+    for (size_t t = 0; t < count && !found; t++)
+        found = strcmp(tensors[t].path, path) == 0;
+    return found;
+}
+
+enum status checkpoint_check_model(const struct checkpoint *checkpoint, const struct tensor *tensors,
+                                   size_t count, struct error *error)
+{
+    struct h5 h5 = for_this_call(checkpoint, error);
+    for (size_t t = 0; t < checkpoint->tensor_count && h5.status == STATUS_OK; t++) {
+        const char *path = checkpoint->tensors[t].path;
+        if (is_below(path, "/model") && !has_path(tensors, count, path))
+            h5_fail(&h5, "it has %s, for which the network has no place", path);
+    }
     return h5.status;
 }
 

@@ -100,8 +100,14 @@ static void note_dataset(struct h5 *h5, const char *path, void *context)
     /* Opening it lets HDF5 check its header, that of a list of checksums too. */
     struct h5_dataset dataset = h5_open_dataset(h5, path);
     h5_close_dataset(h5, &dataset);
-    if (h5->status != STATUS_OK || strncmp(path, checksum_group, sizeof checksum_group - 1) == 0)
+    if (h5->status != STATUS_OK)
         return;
+    if (strncmp(path, checksum_group, sizeof checksum_group - 1) == 0) {
+        const char *of = path + sizeof checksum_group - 1;
+        if (verification->demanded && !h5_exists(h5, of))
+            h5_fail(h5, "it has no %s", of);
+        return;
+    }
 
     char name[CHECKSUM_PATH_BYTES];
     checksum_path(name, path);

@@ -116,14 +116,14 @@ static enum status bad(const char *path, const char *key, const char *why, struc
 
 /* `*out` is NULL where the file has no such key; else the caller's. */
 static enum status read_json(json_t **out, const struct safetensors_header *header, const char *key,
-                             const char *path, struct error *error)
+                             size_t flags, const char *path, struct error *error)
 {
     const char *text = safetensors_header_metadata(header, key);
     *out = NULL;
     if (!text)
         return STATUS_OK;
     json_error_t reason;
-    *out = json_loads(text, JSON_REJECT_DUPLICATES, &reason);
+    *out = json_loads(text, JSON_REJECT_DUPLICATES | flags, &reason);
     return *out ? STATUS_OK : bad(path, key, "is no good JSON", error);
 }
 
@@ -162,7 +162,7 @@ enum status exchange_metadata_settings(struct settings *settings, const struct s
     json_t *config;
     const char *name;
     json_t *value;
-    TRY(read_json(&config, header, config_key, path, error));
+    TRY(read_json(&config, header, config_key, 0, path, error));
     if (config && !json_is_object(config))
         TRY(bad(path, config_key, "is no object", error));
     json_object_foreach(config, name, value)
@@ -182,7 +182,7 @@ static enum status read_numbers(uint64_t **numbers, size_t count, uint64_t limit
     enum status status;
     json_t *list;
     *numbers = NULL;
-    TRY(read_json(&list, header, key, path, error));
+    TRY(read_json(&list, header, key, 0, path, error));
     if (!list)
         goto done;
     if (json_array_size(list) != count)
@@ -200,7 +200,33 @@ done:
     return status;
 }
 
-static enum status read_texts(const char ***texts, const json_t *list, const char *path, struct error *error)
+/* In a token of the list, as vocabulary_shown does. */
+static enum status spell_zero_bytes(json_t *list, size_t id, struct error *error)
+{
+    static const char zero[] = "<0x00>";
+    enum status status;
+    const json_t *token = json_array_get(list, id);
+    const char *text = json_string_value(token);
+    size_t bytes = json_string_length(token);
+    char *spelled = NULL;
+    size_t used = 0;
+    TRY(memory_new(&spelled, bytes * (sizeof zero - 1), error));
+    for (size_t i = 0; i < bytes; i++) {
+        size_t length = text[i] ? 1 : sizeof zero - 1;
+        memcpy(spelled + used, text[i] ? &text[i] : zero, length);
+        used += length;
+    }
+    if (json_array_set_new(list, id, json_stringn(spelled, used)) != 0) {
+        status = error_set(error, STATUS_FAILED, "out of memory");
+        error->short_of_memory = true;
+    }
+done:
+    memory_free(spelled);
+    return status;
+}
+
+/* Views of the texts in the list. */
+static enum status read_texts(const char ***texts, json_t *list, const char *path, struct error *error)
 {
     enum status status;
     size_t count = json_array_size(list);
@@ -209,9 +235,12 @@ static enum status read_texts(const char ***texts, const json_t *list, const cha
         return bad(path, vocabulary_key, "is no list of tokens", error);
     TRY(memory_new(texts, count, error));
     for (size_t i = 0; i < count; i++) {
-        (*texts)[i] = json_string_value(json_array_get(list, i));
-        if (!(*texts)[i])
+        const json_t *token = json_array_get(list, i);
+        if (!json_is_string(token))
             TRY(bad(path, vocabulary_key, "has something that is no text", error));
+        if (memchr(json_string_value(token), '\0', json_string_length(token)))
+            TRY(spell_zero_bytes(list, i, error));
+        (*texts)[i] = json_string_value(json_array_get(list, i));
     }
 done:
     return status;
@@ -229,7 +258,7 @@ enum status exchange_metadata_vocabulary(struct vocabulary **out, const struct s
     uint64_t *counts = NULL;
     struct error reason;
     *out = NULL;
-    TRY(read_json(&list, header, vocabulary_key, path, error));
+    TRY(read_json(&list, header, vocabulary_key, JSON_ALLOW_NUL, path, error));
     if (!list)
         goto done;
     TRY(read_texts(&texts, list, path, error));
@@ -244,7 +273,8 @@ enum status exchange_metadata_vocabulary(struct vocabulary **out, const struct s
     if (vocabulary_restore(out, rules, texts, narrow, counts, size, &reason) != STATUS_OK) {
         error_set(error, STATUS_FAILED, "cannot read %s", path);
         error_why(error, "%s%s%s", reason.what, reason.why[0] ? ": " : "", reason.why);
-        status = error_remedy(error, "write it as lstm_mpi export does");
+        status = error_remedy(error, "write it as lstm_mpi export does; tokens that are words need the "
+                                     "config {\"token\": \"word\"} beside it");
     }
 done:
     json_decref(list);

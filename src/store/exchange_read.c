@@ -1,4 +1,5 @@
 #include "exchange_metadata.h"
+#include "lstm_mpi/base/log.h"
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/config/settings_specs.h"
 #include "lstm_mpi/config/settings_text.h"
@@ -101,10 +102,11 @@ static enum status find_shape(struct input *input, const struct settings *settin
     struct torch_shape *shape = &input->shape;
     size_t hidden = dim_of(input, recurrent, 1);
     size_t rows = dim_of(input, recurrent, 0);
-    if (hidden == 0)
+    bool whole = hidden > 0 && rows % hidden == 0;
+    if (!safetensors_header_find(&input->header, recurrent))
         return no_recurrent(input, error);
     *shape = (struct torch_shape){
-        .cell = rows % hidden == 0 ? torch_layout_cell(text_of(settings, "cell"), rows / hidden) : NULL,
+        .cell = whole ? torch_layout_cell(text_of(settings, "cell"), rows / hidden) : NULL,
         .hidden = hidden,
         .directions = safetensors_header_find(&input->header, "rnn.weight_hh_l0_reverse") ? 2 : 1,
         .vocabulary = length_of(input, "linear.bias"),
@@ -388,6 +390,26 @@ done:
     return status;
 }
 
+static bool all_finite(const struct tensor *tensor)
+{
+    bool finite = true;
+    for (size_t i = 0; i < tensor_elements(tensor); i++)
+        finite &= isfinite(tensor->data[i]) != 0;
+    return finite;
+}
+
+/* A model may leave a token out by a bias of minus infinity; one whose training diverged looks the same. */
+static void warn_of_infinite(const struct exchange_model *model, const struct input *input)
+{
+    for (size_t t = 0; t < model->tensor_count; t++) {
+        if (all_finite(&model->tensors[t]))
+            continue;
+        log_warning("%s: the weights have numbers that are not finite, the first of them in %s", input->path,
+                    model->tensors[t].path);
+        return;
+    }
+}
+
 static enum status read_weights(struct exchange_model *model, const struct input *input, struct error *error)
 {
     enum status status = STATUS_OK;
@@ -408,6 +430,7 @@ static enum status read_weights(struct exchange_model *model, const struct input
         next += tensor_elements(tensor);
         TRY(read_tensor(tensor->data, input, &layout->tensors[t], error));
     }
+    warn_of_infinite(model, input);
 done:
     return status;
 }

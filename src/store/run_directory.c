@@ -12,7 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static const char checkpoint_stem[] = "checkpoint";
@@ -167,18 +169,73 @@ done:
     return status;
 }
 
-/* Rank 0's part of a claim. */
-static enum status claim_folder(const struct run_directory *run, enum run_claim claim, struct error *error)
+/* Fails where the folder holds a run. */
+static enum status check_empty(const struct run_directory *run, struct error *error)
 {
-    enum status status = STATUS_OK;
-    struct contents contents = {0};
-    TRY(list_contents(&contents, run, error));
-    if (claim == RUN_CLAIM_NEW &&
+    struct contents contents;
+    enum status status = list_contents(&contents, run, error);
+    if (status == STATUS_OK &&
         (contents.checkpoint || contents.best || contents.metrics || contents.older_count > 0))
-        TRY(holds_a_run(run, error));
+        status = holds_a_run(run, error);
+    memory_free(contents.older);
+    return status;
+}
+
+static enum status is_taken(const struct run_directory *run, struct error *error)
+{
+    error_set(error, STATUS_FAILED, "cannot write into %s", run->path);
+    error_why(error, "another run is at work there");
+    return error_remedy(error, "wait until it has ended, or take another --run-dir");
+}
+
+/* The kernel gives the lock up when the process ends, in whatever way. Where a file system has no locks for
+ * folders, there is none. */
+static enum status lock_folder(struct run_directory *run, unsigned seconds, struct error *error)
+{
+    enum { TRIES_A_SECOND = 20 };
+    const struct timespec pause = {.tv_nsec = 1000000000 / TRIES_A_SECOND};
+    int folder = open(run->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    run->was_there = folder >= 0;
+    if (folder < 0)
+        return STATUS_OK;
+    for (unsigned try = 0; !run->has_lock && try <= seconds * TRIES_A_SECOND; try++) {
+        if (try > 0)
+            nanosleep(&pause, NULL);
+        run->has_lock = flock(folder, LOCK_EX | LOCK_NB) == 0;
+        if (!run->has_lock && errno != EWOULDBLOCK && errno != EINTR)
+            break;
+    }
+    int error_number = errno;
+    if (run->has_lock)
+        run->lock = folder;
+    else
+        close(folder);
+    return !run->has_lock && error_number == EWOULDBLOCK ? is_taken(run, error) : STATUS_OK;
+}
+
+/* Rank 0's part of a claim. */
+static enum status claim_folder(struct run_directory *run, enum run_claim claim, struct error *error)
+{
+    enum { PATIENCE_SECONDS = 10 };
+    enum status status = STATUS_OK;
+    if (claim == RUN_CLAIM_NEW)
+        TRY(check_empty(run, error));
+    TRY(lock_folder(run, claim == RUN_CLAIM_NEW ? 0 : PATIENCE_SECONDS, error));
     TRY(remove_leftovers(run, error));
 done:
-    memory_free(contents.older);
+    return status;
+}
+
+/* Rank 0 makes the folder. One that was not there at the claim may be another run's by now. */
+static enum status make_claimed(struct run_directory *run, struct error *error)
+{
+    enum status status;
+    TRY(make_folders(run->path, error));
+    if (run->was_there)
+        goto done;
+    TRY(lock_folder(run, 0, error));
+    TRY(check_empty(run, error));
+done:
     return status;
 }
 
@@ -198,9 +255,9 @@ enum status run_directory_claim(struct run_directory *run, const struct comm *co
     return agree_on_status(comm, status, error);
 }
 
-enum status run_directory_make(const struct run_directory *run, const struct comm *comm, struct error *error)
+enum status run_directory_make(struct run_directory *run, const struct comm *comm, struct error *error)
 {
-    enum status status = comm->rank == 0 ? make_folders(run->path, error) : STATUS_OK;
+    enum status status = comm->rank == 0 ? make_claimed(run, error) : STATUS_OK;
     return agree_on_status(comm, status, error);
 }
 
@@ -210,6 +267,8 @@ void run_directory_free(struct run_directory *run)
     memory_free(run->checkpoint);
     memory_free(run->best);
     memory_free(run->metrics);
+    if (run->has_lock)
+        close(run->lock);
     *run = (struct run_directory){0};
 }
 

@@ -129,6 +129,10 @@ static enum status read_tensors(struct run_state *run, const struct checkpoint *
             tensor = share_of_node(&tensor, run->comm);
         TRY(checkpoint_read_tensor(origin, &tensor, error));
     }
+    status = checkpoint_check_model(origin, run->tensors, run->tensor_count, error);
+    if (status != STATUS_OK)
+        error_remedy(
+            error, "give the options of the shape, such as --num-layers and --bias, as that model has them");
 done:
     return status;
 }

@@ -394,7 +394,7 @@ class GenerateTest(CommandLineTest):
     def test_prefix_from_a_file(self):
         file = self.run_dir / "prefix.txt"
         expected = self.generate("--prefix", "你是我", "--length", 5)
-        for text in ("你是我", "你是我\n"):
+        for text in ("你是我", "你是我\n", "你是我\r\n", "\ufeff你是我"):
             file.write_text(text, encoding="utf-8")
             self.assertEqual(expected, self.generate("--prefix-file", file, "--length", 5))
             with open(file, "rb") as stdin:
@@ -629,6 +629,23 @@ class InitFromTest(CommandLineTest):
         )
         self.assertError(1, result, self.run_dir / "checkpoint.h5", 20, 16)
         self.assertFalse((self.folder / "new").exists())
+
+    def test_network_that_lacks_a_part(self):
+        """What a smaller network has no place for is not left out in silence."""
+        self.assertDone(run(*self.options("--quiet", "--num-layers", 2, "--bias", "double")))
+        checkpoint = self.run_dir / "checkpoint.h5"
+        new = ("--run-dir", self.folder / "new", "--corpus", self.corpus, "--batch-size", 8, "--num-steps", 6)
+        for options, missing in (
+            (["--num-layers", 1], "/model/layer1/"),
+            (["--bias", "single"], "/model/layer0/b_h"),
+        ):
+            result = run("train", "--init-from", checkpoint, *new, *options, ranks=2)
+            self.assertError(1, result, checkpoint, f"it has {missing}", "has no place", options[0])
+            self.assertFalse((self.folder / "new").exists())
+        with h5py.File(checkpoint, "r+") as file:
+            del file["checksum"]
+            file["model/layer0/W_peephole"] = np.zeros(3, np.float32)
+        self.assertError(1, run("generate", "--checkpoint", checkpoint), checkpoint, "W_peephole")
 
 
 if __name__ == "__main__":

@@ -109,6 +109,16 @@ class RoundTripTest(ExchangeTest):
         self.import_(file, checkpoint, "--overwrite")
         self.assertNotEqual(before, checkpoint.read_bytes())
 
+    def test_export_spares_its_checkpoint(self):
+        checkpoint = self.train("--hidden-size", 4, "--epochs", 1)
+        before = checkpoint.read_bytes()
+        link = self.folder / "link"
+        link.symlink_to(checkpoint)
+        for target in (checkpoint, link):
+            result = support.run("export", "--checkpoint", checkpoint, target)
+            self.assertError(1, result, target, "the checkpoint itself")
+            self.assertEqual(before, checkpoint.read_bytes())
+
     def test_command_lines(self):
         for words, named in (
             (["export", "a.safetensors"], "--checkpoint"),
@@ -377,6 +387,7 @@ class HostileTest(ExchangeTest):
             (put("rnn.weight_hh_l0", recurrent[:, :-1]), "which is not that of an LSTM, a GRU or an RNN"),
             (put("rnn.weight_hh_l0", recurrent.T), "which is not that of an LSTM, a GRU or an RNN"),
             (put("rnn.bias_hh_l0", np.zeros((36, 1), "f4")), "rnn.bias_hh_l0 has the shape [36, 1], and [36] fits"),
+            (put("rnn.weight_hh_l0", recurrent[:0, :0]), "rnn.weight_hh_l0 has the shape [0, 0], which is not that of"),
             (put("linear.bias", bias[:0]), "it has no linear.bias with a number for each token"),
             (put("linear.bias", bias.astype("f2")), "made of F16", ".float()"),
             (put("linear.bias", np.full_like(bias, 1e39, "f8")), "linear.bias has a number of float64 that is too"),
@@ -384,16 +395,27 @@ class HostileTest(ExchangeTest):
             with self.subTest(named):
                 self.refuse(saved(change), *named)
 
+    def test_what_is_not_finite(self):
+        metadata, tensors = exchange.read(GOLDEN / "exchange/lstm.safetensors")
+        for number in (np.nan, -np.inf):
+            for name, path in (("linear.bias", "/model/output/b"), ("rnn.weight_ih_l0", "/model/layer0/W_x")):
+                damaged = tensors[name].copy()
+                damaged.flat[-1] = number
+                exchange.write(self.folder / "a", tensors | {name: damaged}, metadata)
+                result = support.run("import", self.folder / "a", "--checkpoint", self.folder / "a.h5", "--overwrite", ranks=2)
+                self.assertEqual(0, result.status, f"\n{result}")
+                self.assertRegex(result.stderr, rf"\Alstm_mpi: warning: [^\n]*not finite[^\n]* {path}\n\Z")
+
     def test_metadata(self):
         metadata, tensors = exchange.read(GOLDEN / "exchange/lstm.safetensors")
         tokens = json.loads(metadata["vocabulary"])
-        for key, text, named in (
+        for key, text, *named in (
             ("vocabulary", "[", "vocabulary in its metadata is no good JSON"),
             ("vocabulary", "{}", "no list of tokens"),
             ("vocabulary", json.dumps([1] * len(tokens)), "something that is no text"),
             ("vocabulary", json.dumps(tokens[:-1]), f"{len(tokens) - 1} tokens, and linear.bias has {len(tokens)}"),
             ("vocabulary", json.dumps([*tokens[:-1], tokens[1]]), "occurs twice"),
-            ("vocabulary", json.dumps([*tokens[:-1], ""]), "is not one character"),
+            ("vocabulary", json.dumps([*tokens[:-1], ""]), "is not one character", 'config {"token": "word"}'),
             ("vocabulary", 3, "vocabulary in its metadata is no text"),
             ("counts", "[1]", "a number for each token"),
             ("counts", json.dumps([0.5] * len(tokens)), "something that is no such number"),
@@ -405,7 +427,7 @@ class HostileTest(ExchangeTest):
                 exchange.write(self.folder / "a", tensors, metadata | {key: text})
                 contents = (self.folder / "a").read_bytes()
                 (self.folder / "a").unlink()
-                self.refuse(contents, named)
+                self.refuse(contents, *named)
 
     def test_gaps_and_paddings(self):
         original = (GOLDEN / "exchange/lstm.safetensors").read_bytes()

@@ -181,6 +181,30 @@ class DirectoryTest(FaultTest):
                 self.assertWhole(self.folder / f"elsewhere{ranks}" / "checkpoint.h5")
 
 
+    def test_two_runs_at_once(self):
+        """The second one refuses; when the first is gone, in whatever way, it may go on."""
+        run_dir = self.folder / "run"
+        endless = self.options(run_dir, "--epochs", 10**6, "--checkpoint-every", 1)
+        with support.start(*endless, ranks=2) as running:
+            wait_for_update(self, running, run_dir, 10)
+            for result in support.run_all([((*endless, how), {"ranks": 2}) for how in ("--resume", "--overwrite")]):
+                self.assertError(1, result, run_dir, "another run is at work", "--run-dir")
+            self.assertTrue(running.running(), running.stderr())
+            running.kill()
+        update = support.updates_done(run_dir / "checkpoint.h5")
+        self.assertDone(run("train", "--resume", "--run-dir", run_dir, "--max-updates", update + 3, "--quiet"))
+        self.assertAllWhole(run_dir)
+
+    def test_begun_at_once(self):
+        run_dir = self.folder / "run"
+        results = support.run_all([(self.options(run_dir, "--epochs", 3000), {"ranks": 2})] * 3)
+        failed = [result for result in results if result.status != 0]
+        self.assertEqual(2, len(failed), f"{results}")
+        for result in failed:
+            self.assertError(1, result, run_dir, "--run-dir")
+        self.assertAllWhole(run_dir)
+
+
 class KillTest(FaultTest):
     def test_rank(self):
         """Whichever rank it is, all end within seconds, and the run goes on from its checkpoint."""

@@ -8,6 +8,7 @@ Moments are drawn from LSTM_MPI_TEST_SEED, which a failed test tells.
 
 import os
 import random
+import re
 import shutil
 import signal
 import time
@@ -518,6 +519,32 @@ class DamageTest(ResumeTest):
         data[offset + 77] ^= 16
         checkpoint.unlink()
         checkpoint.write_bytes(data)
+
+    def test_what_does_not_fit(self):
+        """Whole by their checksums, but not what goes on from them."""
+
+        def reshape(file, path):
+            data = file[path][:]
+            del file[path]
+            file[path] = data[None]
+
+        saved = self.folder / "saved"
+        shutil.copytree(self.run_dir, saved)
+        for change, named in (
+            (lambda file: file.pop("state/h"), "it has no /state/h"),
+            (lambda file: file.pop("model/output"), "it has no /model/output/"),
+            (lambda file: reshape(file, "model/layer0/W_h"), "/model/layer0/W_h has the shape [1, "),
+            (lambda file: file["config"].attrs.modify("hidden_size", 7), "/model/layer0/W_h has the shape ["),
+        ):
+            with self.subTest(named):
+                shutil.rmtree(self.run_dir)
+                shutil.copytree(saved, self.run_dir)
+                with h5py.File(self.newest_first[0], "r+") as file:
+                    change(file)
+                result = self.train(self.run_dir, resume=True, max_updates=0, checkpoint_every=1)
+                self.assertStatus(0, result)
+                self.assertRegex(result.stderr, rf"\Alstm_mpi: warning: [^\n]*{re.escape(named)}[^\n]*\n\Z")
+                self.assertSameRun(self.whole, self.run_dir)
 
     def test_older_one(self):
         for ranks, damaged in ((None, 1), (None, 2), (2, 1)):

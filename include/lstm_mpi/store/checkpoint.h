@@ -54,11 +54,21 @@ const struct tensor *checkpoint_find(const struct checkpoint *checkpoint, const 
 /* The text of a setting in /config; NULL where there is none. */
 const char *checkpoint_saved_text(const struct checkpoint *checkpoint, const char *name);
 
+/* Fails where the file has no tensor of this path, or one of another shape. Not collective. */
+MUST_CHECK enum status checkpoint_check_tensor(const struct checkpoint *checkpoint,
+                                               const struct tensor *tensor, struct error *error);
+
 /* Reads `tensor->data`: all of the tensor at `tensor->path`, or the part that the tensor says this rank
- * holds. Numbers of another width or byte order are converted. Fails where the file has no such tensor or one
- * of another shape. Not collective. */
+ * holds. Numbers of another width or byte order are converted. Fails as checkpoint_check_tensor does. Not
+ * collective. */
 MUST_CHECK enum status checkpoint_read_tensor(const struct checkpoint *checkpoint,
                                               const struct tensor *tensor, struct error *error);
+
+/* Fails where /model has a tensor whose path none of `tensors` has: a network that leaves it out is another
+ * one than that of the file. Not collective. */
+MUST_CHECK enum status checkpoint_check_model(const struct checkpoint *checkpoint,
+                                              const struct tensor *tensors, size_t count,
+                                              struct error *error);
 
 /* The vocabulary, whose tokens are what `rules` say; the caller owns it. Not collective. */
 MUST_CHECK enum status checkpoint_read_vocabulary(struct vocabulary **out,

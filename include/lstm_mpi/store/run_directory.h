@@ -25,18 +25,23 @@ struct run_directory {
     char *checkpoint;       /* PATH/checkpoint.h5 */
     char *best;             /* PATH/best.h5 */
     char *metrics;          /* PATH/metrics.h5 */
+    int lock;               /* rank 0: the folder, open and locked, */
+    bool has_lock;          /* if so; elsewhere, and where a file system has no locks, not */
+    bool was_there;         /* rank 0: the folder, before this run */
     bool has_newest;        /* `checkpoint` is a good one of this run, */
     uint64_t newest_update; /* after so many updates */
 };
 
 /* Claims the folder for this run, if it is there, and removes what a killed run left half written in it.
- * Makes nothing. Every rank gives the same path. The caller owns what `run` holds, after a failure too:
- * run_directory_free. Collective. */
+ * Makes nothing. While a run holds its folder, no other one on the same host can claim it: that fails, after
+ * some seconds in which a run that was killed may come to its end. Every rank gives the same path. The caller
+ * owns what `run` holds, after a failure too: run_directory_free, which gives the folder up. Collective. */
 MUST_CHECK enum status run_directory_claim(struct run_directory *run, const struct comm *comm,
                                            const char *path, enum run_claim claim, struct error *error);
 
-/* Makes the folder where it is missing, its parents too; before the first file is written. Collective. */
-MUST_CHECK enum status run_directory_make(const struct run_directory *run, const struct comm *comm,
+/* Makes the folder where it is missing, its parents too, and then claims it; before the first file is
+ * written. Collective. */
+MUST_CHECK enum status run_directory_make(struct run_directory *run, const struct comm *comm,
                                           struct error *error);
 
 void run_directory_free(struct run_directory *run);

@@ -153,6 +153,10 @@ static void test_tensor_that_does_not_fit(void **state)
     snprintf(tensor.path, sizeof tensor.path, "/model/layer7/W_x");
     assert_int_equal(checkpoint_read_tensor(checkpoint, &tensor, &error), STATUS_FAILED);
     assert_string_equal(error.why, "it has no /model/layer7/W_x");
+    assert_int_equal(
+        checkpoint_check_model(checkpoint, checkpoint->tensors, checkpoint->tensor_count, &error), STATUS_OK);
+    assert_int_equal(checkpoint_check_model(checkpoint, &tensor, 1, &error), STATUS_FAILED);
+    assert_string_equal(error.why, "it has /model/layer0/W_h, for which the network has no place");
     assert_non_null(checkpoint_find(checkpoint, "/model/output/b"));
     assert_null(checkpoint_find(checkpoint, "/model/output"));
     checkpoint_close(checkpoint);

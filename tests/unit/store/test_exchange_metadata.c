@@ -84,12 +84,35 @@ static void test_tokens_alone_are_enough(void **state)
     safetensors_header_free(&header);
 }
 
+static void test_zero_bytes(void **state)
+{
+    (void)state;
+    struct error error;
+    struct vocabulary *read;
+    struct settings settings = {0};
+    size_t bytes;
+    struct safetensors_header header =
+        header_of(json_pack("{s:s, s:s}", "vocabulary", "[\"<unk>\", \"\\u0000\", \"a\\u0000\\u0000b\"]",
+                            "config", "{\"prefix\": \"a\\u0000b\"}"));
+    assert_int_equal(exchange_metadata_vocabulary(&read, &header,
+                                                  &(const struct token_rules){.tokenizer = tokenizers[2]},
+                                                  "a", &error),
+                     STATUS_OK);
+    assert_int_equal(vocabulary_find(read, "\0", 1), 1);
+    assert_memory_equal(vocabulary_text(read, 2, &bytes), "a\0\0b", 4);
+    assert_int_equal(bytes, 4);
+    vocabulary_destroy(read);
+    assert_int_equal(exchange_metadata_settings(&settings, &header, "a", &error), STATUS_FAILED);
+    safetensors_header_free(&header);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_there_and_back),
         cmocka_unit_test(test_nothing_there),
         cmocka_unit_test(test_tokens_alone_are_enough),
+        cmocka_unit_test(test_zero_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <cmocka.h>
@@ -121,6 +122,43 @@ static void test_claim_of_a_run(void **state)
         inner(path, signs[i]);
         unlink(path);
     }
+}
+
+static void test_claim_of_a_folder_at_work(void **state)
+{
+    (void)state;
+    struct error error;
+    struct run_directory first, second;
+    char path[TEMPORARY_PATH_BYTES];
+    inner(path, "run");
+    assert_int_equal(run_directory_claim(&first, &comm, path, RUN_CLAIM_NEW, &error), STATUS_OK);
+    assert_int_equal(run_directory_claim(&second, &comm, path, RUN_CLAIM_RESUME, &error), STATUS_OK);
+    assert_int_equal(run_directory_make(&first, &comm, &error), STATUS_OK);
+    assert_int_equal(run_directory_make(&second, &comm, &error), STATUS_FAILED);
+    assert_string_equal(error.why, "another run is at work there");
+    run_directory_free(&second);
+    assert_int_equal(run_directory_claim(&second, &comm, path, RUN_CLAIM_NEW, &error), STATUS_FAILED);
+    assert_string_equal(error.why, "another run is at work there");
+    run_directory_free(&second);
+    run_directory_free(&first);
+    assert_int_equal(run_directory_claim(&second, &comm, path, RUN_CLAIM_NEW, &error), STATUS_OK);
+    run_directory_free(&second);
+}
+
+/* Between the claim and the first file of one run, another one came and went. */
+static void test_claim_that_came_too_late(void **state)
+{
+    (void)state;
+    struct error error;
+    struct run_directory run;
+    char path[TEMPORARY_PATH_BYTES];
+    inner(path, "run");
+    assert_int_equal(run_directory_claim(&run, &comm, path, RUN_CLAIM_OVERWRITE, &error), STATUS_OK);
+    assert_int_equal(mkdir(path, 0777), 0);
+    touch("run/checkpoint.h5");
+    assert_int_equal(run_directory_make(&run, &comm, &error), STATUS_FAILED);
+    assert_non_null(strstr(error.why, "holds a run already"));
+    run_directory_free(&run);
 }
 
 /* What a killed run left half written is no run, and goes; other files are none of ours. */
@@ -280,6 +318,8 @@ int main(int count, char **arguments)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_claim_makes_folders, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_claim_of_a_run, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(test_claim_of_a_folder_at_work, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(test_claim_that_came_too_late, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_leftovers, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_keep, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_overwrite, make_folder, remove_folder),
