@@ -7,11 +7,12 @@
 /* clang-format off */
 #define REFERENCE(kind) &tokenizer_##kind,
 #define NAME(kind) #kind,
+#define ONE_MORE(kind) +1
 /* clang-format on */
 
 const struct tokenizer_ops *const tokenizers[] = {TOKENIZERS(REFERENCE)};
 const char *const tokenizer_names[] = {TOKENIZERS(NAME) NULL};
-const size_t tokenizer_count = sizeof tokenizers / sizeof *tokenizers;
+const size_t tokenizer_count = TOKENIZERS(ONE_MORE);
 
 const struct tokenizer_ops *tokenizer_find(const char *name)
 {
