@@ -7,12 +7,14 @@
 /* clang-format off */
 #define REFERENCE(kind) &tokenizer_##kind,
 #define NAME(kind) #kind,
-#define ONE_MORE(kind) +1
+#define PLACE(kind) PLACE_OF_##kind,
 /* clang-format on */
+
+enum { TOKENIZERS(PLACE) PLACES };
 
 const struct tokenizer_ops *const tokenizers[] = {TOKENIZERS(REFERENCE)};
 const char *const tokenizer_names[] = {TOKENIZERS(NAME) NULL};
-const size_t tokenizer_count = TOKENIZERS(ONE_MORE);
+const size_t tokenizer_count = PLACES;
 
 const struct tokenizer_ops *tokenizer_find(const char *name)
 {
