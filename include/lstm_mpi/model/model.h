@@ -13,8 +13,8 @@
 struct model;
 
 /* A network with room for `rows` rows of `steps` time steps, its carried state zero; without rows it has no
- * state and no losses, and no gradients can be asked for. All its memory is allocated here. The weights, packed whenever the network is used, must outlive it. The caller owns:
- * model_destroy. */
+ * state and no losses, and no gradients can be asked for. All its memory is allocated here. The weights,
+ * packed whenever the network is used, must outlive it. The caller owns: model_destroy. */
 MUST_CHECK enum status model_create(struct model **out, const struct model_spec *spec,
                                     const struct packed_weights *weights, size_t rows, size_t steps,
                                     struct error *error);
