@@ -93,7 +93,7 @@ class FreshTest(SoundTest):
     def test_help(self):
         result = run("check", "--help")
         self.assertDone(result)
-        for option in ("--checkpoint FILE", "--cell lstm|gru|rnn", "--num-layers N", "--seed N", "check: 16"):
+        for option in ("--checkpoint FILE", "--cell lstm|gru|rnn", "--num-layers N", "--seed N", "(default: 16)"):
             self.assertIn(option, result.stdout)
         self.assertNotIn("--corpus", result.stdout)
 
