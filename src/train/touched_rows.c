@@ -137,6 +137,9 @@ void touched_rows_prefetch(const struct touched_rows *touched, size_t place, con
 {
     if (place >= touched->count)
         return;
+    /* Where the one behind it lies is looked up meanwhile: that may take as long as to fetch it. */
+    if (place + 1 < touched->count)
+        __builtin_prefetch(table + touched->tokens[place + 1] * row_size, 1);
     const float *row = table + touched->tokens[place] * row_size;
     for (size_t i = 0; i < row_size; i += MEMORY_ALIGNMENT / sizeof *row)
         __builtin_prefetch(row + i, 1);

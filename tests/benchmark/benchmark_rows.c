@@ -141,6 +141,7 @@ static enum status update_rows(struct table *table, struct error *error)
         size_t next = (row + 1) * table->row_size < end ? (row + 1) * table->row_size : end;
         float *weights =
             table->weights + table->touched.tokens[row] * table->row_size + place % table->row_size;
+        touched_rows_prefetch(&table->touched, row + 1, table->weights, table->row_size);
         struct optimizer_piece piece = {.count = next - place, .weights = weights, .gradients = sums + place};
         optimizer_update(&sgd, &step, &piece);
         place = next;
