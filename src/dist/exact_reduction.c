@@ -22,6 +22,8 @@ static size_t blocks_of(size_t count)
 
 static size_t largest_part(const struct comm *comm, size_t stride)
 {
+    if (comm->node_rank >= comm->least_node_workers)
+        return 0;
     return partition_range(blocks_of(stride), (size_t)comm->least_node_workers, 0).count * BLOCK;
 }
 
@@ -59,8 +61,8 @@ void exact_reduction_destroy(struct exact_reduction *reduction)
 
 size_t exact_reduction_bytes(const struct exact_reduction *reduction)
 {
-    return reduction->stride * sizeof(double) +
-           largest_part(reduction->comm, reduction->stride) * sizeof(float);
+    size_t buffer = reduction->comm->worker >= 0 ? reduction->stride * sizeof(double) : 0;
+    return buffer + largest_part(reduction->comm, reduction->stride) * sizeof(float);
 }
 
 static double *buffer_of(const struct exact_reduction *reduction, int node_rank)

@@ -80,7 +80,8 @@ void reduction_destroy(struct reduction *reduction)
 
 size_t reduction_bytes(const struct reduction *reduction)
 {
-    return reduction->stride * sizeof(float) + (reduction->lane ? lane_bytes() : 0);
+    size_t buffer = reduction->comm->worker >= 0 ? reduction->stride * sizeof(float) : 0;
+    return buffer + (reduction->lane ? lane_bytes() : 0);
 }
 
 static float *buffer_of(const struct reduction *reduction, int node_rank)

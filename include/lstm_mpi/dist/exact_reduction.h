@@ -18,7 +18,7 @@ MUST_CHECK enum status exact_reduction_create(struct exact_reduction **out, cons
                                               size_t capacity, struct error *error);
 void exact_reduction_destroy(struct exact_reduction *reduction);
 
-/* Bytes that a worker holds for it. */
+/* Bytes that this rank holds for it. */
 size_t exact_reduction_bytes(const struct exact_reduction *reduction);
 
 /* This worker's buffer, [capacity], aligned to MEMORY_ALIGNMENT; a view, and NULL for a rank that is no

@@ -25,7 +25,7 @@ MUST_CHECK enum status reduction_create(struct reduction **out, const struct com
                                         size_t most_ranges, struct error *error);
 void reduction_destroy(struct reduction *reduction);
 
-/* Bytes that a worker holds: its buffer, and what the messages lie in. */
+/* Bytes that this rank holds: its buffer, and what the messages lie in. */
 size_t reduction_bytes(const struct reduction *reduction);
 
 /* This worker's buffer, [capacity], aligned to MEMORY_ALIGNMENT; a view, and NULL for a rank that is no
