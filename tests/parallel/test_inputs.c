@@ -207,7 +207,7 @@ static void test_tokens(const struct comm *comm, const char *path, const struct 
         wrong += vocabulary_count(vocabulary, id) != vocabulary_count(inputs.vocabulary, id);
     CHECK(wrong == 0);
     struct range range = batches_token_range(&inputs.spec);
-    CHECK(memcmp(inputs.ids, ids + range.first, range.count * sizeof *ids) == 0);
+    CHECK(range.count == 0 || memcmp(inputs.ids, ids + range.first, range.count * sizeof *ids) == 0);
     inputs_free(&inputs);
     settings_free(&settings);
     memory_free(ids);
