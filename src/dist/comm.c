@@ -76,15 +76,20 @@ done:
     return status;
 }
 
-/* A rank may be bound to some CPUs: what the ranks of a node are bound to together is what it has. */
+/* The CPUs that the ranks of a node share. Where they are bound to CPUs of their own, somebody has dealt
+ * these out, and which ranks would work best cannot be known: *count is 0 then. */
 static enum status find_node_cpus(const struct comm *comm, cpu_set_t *cpus, int *count, struct error *error)
 {
     enum status status;
     MPI_Comm node = comm->handles->node;
+    cpu_set_t of_all;
     launch_cpus_of_rank(cpus);
+    of_all = *cpus;
+    TRY(mpi_check(MPI_Allreduce(MPI_IN_PLACE, &of_all, (int)sizeof of_all, MPI_BYTE, MPI_BAND, node),
+                  "MPI_Allreduce", error));
     TRY(mpi_check(MPI_Allreduce(MPI_IN_PLACE, cpus, (int)sizeof *cpus, MPI_BYTE, MPI_BOR, node),
                   "MPI_Allreduce", error));
-    *count = launch_cpus_said(CPU_COUNT(cpus));
+    *count = launch_cpus_said(CPU_EQUAL(cpus, &of_all) ? CPU_COUNT(cpus) : 0);
     TRY(mpi_check(MPI_Bcast(count, 1, MPI_INT, 0, node), "MPI_Bcast", error));
 done:
     return status;

@@ -84,6 +84,24 @@ class CrowdedTest(support.ProgramTest):
         result, _ = self.train("run", ranks=3, on_cpus=3)
         self.assertNotIn("the rows of a batch", result.stdout)
 
+    @unittest.skipIf(len(os.sched_getaffinity(0)) < 2, "needs two CPUs")
+    def test_bound_ranks(self):
+        """Bound to CPUs of their own, all of them own rows; on CPUs that they share, some do not."""
+        ours = sorted(os.sched_getaffinity(0))[:2]
+        apart = f'exec taskset -c $(({ours[0]} + OMPI_COMM_WORLD_RANK % 2 * {ours[1] - ours[0]})) "$0" "$@"'
+        for bind, workers in ((("sh", "-c", apart), None), (("taskset", "-c", f"{ours[0]},{ours[1]}"), 2)):
+            with self.subTest(workers=workers):
+                result = run(
+                    *("train", "--corpus", self.corpus, "--run-dir", self.folder / "run", "--epochs", 1),
+                    *("--batch-size", 8, "--num-steps", 7, "--hidden-size", 8, "--overwrite"),
+                    ranks=3,
+                    launcher=bind,
+                    environment={"LSTM_MPI_CPUS": None},
+                )
+                self.assertDone(result)
+                line = f"the rows of a batch go to {workers} of them"
+                self.assertEqual(workers is not None, line in result.stdout, result)
+
     def test_evaluate_and_check(self):
         self.train("run", ranks=4, on_cpus=2)
         checkpoint = self.folder / "run/checkpoint.h5"
