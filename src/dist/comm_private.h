@@ -12,7 +12,7 @@
 struct comm_position {
     _Atomic uint64_t steps; /* calls of watch_step */
     _Atomic uint64_t at;    /* the number and the stage of the last one, as roll_position packs them */
-    atomic_bool waiting;    /* in a call of MPI that waits for other ranks */
+    atomic_bool waiting;    /* in a call that waits for other ranks */
 };
 
 /* Duplicates of our own, so that no library's messages can meet ours. On all of them errors return. */
@@ -27,7 +27,7 @@ struct comm_handles {
     struct comm_position position;
 };
 
-/* What a call of MPI returns that waits for other ranks; meanwhile this rank counts as waiting. */
+/* What a call returns, of MPI mostly, that waits for other ranks; meanwhile this rank counts as waiting. */
 #define COMM_WAIT(comm, call)                                         \
     __extension__({                                                   \
         atomic_bool *waiting_ = &(comm)->handles->position.waiting;   \

@@ -76,12 +76,9 @@ static void wake_all(const struct rest *rest)
 
 static void sleep_until_woken(const struct rest *rest)
 {
-    atomic_bool *waiting = &rest->comm->handles->position.waiting;
-    atomic_store_explicit(waiting, true, memory_order_relaxed);
-    while (sem_wait(own_waker(rest)) != 0 && errno == EINTR) {
+    while (COMM_WAIT(rest->comm, sem_wait(own_waker(rest))) != 0 && errno == EINTR) {
         /* a signal, which is looked at when work goes on */
     }
-    atomic_store_explicit(waiting, false, memory_order_relaxed);
 }
 
 void rest_until_workers_are_here(struct rest *rest)

@@ -116,10 +116,9 @@ void softmax_end_of_largest(struct softmax *softmax)
 /* The same rows of the next panel lie where the hardware does not look ahead. */
 static void prefetch_next_tile(const struct softmax *softmax, const struct softmax_tile *tile)
 {
-    enum { CACHE_LINE_FLOATS = 16 };
     const struct panels *logits = softmax->logits;
     const float *next = tile->logits + logits->panel_depth * logits->width;
-    for (size_t i = 0; i < tile->rows * tile->width; i += CACHE_LINE_FLOATS)
+    for (size_t i = 0; i < tile->rows * tile->width; i += MEMORY_ALIGNMENT / sizeof *next)
         __builtin_prefetch(next + i, 1);
 }
 
