@@ -3,6 +3,7 @@
 
 /* What vector_loops.c supplies for each vector level; the meanings are in lstm_mpi/linalg/vector.h. */
 
+#include "lstm_mpi/base/partition.h"
 #include "lstm_mpi/linalg/vector_level.h"
 
 #include <stdbool.h>
@@ -29,18 +30,23 @@ struct softmax_tile {
     size_t narrow_width;
 };
 
-enum { FEW_ROWS = 11 };
-struct few_rows {
-    const float *narrow; /* [depth][narrow_width] */
-    size_t narrow_width;
-    const float *wide; /* [depth][wide_width] */
+/* C = A·B or C += A·B for a few rows, B in wide panels (see panels.h). */
+enum { MOST_ROWS = 12 };
+struct rows_product {
+    const float *A; /* row r at depth k is A[r·row_stride + k·depth_stride] */
+    size_t row_stride;
+    size_t depth_stride;
+    const float *wide; /* [panel][depth][wide_width], panels wide_panel floats apart */
     size_t wide_width;
+    size_t wide_panel;
     size_t depth;
     float *C; /* rows `stride` apart */
     size_t stride;
-    size_t rows;
+    size_t rows; /* at most MOST_ROWS */
     size_t columns;
     bool accumulate;
+    struct range fetching; /* at these depths, what lies `ahead` floats further is fetched as well */
+    size_t ahead;
 };
 
 struct vector_functions {
@@ -50,10 +56,9 @@ struct vector_functions {
     void (*axpy)(size_t count, float a, const float *x, float *y);
     void (*scale)(size_t count, float a, float *x);
     double (*sum_of_squares)(size_t count, const float *x);
-    /* C = A·B or C += A·B for at most FEW_ROWS rows of one narrow panel and the columns of one wide panel
-     * (see panels.h): what BLIS's kernel does, which always computes all lanes of the narrow panel. */
-    void (*multiply_few_rows)(const struct few_rows *product);
+    void (*multiply_rows)(const struct rows_product *product);
     size_t strip_columns; /* wide panels must be a multiple of this */
+    size_t register_rows; /* whose sums stay in registers */
     /* The row becomes exp(logits + bias - largest); returns the sum of that, and the largest. */
     float (*softmax_of_row)(size_t count, float *logits, const float *bias, float *largest);
     /* largest[lane] = the largest of itself and logits + bias */

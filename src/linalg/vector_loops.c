@@ -3,6 +3,7 @@
 
 #include "vector_functions.h"
 
+#include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/linalg/vector_math.h"
 
 #include <stdint.h>
@@ -149,10 +150,12 @@ static void transpose_block(size_t width, size_t lanes, size_t depth, const floa
                 panel[k * width + lane + i] = from[i * lane_stride + k];
         }
     }
-    for (size_t k = 0; k < depth && whole_lanes < width; k++) {
-        for (size_t lane = whole_lanes; lane < width; lane++)
-            panel[k * width + lane] = lane < lanes ? source[lane * lane_stride + k] : 0;
+    for (size_t k = 0; k < depth && whole_lanes < lanes; k++) {
+        for (size_t lane = whole_lanes; lane < lanes; lane++)
+            panel[k * width + lane] = source[lane * lane_stride + k];
     }
+    for (size_t k = 0; k < depth && lanes < width; k++)
+        memset(panel + k * width + lanes, 0, (width - lanes) * sizeof *panel);
 }
 
 /* In blocks of depth, so that a part of the panel is finished while it is in the first cache. */
@@ -309,70 +312,154 @@ static void add_weighted_rows(size_t rows, size_t width, size_t columns, const f
         add_weighted(rows, width, columns, panel, factors, sum);
 }
 
-/* A strip of two vectors of columns; `rows` is a constant where this is called, so that the sums of all its
- * rows stay in registers. */
-static inline __attribute__((always_inline)) void strip_of_rows(const struct few_rows *product, size_t first,
-                                                                size_t rows)
+/* Vectors of a strip of columns: two, or four where the sums of so few rows leave registers for them. */
+enum { PAIR = 2, QUADRUPLE = 4 };
+#if defined(__AVX512F__)
+enum { QUADRUPLE_ROWS = 6, REGISTER_ROWS = 12 };
+#else
+enum { QUADRUPLE_ROWS = 2, REGISTER_ROWS = 6 };
+#endif
+
+typedef floats strip_sums[MOST_ROWS][QUADRUPLE];
+
+/* Where a strip stands: at a depth of each fourth row, the rows between reached by the stride, and of each
+ * pair of vectors of columns. */
+struct strip {
+    const float *rows[MOST_ROWS / 4];
+    const float *pairs[QUADRUPLE / PAIR];
+};
+
+static struct strip strip_begin(const struct rows_product *product, size_t first)
 {
-    floats sums[FEW_ROWS][2] = {{{0}}};
-    const float *narrow = product->narrow;
-    const float *wide = product->wide + first;
-    for (size_t k = 0; k < product->depth; k++) {
-        floats left = *(const floats *)wide;
-        floats right = *(const floats *)(wide + VECTOR_FLOATS);
-#pragma GCC unroll 11
-        for (size_t row = 0; row < rows; row++) {
-            sums[row][0] += narrow[row] * left;
-            sums[row][1] += narrow[row] * right;
-        }
-        narrow += product->narrow_width;
-        wide += product->wide_width;
+    struct strip strip;
+    for (size_t i = 0; i < MOST_ROWS / 4; i++)
+        strip.rows[i] = product->A + 4 * i * product->row_stride;
+    for (size_t i = 0; i < QUADRUPLE / PAIR; i++) {
+        size_t column = first + i * PAIR * VECTOR_FLOATS;
+        strip.pairs[i] =
+            product->wide + column / product->wide_width * product->wide_panel + column % product->wide_width;
     }
+    return strip;
+}
+
+/* `rows`, `vectors` and `fetches` are constants where this is called, so that all sums stay in registers. */
+static inline __attribute__((always_inline)) void add_depths(const struct rows_product *product,
+                                                             size_t depths, size_t rows, size_t vectors,
+                                                             bool fetches, struct strip *strip,
+                                                             strip_sums sums)
+{
+    size_t stride = product->row_stride;
+    size_t strides[] = {0, stride, 2 * stride, 3 * stride};
+    for (size_t k = 0; k < depths; k++) {
+        floats wide[QUADRUPLE];
+#pragma GCC unroll 4
+        for (size_t i = 0; i < vectors; i++) {
+            const float *from = strip->pairs[i / PAIR] + i % PAIR * VECTOR_FLOATS;
+            wide[i] = *(const floats *)from;
+            if (fetches && i * sizeof(floats) % MEMORY_ALIGNMENT == 0)
+                __builtin_prefetch(from + product->ahead, 0, 2);
+        }
+#pragma GCC unroll 12
+        for (size_t row = 0; row < rows; row++) {
+            float of_row = strip->rows[row / 4][strides[row % 4]];
+#pragma GCC unroll 4
+            for (size_t i = 0; i < vectors; i++)
+                sums[row][i] += of_row * wide[i];
+        }
+#pragma GCC unroll 3
+        for (size_t i = 0; 4 * i < rows; i++)
+            strip->rows[i] += product->depth_stride;
+#pragma GCC unroll 2
+        for (size_t i = 0; i * PAIR < vectors; i++)
+            strip->pairs[i] += product->wide_width;
+    }
+}
+
+static inline __attribute__((always_inline)) void
+store_strip(const struct rows_product *product, size_t first, size_t rows, size_t vectors, strip_sums sums)
+{
     size_t columns = product->columns - first;
-#pragma GCC unroll 11
+#pragma GCC unroll 12
     for (size_t row = 0; row < rows; row++) {
         float *C = product->C + row * product->stride + first;
-        if (columns >= 2 * VECTOR_FLOATS) {
-            floats *whole = (floats *)C;
-            floats *next = (floats *)(C + VECTOR_FLOATS);
-            if (product->accumulate) {
-                sums[row][0] += *whole;
-                sums[row][1] += *next;
+        if (columns >= vectors * VECTOR_FLOATS) {
+#pragma GCC unroll 4
+            for (size_t i = 0; i < vectors; i++) {
+                floats *whole = (floats *)(C + i * VECTOR_FLOATS);
+                floats sum = sums[row][i];
+                if (product->accumulate)
+                    sum += *whole;
+                *whole = sum;
             }
-            *whole = sums[row][0];
-            *next = sums[row][1];
         } else {
-            for (size_t i = 0; i < columns; i++) {
-                float sum = sums[row][i / VECTOR_FLOATS][i % VECTOR_FLOATS];
-                C[i] = product->accumulate ? C[i] + sum : sum;
-            }
+            float some[QUADRUPLE * VECTOR_FLOATS];
+#pragma GCC unroll 4
+            for (size_t i = 0; i < vectors; i++)
+                *(floats *)(some + i * VECTOR_FLOATS) = sums[row][i];
+            for (size_t i = 0; i < columns; i++)
+                C[i] = product->accumulate ? C[i] + some[i] : some[i];
         }
     }
 }
 
-#define STRIP_CASE(count)                     \
-    case count:                               \
-        strip_of_rows(product, first, count); \
+static inline __attribute__((always_inline)) void fetch_strip(const struct rows_product *product,
+                                                              size_t first, size_t rows, size_t vectors)
+{
+#pragma GCC unroll 12
+    for (size_t row = 0; row < rows; row++) {
+        const float *C = product->C + row * product->stride + first;
+#pragma GCC unroll 4
+        for (size_t i = 0; i < vectors * VECTOR_FLOATS; i += 16)
+            __builtin_prefetch(C + i, 1, 3);
+    }
+}
+
+static inline __attribute__((always_inline)) void strip_of_rows(const struct rows_product *product,
+                                                                size_t first, size_t rows, size_t vectors)
+{
+    strip_sums sums = {{{0}}};
+    struct range fetching = product->fetching;
+    struct strip strip = strip_begin(product, first);
+    fetch_strip(product, first, rows, vectors);
+    add_depths(product, fetching.first, rows, vectors, false, &strip, sums);
+    add_depths(product, fetching.count, rows, vectors, true, &strip, sums);
+    add_depths(product, product->depth - fetching.first - fetching.count, rows, vectors, false, &strip, sums);
+    store_strip(product, first, rows, vectors, sums);
+}
+
+static inline __attribute__((always_inline)) void all_strips(const struct rows_product *product, size_t rows)
+{
+    size_t first = 0;
+    if (rows <= QUADRUPLE_ROWS) {
+        for (; first + PAIR * VECTOR_FLOATS < product->columns; first += QUADRUPLE * VECTOR_FLOATS)
+            strip_of_rows(product, first, rows, QUADRUPLE);
+    }
+    for (; first < product->columns; first += PAIR * VECTOR_FLOATS)
+        strip_of_rows(product, first, rows, PAIR);
+}
+
+#define ROWS_CASE(count)            \
+    case count:                     \
+        all_strips(product, count); \
         break;
 
-static void multiply_few_rows(const struct few_rows *product)
+static void multiply_rows(const struct rows_product *product)
 {
-    for (size_t first = 0; first < product->columns; first += 2 * VECTOR_FLOATS) {
-        switch (product->rows) {
-            STRIP_CASE(1)
-            STRIP_CASE(2)
-            STRIP_CASE(3)
-            STRIP_CASE(4)
-            STRIP_CASE(5)
-            STRIP_CASE(6)
-            STRIP_CASE(7)
-            STRIP_CASE(8)
-            STRIP_CASE(9)
-            STRIP_CASE(10)
-            STRIP_CASE(11)
-        default:
-            break;
-        }
+    switch (product->rows) {
+        ROWS_CASE(1)
+        ROWS_CASE(2)
+        ROWS_CASE(3)
+        ROWS_CASE(4)
+        ROWS_CASE(5)
+        ROWS_CASE(6)
+        ROWS_CASE(7)
+        ROWS_CASE(8)
+        ROWS_CASE(9)
+        ROWS_CASE(10)
+        ROWS_CASE(11)
+        ROWS_CASE(12)
+    default:
+        break;
     }
 }
 
@@ -383,8 +470,9 @@ const struct vector_functions LSTM_MPI_LEVEL_NAME(vector_functions) = {
     .axpy = axpy,
     .scale = scale,
     .sum_of_squares = sum_of_squares,
-    .multiply_few_rows = multiply_few_rows,
-    .strip_columns = 2 * VECTOR_FLOATS,
+    .multiply_rows = multiply_rows,
+    .strip_columns = PAIR * VECTOR_FLOATS,
+    .register_rows = REGISTER_ROWS,
     .softmax_of_row = softmax_of_row,
     .softmax_largest = softmax_largest,
     .softmax_exponentials = softmax_exponentials,

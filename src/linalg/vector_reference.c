@@ -40,16 +40,17 @@ static double sum_of_squares(size_t count, const float *x)
     return total;
 }
 
-/* C = narrowᵀ·wide */
-static void multiply_few_rows(const struct few_rows *product)
+static void multiply_rows(const struct rows_product *product)
 {
     for (size_t row = 0; row < product->rows; row++) {
         for (size_t column = 0; column < product->columns; column++) {
+            const float *A = product->A + row * product->row_stride;
+            const float *wide = product->wide + column / product->wide_width * product->wide_panel +
+                                column % product->wide_width;
             float *C = product->C + row * product->stride + column;
             double total = product->accumulate ? (double)*C : 0;
             for (size_t k = 0; k < product->depth; k++)
-                total += (double)product->narrow[k * product->narrow_width + row] *
-                         (double)product->wide[k * product->wide_width + column];
+                total += (double)A[k * product->depth_stride] * (double)wide[k * product->wide_width];
             *C = (float)total;
         }
     }
@@ -155,8 +156,9 @@ const struct vector_functions vector_reference = {
     .axpy = axpy,
     .scale = scale,
     .sum_of_squares = sum_of_squares,
-    .multiply_few_rows = multiply_few_rows,
+    .multiply_rows = multiply_rows,
     .strip_columns = 1,
+    .register_rows = MOST_ROWS,
     .softmax_of_row = softmax_of_row,
     .softmax_largest = softmax_largest,
     .softmax_exponentials = softmax_exponentials,

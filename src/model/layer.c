@@ -157,8 +157,8 @@ static void multiply_state(struct layer *layer, size_t step)
             memcpy(sums + row * G, layer->weights->b_h, G * sizeof *sums);
     }
     const float *h_previous = state_before(layer, layer->h, step);
-    panels_pack(&layer->h_rows, (struct panels_source){h_previous, .lanes = layer->rows, .depth = H, H, 1});
-    panels_multiply(sums, G, &layer->h_rows, &layer->weights->W_h_forward, accumulate);
+    struct panels_source h = {h_previous, .lanes = layer->rows, .depth = H, H, 1};
+    panels_multiply_matrix(sums, G, &h, &layer->h_rows, &layer->weights->W_h_forward, accumulate);
 }
 
 /* gates = W_x[token] + b, for the rows of a step. */
@@ -229,8 +229,8 @@ static void step_backward(struct layer *layer, const float *dh, float *dh_previo
     if (!dh_previous)
         return;
     const float *gates = (layer->recurrent ? layer->recurrent : layer->gates) + step * layer->rows * G;
-    panels_pack(&layer->gate_rows, (struct panels_source){gates, .lanes = layer->rows, .depth = G, G, 1});
-    panels_multiply(dh_previous, H, &layer->gate_rows, &layer->weights->W_h_backward, true);
+    struct panels_source dgates = {gates, .lanes = layer->rows, .depth = G, G, 1};
+    panels_multiply_matrix(dh_previous, H, &dgates, &layer->gate_rows, &layer->weights->W_h_backward, true);
 }
 
 /* All steps' gradients of X·W_x + b and of H·W_h + b_h: the same numbers where the cell does not split them.

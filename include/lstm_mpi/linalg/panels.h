@@ -93,6 +93,11 @@ bool panels_are_views(void);
 void panels_multiply(float *C, size_t stride, const struct panels *A, const struct panels *B,
                      bool accumulate);
 
+/* The same with the rows of a matrix in memory, which is packed into `packed` only where the product is the
+ * faster for it: not where few rows are multiplied. */
+void panels_multiply_matrix(float *C, size_t stride, const struct panels_source *A, struct panels *packed,
+                            const struct panels *B, bool accumulate);
+
 /* C = A·B as the right operand of a product to come: its lanes are B's, its depths the rows of A. C has been
  * begun (panels_begin), or is a slice of what has been. Only where panels are packed. */
 void panels_multiply_into(struct panels *C, const struct panels *A, const struct panels *B);

@@ -126,45 +126,51 @@ static void check_all_packing(const struct vector_functions *level)
     }
 }
 
-static void check_few_rows(const struct vector_functions *level, size_t rows, size_t columns, bool accumulate)
+enum { ROWS_DEPTH = 19, ROWS_PANEL_GAP = 3, ROWS_LEAST_STRIDE = 13 };
+
+/* A in memory row by row (`packed`: depth by depth), B in two wide panels with a gap between them. */
+static void check_rows_product(const struct vector_functions *level, struct rows_product product, bool packed)
 {
-    enum { NARROW = 13, MOST_WIDE = 64, DEPTH = 19, STRIDE = MOST_WIDE + 5 };
-    float narrow[NARROW * DEPTH];
-    float wide[MOST_WIDE * DEPTH];
-    float C[FEW_ROWS * STRIDE + MARGIN];
-    float expected[FEW_ROWS * STRIDE + MARGIN];
-    size_t wide_width = 2 * level->strip_columns;
-    assert_true(wide_width <= MOST_WIDE);
-    for (size_t i = 0; i < COUNT(narrow); i++)
-        narrow[i] = (float)random_below(7, 4, i, 9) - 4;
+    enum { MOST_WIDE = 64, STRIDE = 2 * MOST_WIDE + 5, WIDE = 2 * (MOST_WIDE * ROWS_DEPTH + ROWS_PANEL_GAP) };
+    static float A[MOST_ROWS * (ROWS_DEPTH + ROWS_LEAST_STRIDE)];
+    static float wide[WIDE];
+    static float C[MOST_ROWS * STRIDE + MARGIN];
+    static float expected[MOST_ROWS * STRIDE + MARGIN];
+    assert_true(2 * level->strip_columns <= MOST_WIDE);
+    for (size_t i = 0; i < COUNT(A); i++)
+        A[i] = (float)random_below(7, 4, i, 9) - 4;
     for (size_t i = 0; i < COUNT(wide); i++)
         wide[i] = (float)random_below(7, 5, i, 9) - 4;
     for (size_t i = 0; i < COUNT(C); i++)
         C[i] = expected[i] = (float)random_below(7, 6, i, 9);
-    struct few_rows product = {
-        .narrow = narrow,
-        .narrow_width = NARROW,
-        .wide = wide,
-        .wide_width = wide_width,
-        .depth = DEPTH,
-        .C = C + 1,
-        .stride = STRIDE,
-        .rows = rows,
-        .columns = columns,
-        .accumulate = accumulate,
-    };
-    level->multiply_few_rows(&product);
+    product.A = A;
+    product.row_stride = packed ? 1 : ROWS_DEPTH + 2;
+    product.depth_stride = packed ? ROWS_LEAST_STRIDE : 1;
+    product.wide = wide;
+    product.wide_width = 2 * level->strip_columns;
+    product.wide_panel = product.wide_width * ROWS_DEPTH + ROWS_PANEL_GAP;
+    product.depth = ROWS_DEPTH;
+    product.stride = STRIDE;
+    product.ahead = 2 * product.wide_panel;
+    product.C = C + 1;
+    level->multiply_rows(&product);
     product.C = expected + 1;
-    vector_reference.multiply_few_rows(&product);
+    vector_reference.multiply_rows(&product);
     assert_memory_equal(C, expected, sizeof C);
 }
 
-static void check_all_few_rows(const struct vector_functions *level)
+static void check_all_rows_products(const struct vector_functions *level)
 {
-    for (size_t rows = 1; rows <= FEW_ROWS; rows++) {
-        for (size_t columns = 1; columns <= 2 * level->strip_columns; columns++) {
-            check_few_rows(level, rows, columns, false);
-            check_few_rows(level, rows, columns, true);
+    static const struct range fetching[] = {{0, 0}, {0, ROWS_DEPTH}, {0, 5}, {4, 6}, {ROWS_DEPTH - 1, 1}};
+    for (size_t rows = 1; rows <= MOST_ROWS; rows++) {
+        for (size_t columns = 1; columns <= 4 * level->strip_columns; columns++) {
+            struct rows_product product = {.rows = rows, .columns = columns};
+            product.fetching = fetching[(rows + columns) % COUNT(fetching)];
+            check_rows_product(level, product, true);
+            check_rows_product(level, product, false);
+            product.accumulate = true;
+            check_rows_product(level, product, true);
+            check_rows_product(level, product, false);
         }
     }
 }
@@ -188,7 +194,7 @@ static void check_exponentials(const struct vector_functions *level, size_t coun
     assert_memory_equal(logits + 1 + count, expected + 1 + count, (ROOM - 1 - count) * sizeof *logits);
 }
 
-enum { MOST_ROWS = 32, MOST_COLUMNS = 64 };
+enum { TILE_ROWS = 32, MOST_COLUMNS = 64 };
 
 static void run_tile(const struct vector_functions *functions, const struct softmax_tile *tile,
                      struct softmax_row *rows)
@@ -208,9 +214,9 @@ static void run_tile(const struct vector_functions *functions, const struct soft
 static void check_tile(const struct vector_functions *level, size_t rows, size_t columns, size_t width,
                        size_t narrow_width)
 {
-    static float logits[2][MOST_ROWS * MOST_COLUMNS + MARGIN];
-    static float narrow[2][MOST_ROWS * MOST_COLUMNS + MARGIN];
-    static struct softmax_row row[2][MOST_ROWS];
+    static float logits[2][TILE_ROWS * MOST_COLUMNS + MARGIN];
+    static float narrow[2][TILE_ROWS * MOST_COLUMNS + MARGIN];
+    static struct softmax_row row[2][TILE_ROWS];
     float bias[MOST_COLUMNS];
     fill(bias, COUNT(bias), 11);
     memset(narrow, 0x41, sizeof narrow);
@@ -240,8 +246,8 @@ static void check_tile(const struct vector_functions *level, size_t rows, size_t
 static void check_weighted_rows(const struct vector_functions *level, size_t rows, size_t columns,
                                 size_t width)
 {
-    float panel[MOST_ROWS * MOST_COLUMNS];
-    float factors[MOST_ROWS];
+    float panel[TILE_ROWS * MOST_COLUMNS];
+    float factors[TILE_ROWS];
     float sum[2][MOST_COLUMNS + MARGIN];
     fill(panel, COUNT(panel), 12);
     fill(factors, COUNT(factors), 13);
@@ -263,7 +269,7 @@ static void check_all_tiles(const struct vector_functions *level)
         for (size_t columns = 1; columns <= panels[i].wide; columns++) {
             for (size_t rows = 1; rows <= panels[i].narrow; rows++)
                 check_tile(level, rows, columns, panels[i].wide, panels[i].narrow);
-            check_weighted_rows(level, 1 + columns % MOST_ROWS, columns, panels[i].wide);
+            check_weighted_rows(level, 1 + columns % TILE_ROWS, columns, panels[i].wide);
         }
     }
 }
@@ -277,7 +283,7 @@ static void check_level(const struct vector_functions *level)
     }
     check_range_of_squares(level);
     check_all_packing(level);
-    check_all_few_rows(level);
+    check_all_rows_products(level);
     check_all_tiles(level);
 }
 

@@ -1,0 +1,24 @@
+#ifndef LSTM_MPI_LINALG_BLIS_KERNEL_H
+#define LSTM_MPI_LINALG_BLIS_KERNEL_H
+
+/* BLIS's micro-kernel of the configuration in use, with its sides named as in lstm_mpi/linalg/panels.h, and
+ * what is left to our own loops. */
+
+#include <blis.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct blis_kernel {
+    sgemm_ukr_ft run;
+    cntx_t *context;
+    size_t narrow;
+    size_t wide;
+    bool rows_are_narrow; /* the kernel prefers rows: its M side is the narrow one */
+    bool multiplies_packed;
+    size_t few_rows;        /* narrow panels filled only so far are for our own loops */
+    size_t few_rows_of_all; /* and so are the rows of products that have no more */
+};
+
+const struct blis_kernel *blis_kernel_in_use(void);
+
+#endif

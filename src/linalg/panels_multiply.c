@@ -1,0 +1,212 @@
+#include "blis_kernel.h"
+#include "lstm_mpi/base/smaller.h"
+#include "lstm_mpi/linalg/panels.h"
+#include "vector_functions.h"
+
+#include <assert.h>
+
+/* BLIS's kernels for small matrices round a row otherwise than its large ones do: without them a row does not
+ * depend on how many rows lie beside it. */
+static void multiply_unpacked(float *C, size_t stride, const struct panels_source *A,
+                              const struct panels_source *B, bool accumulate)
+{
+    float one = 1;
+    float beta = accumulate ? 1 : 0;
+    rntm_t runtime;
+    bli_rntm_init_from_global(&runtime);
+    bli_rntm_disable_l3_sup(&runtime);
+    bli_sgemm_ex(BLIS_NO_TRANSPOSE, BLIS_NO_TRANSPOSE, (dim_t)A->lanes, (dim_t)B->lanes, (dim_t)A->depth,
+                 &one, (float *)A->data, (inc_t)A->lane_stride, (inc_t)A->depth_stride, (float *)B->data,
+                 (inc_t)B->depth_stride, (inc_t)B->lane_stride, &beta, C, (inc_t)stride, 1, NULL, &runtime);
+}
+
+/* C is read and written once for each block of depth, so the blocks are deep. The rows of A are gone through
+ * in blocks that stay in the second cache beside a wide panel of such a depth. */
+enum { DEPTH_BLOCK = 1200, NARROW_BLOCK_LANES = 132 };
+
+/* A in tiles of as many rows as a narrow panel has: a matrix in memory, or narrow panels. */
+struct tiles {
+    const float *data;
+    size_t rows;
+    size_t depth;
+    size_t rows_of_tile;
+    size_t tile_stride;
+    size_t row_stride;
+    size_t depth_stride;
+};
+
+struct product {
+    float *C;
+    size_t stride;
+    struct tiles A;
+    const struct panels *B;
+    bool accumulate;
+};
+
+static struct tiles tiles_of_panels(const struct panels *A)
+{
+    return (struct tiles){
+        .data = A->data,
+        .rows = A->source.lanes,
+        .depth = A->source.depth,
+        .rows_of_tile = A->width,
+        .tile_stride = A->panel_depth * A->width,
+        .row_stride = 1,
+        .depth_stride = A->width,
+    };
+}
+
+static struct tiles tiles_of_matrix(const struct panels_source *A, size_t rows_of_tile)
+{
+    return (struct tiles){
+        .data = A->data,
+        .rows = A->lanes,
+        .depth = A->depth,
+        .rows_of_tile = rows_of_tile,
+        .tile_stride = rows_of_tile * A->lane_stride,
+        .row_stride = A->lane_stride,
+        .depth_stride = A->depth_stride,
+    };
+}
+
+static size_t tile_count(const struct tiles *tiles)
+{
+    return (tiles->rows + tiles->rows_of_tile - 1) / tiles->rows_of_tile;
+}
+
+/* One tile by some columns from the first of a wide panel on, at some depths. */
+static struct rows_product product_of_tile(const struct product *whole, size_t tile, size_t column,
+                                           size_t most_columns, struct range depths)
+{
+    const struct tiles *A = &whole->A;
+    const struct panels *B = whole->B;
+    size_t row = tile * A->rows_of_tile;
+    return (struct rows_product){
+        .A = A->data + tile * A->tile_stride + depths.first * A->depth_stride,
+        .row_stride = A->row_stride,
+        .depth_stride = A->depth_stride,
+        .wide = panels_element(B, column, depths.first),
+        .wide_width = B->width,
+        .wide_panel = B->panel_depth * B->width,
+        .depth = depths.count,
+        .C = whole->C + row * whole->stride + column,
+        .stride = whole->stride,
+        .rows = smaller(A->rows - row, A->rows_of_tile),
+        .columns = smaller(B->source.lanes - column, most_columns),
+        .accumulate = whole->accumulate || depths.first > 0,
+    };
+}
+
+/* The tile is a narrow panel, the columns are those of one wide panel. */
+static void multiply_by_blis(const struct blis_kernel *kernel, const struct rows_product *tile,
+                             const float *next_narrow)
+{
+    float one = 1;
+    float beta = tile->accumulate ? 1 : 0;
+    float *narrow = (float *)tile->A;
+    float *wide = (float *)tile->wide;
+    auxinfo_t next = {0};
+    if (kernel->rows_are_narrow) {
+        bli_auxinfo_set_next_ab((void *)next_narrow, wide, &next);
+        kernel->run((dim_t)tile->rows, (dim_t)tile->columns, (dim_t)tile->depth, &one, narrow, wide, &beta,
+                    tile->C, (inc_t)tile->stride, 1, &next, kernel->context);
+    } else {
+        bli_auxinfo_set_next_ab(wide, (void *)next_narrow, &next);
+        kernel->run((dim_t)tile->columns, (dim_t)tile->rows, (dim_t)tile->depth, &one, wide, narrow, &beta,
+                    tile->C, 1, (inc_t)tile->stride, &next, kernel->context);
+    }
+}
+
+/* BLIS's kernel takes as long for a panel with few rows as for a full one. */
+static void multiply_block(const struct blis_kernel *kernel, const struct product *whole, struct range tiles,
+                           struct range depths)
+{
+    const struct panels *B = whole->B;
+    for (size_t column = 0; column < B->source.lanes; column += B->width) {
+        for (size_t i = tiles.first; i < tiles.first + tiles.count; i++) {
+            struct rows_product tile = product_of_tile(whole, i, column, B->width, depths);
+            if (tile.rows < kernel->narrow && tile.rows <= kernel->few_rows)
+                vector_functions_in_use()->multiply_rows(&tile);
+            else
+                multiply_by_blis(kernel, &tile, tile.A + whole->A.tile_stride);
+        }
+    }
+}
+
+static void multiply_depths(const struct blis_kernel *kernel, const struct product *whole,
+                            struct range depths)
+{
+    size_t tiles = tile_count(&whole->A);
+    size_t most = NARROW_BLOCK_LANES / kernel->narrow;
+    for (size_t tile = 0; tile < tiles; tile += most)
+        multiply_block(kernel, whole, (struct range){tile, smaller(tiles - tile, most)}, depths);
+}
+
+/* For few rows BLIS's kernel waits for the panels of B. Here each of the tiles fetches a part of the next
+ * ones. */
+static void multiply_few_rows(const struct product *whole, struct range depths)
+{
+    const struct panels *B = whole->B;
+    size_t tiles = tile_count(&whole->A);
+    size_t most_columns = 2 * B->width;
+    for (size_t column = 0; column < B->source.lanes; column += most_columns) {
+        for (size_t i = 0; i < tiles; i++) {
+            struct rows_product tile = product_of_tile(whole, i, column, most_columns, depths);
+            tile.ahead = 2 * tile.wide_panel;
+            if (tiles > 1)
+                tile.fetching = partition_range(depths.count, tiles, i);
+            vector_functions_in_use()->multiply_rows(&tile);
+        }
+    }
+}
+
+static void multiply(const struct blis_kernel *kernel, const struct product *whole)
+{
+    size_t depth = whole->A.depth;
+    size_t blocks = (depth + DEPTH_BLOCK - 1) / DEPTH_BLOCK;
+    for (size_t block = 0; block < blocks; block++) {
+        struct range depths = partition_range(depth, blocks, block);
+        if (whole->A.rows <= kernel->few_rows_of_all)
+            multiply_few_rows(whole, depths);
+        else
+            multiply_depths(kernel, whole, depths);
+    }
+}
+
+void panels_multiply(float *C, size_t stride, const struct panels *A, const struct panels *B, bool accumulate)
+{
+    const struct blis_kernel *kernel = blis_kernel_in_use();
+    assert(A->side == PANELS_NARROW && B->side == PANELS_WIDE && A->source.depth == B->source.depth);
+    if (kernel->multiplies_packed)
+        multiply(kernel, &(struct product){C, stride, tiles_of_panels(A), B, accumulate});
+    else
+        multiply_unpacked(C, stride, &A->source, &B->source, accumulate);
+}
+
+/* More rows than these, a power of two apart, drive each other out of the first cache. */
+enum { ROWS_IN_PLACE = 8 };
+
+void panels_multiply_matrix(float *C, size_t stride, const struct panels_source *A, struct panels *packed,
+                            const struct panels *B, bool accumulate)
+{
+    const struct blis_kernel *kernel = blis_kernel_in_use();
+    if (kernel->multiplies_packed && A->lanes <= smaller(ROWS_IN_PLACE, kernel->few_rows_of_all)) {
+        assert(B->side == PANELS_WIDE && A->depth == B->source.depth);
+        multiply(kernel, &(struct product){C, stride, tiles_of_matrix(A, kernel->narrow), B, accumulate});
+    } else {
+        panels_pack(packed, *A);
+        panels_multiply(C, stride, packed, B, accumulate);
+    }
+}
+
+void panels_multiply_into(struct panels *C, const struct panels *A, const struct panels *B)
+{
+    assert(C->side == PANELS_WIDE && C->source.lanes == B->source.lanes &&
+           C->source.depth == A->source.lanes);
+    struct range depths = {0, B->source.depth};
+    for (size_t lane = 0; lane < C->source.lanes; lane += C->width) {
+        struct range lanes = {lane, smaller(C->source.lanes - lane, C->width)};
+        struct panels panel = panels_slice(B, lanes, depths);
+        panels_multiply(panels_element(C, lane, 0), C->width, A, &panel, false);
+    }
+}
