@@ -2,17 +2,17 @@
 
 #include "lstm_mpi/base/clock.h"
 
-double fma_peak_measure(void)
+double fma_peak_measure(double seconds)
 {
     static const struct fma_peak *const levels[] = VECTOR_LEVELS_ARRAY(fma_peak);
-    enum { TRIES = 20, ROUNDS = 200000 };
-    double best = 0;
+    enum { ROUNDS = 20000 };
+    double operations = 0;
     float sink = 1;
-    for (int try = 0; try < TRIES; try++) {
-        double start = clock_seconds();
-        double operations = levels[vector_level_in_use()]->run(ROUNDS, &sink);
-        double rate = operations / (clock_seconds() - start);
-        best = rate > best ? rate : best;
+    double start = clock_seconds();
+    double spent = 0;
+    while (spent < seconds) {
+        operations += levels[vector_level_in_use()]->run(ROUNDS, &sink);
+        spent = clock_seconds() - start;
     }
-    return best;
+    return operations / spent;
 }

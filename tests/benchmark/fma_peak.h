@@ -14,7 +14,8 @@ struct fma_peak {
 
 VECTOR_LEVELS_DECLARE(const struct fma_peak, fma_peak);
 
-/* Operations a second of this core, the best of several tries. */
-double fma_peak_measure(void);
+/* Operations a second of this core, on average over so many seconds: what is compared with it must be
+ * averages over as many, for the clock of a core rises and falls within milliseconds. */
+double fma_peak_measure(double seconds);
 
 #endif
