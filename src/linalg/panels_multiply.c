@@ -152,9 +152,10 @@ static void multiply_few_rows(const struct product *whole, struct range depths)
     for (size_t column = 0; column < B->source.lanes; column += most_columns) {
         for (size_t i = 0; i < tiles; i++) {
             struct rows_product tile = product_of_tile(whole, i, column, most_columns, depths);
-            tile.ahead = 2 * tile.wide_panel;
-            if (tiles > 1)
-                tile.fetching = partition_range(depths.count, tiles, i);
+            if (tiles > 1) {
+                tile.next_step = (B->width + tiles - 1) / tiles;
+                tile.next = 2 * tile.wide_panel + i * depths.count * tile.next_step;
+            }
             vector_functions_in_use()->multiply_rows(&tile);
         }
     }

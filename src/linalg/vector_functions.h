@@ -45,8 +45,10 @@ struct rows_product {
     size_t rows; /* at most MOST_ROWS */
     size_t columns;
     bool accumulate;
-    struct range fetching; /* at these depths, what lies `ahead` floats further is fetched as well */
-    size_t ahead;
+    /* Of each strip of columns, memory is fetched meanwhile: from `next` floats after where the strip begins,
+     * at each depth the line that is next_step floats further. */
+    size_t next;
+    size_t next_step;
 };
 
 struct vector_functions {

@@ -323,10 +323,11 @@ enum { QUADRUPLE_ROWS = 2, REGISTER_ROWS = 6 };
 typedef floats strip_sums[MOST_ROWS][QUADRUPLE];
 
 /* Where a strip stands: at a depth of each fourth row, the rows between reached by the stride, and of each
- * pair of vectors of columns. */
+ * pair of vectors of columns, and what is fetched meanwhile. */
 struct strip {
     const float *rows[MOST_ROWS / 4];
     const float *pairs[QUADRUPLE / PAIR];
+    const float *next[QUADRUPLE / PAIR];
 };
 
 static struct strip strip_begin(const struct rows_product *product, size_t first)
@@ -338,40 +339,39 @@ static struct strip strip_begin(const struct rows_product *product, size_t first
         size_t column = first + i * PAIR * VECTOR_FLOATS;
         strip.pairs[i] =
             product->wide + column / product->wide_width * product->wide_panel + column % product->wide_width;
+        strip.next[i] = strip.pairs[i] + product->next;
     }
     return strip;
 }
 
-/* `rows`, `vectors` and `fetches` are constants where this is called, so that all sums stay in registers. */
-static inline __attribute__((always_inline)) void add_depths(const struct rows_product *product,
-                                                             size_t depths, size_t rows, size_t vectors,
-                                                             bool fetches, struct strip *strip,
+/* `rows` and `vectors` are constants where this is called, so that all sums stay in registers. */
+static inline __attribute__((always_inline)) void add_depths(const struct rows_product *product, size_t rows,
+                                                             size_t vectors, struct strip strip,
                                                              strip_sums sums)
 {
     size_t stride = product->row_stride;
     size_t strides[] = {0, stride, 2 * stride, 3 * stride};
-    for (size_t k = 0; k < depths; k++) {
+    for (size_t k = 0; k < product->depth; k++) {
         floats wide[QUADRUPLE];
 #pragma GCC unroll 4
-        for (size_t i = 0; i < vectors; i++) {
-            const float *from = strip->pairs[i / PAIR] + i % PAIR * VECTOR_FLOATS;
-            wide[i] = *(const floats *)from;
-            if (fetches && i * sizeof(floats) % MEMORY_ALIGNMENT == 0)
-                __builtin_prefetch(from + product->ahead, 0, 2);
-        }
+        for (size_t i = 0; i < vectors; i++)
+            wide[i] = *(const floats *)(strip.pairs[i / PAIR] + i % PAIR * VECTOR_FLOATS);
 #pragma GCC unroll 12
         for (size_t row = 0; row < rows; row++) {
-            float of_row = strip->rows[row / 4][strides[row % 4]];
+            float of_row = strip.rows[row / 4][strides[row % 4]];
 #pragma GCC unroll 4
             for (size_t i = 0; i < vectors; i++)
                 sums[row][i] += of_row * wide[i];
         }
 #pragma GCC unroll 3
         for (size_t i = 0; 4 * i < rows; i++)
-            strip->rows[i] += product->depth_stride;
+            strip.rows[i] += product->depth_stride;
 #pragma GCC unroll 2
-        for (size_t i = 0; i * PAIR < vectors; i++)
-            strip->pairs[i] += product->wide_width;
+        for (size_t i = 0; i * PAIR < vectors; i++) {
+            __builtin_prefetch(strip.next[i], 0, 2);
+            strip.next[i] += product->next_step;
+            strip.pairs[i] += product->wide_width;
+        }
     }
 }
 
@@ -402,28 +402,11 @@ store_strip(const struct rows_product *product, size_t first, size_t rows, size_
     }
 }
 
-static inline __attribute__((always_inline)) void fetch_strip(const struct rows_product *product,
-                                                              size_t first, size_t rows, size_t vectors)
-{
-#pragma GCC unroll 12
-    for (size_t row = 0; row < rows; row++) {
-        const float *C = product->C + row * product->stride + first;
-#pragma GCC unroll 4
-        for (size_t i = 0; i < vectors * VECTOR_FLOATS; i += 16)
-            __builtin_prefetch(C + i, 1, 3);
-    }
-}
-
 static inline __attribute__((always_inline)) void strip_of_rows(const struct rows_product *product,
                                                                 size_t first, size_t rows, size_t vectors)
 {
     strip_sums sums = {{{0}}};
-    struct range fetching = product->fetching;
-    struct strip strip = strip_begin(product, first);
-    fetch_strip(product, first, rows, vectors);
-    add_depths(product, fetching.first, rows, vectors, false, &strip, sums);
-    add_depths(product, fetching.count, rows, vectors, true, &strip, sums);
-    add_depths(product, product->depth - fetching.first - fetching.count, rows, vectors, false, &strip, sums);
+    add_depths(product, rows, vectors, strip_begin(product, first), sums);
     store_strip(product, first, rows, vectors, sums);
 }
 

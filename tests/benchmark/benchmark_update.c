@@ -1,6 +1,6 @@
 /* Times whole updates (batch, gradients, exchange, clip, new weights) on a made-up text whose tokens are as
- * unevenly frequent as words are, and says where the time goes. Updates and the peak of a core are measured in
- * turn, rounds of the same length, of which the best counts. Ranks are those of mpirun; batch-size is that
+ * unevenly frequent as words are, and says where the time goes. Updates and the peak of a core are measured
+ * in turn, rounds of the same length, of which the best counts. Ranks are those of mpirun; batch-size is that
  * of all ranks together. */
 
 #include "benchmark_memory.h"

@@ -151,7 +151,8 @@ static void check_rows_product(const struct vector_functions *level, struct rows
     product.wide_panel = product.wide_width * ROWS_DEPTH + ROWS_PANEL_GAP;
     product.depth = ROWS_DEPTH;
     product.stride = STRIDE;
-    product.ahead = 2 * product.wide_panel;
+    product.next = 2 * product.wide_panel;
+    product.next_step = 5;
     product.C = C + 1;
     level->multiply_rows(&product);
     product.C = expected + 1;
@@ -161,11 +162,9 @@ static void check_rows_product(const struct vector_functions *level, struct rows
 
 static void check_all_rows_products(const struct vector_functions *level)
 {
-    static const struct range fetching[] = {{0, 0}, {0, ROWS_DEPTH}, {0, 5}, {4, 6}, {ROWS_DEPTH - 1, 1}};
     for (size_t rows = 1; rows <= MOST_ROWS; rows++) {
         for (size_t columns = 1; columns <= 4 * level->strip_columns; columns++) {
             struct rows_product product = {.rows = rows, .columns = columns};
-            product.fetching = fetching[(rows + columns) % COUNT(fetching)];
             check_rows_product(level, product, true);
             check_rows_product(level, product, false);
             product.accumulate = true;
