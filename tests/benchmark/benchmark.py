@@ -80,8 +80,9 @@ class Benchmark:
         if self.wants("invariant"):
             self.section("Price of --rank-invariant", lambda: self.measure_invariant(shapes[0]))
         if self.wants("checkpoints"):
-            self.section(f"Checkpoints, in {self.options.folder}", self.files.checkpoints)
+            # First: a disk is still at work after gigabytes were written.
             self.section("Share of checkpoints and metrics", self.files.share_of_run)
+            self.section(f"Checkpoints, in {self.options.folder}", self.files.checkpoints)
         if self.wants("corpus"):
             self.section("A corpus, read, counted, numbered and dealt out", self.files.corpus)
 
