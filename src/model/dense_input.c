@@ -60,11 +60,11 @@ void dense_input_backward(struct dense_input *input, const float *dgates, size_t
 }
 
 void dense_input_weight_gradient(struct dense_input *input, const float *x, const struct gradient_sums *sums,
-                                 size_t offset, const struct position_panels *dgates)
+                                 size_t offset, const struct position_panels *dgates, bool accumulate)
 {
     const struct panels *piece = &dgates->panels[0];
     struct position_values values =
         gradient_sums_values(sums, x, piece->source.depth * dgates->pieces, input->weights->input_width);
     position_panels_pack(&input->x_columns, &values);
-    gradient_sums_product(sums, offset, &input->x_columns, dgates);
+    gradient_sums_product(sums, offset, &input->x_columns, dgates, accumulate);
 }

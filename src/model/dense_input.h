@@ -32,8 +32,8 @@ void dense_input_forward(struct dense_input *input, const float *x, size_t posit
 void dense_input_backward(struct dense_input *input, const float *dgates, size_t positions, float *dx,
                           bool accumulate);
 
-/* dW_x = Xᵀ·dgates, the latter packed, goes to `offset` of `sums`. */
+/* dW_x = Xᵀ·dgates, the latter packed, goes to `offset` of `sums`, or with `accumulate` is added there. */
 void dense_input_weight_gradient(struct dense_input *input, const float *x, const struct gradient_sums *sums,
-                                 size_t offset, const struct position_panels *dgates);
+                                 size_t offset, const struct position_panels *dgates, bool accumulate);
 
 #endif

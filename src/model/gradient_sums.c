@@ -3,6 +3,7 @@
 #include "lstm_mpi/linalg/exact_sum.h"
 #include "lstm_mpi/linalg/vector.h"
 
+#include <assert.h>
 #include <string.h>
 
 struct position_values gradient_sums_values(const struct gradient_sums *sums, const float *values,
@@ -21,23 +22,26 @@ double gradient_sums_rounder(const struct gradient_sums *sums, double largest_te
 }
 
 void gradient_sums_product(const struct gradient_sums *sums, size_t offset,
-                           const struct position_panels *left, const struct position_panels *right)
+                           const struct position_panels *left, const struct position_panels *right,
+                           bool accumulate)
 {
     size_t width = right->panels[0].source.lanes;
     if (sums->exact) {
+        assert(!accumulate);
         struct exact_matrix matrix = {sums->exact->sums + offset, width, false};
         exact_sum_products(&matrix, left->panels, right->panels, left->pieces,
                            gradient_sums_rounder(sums, left->largest * right->largest), false);
     } else {
-        panels_multiply(sums->plain + offset, width, &left->panels[0], &right->panels[0], false);
+        panels_multiply(sums->plain + offset, width, &left->panels[0], &right->panels[0], accumulate);
     }
 }
 
 void gradient_sums_vector(const struct gradient_sums *sums, size_t offset,
-                          const struct position_values *values)
+                          const struct position_values *values, bool accumulate)
 {
     size_t width = values->width;
     if (sums->exact) {
+        assert(!accumulate);
         double *vector = sums->exact->sums + offset;
         double rounder = gradient_sums_rounder(sums, values->largest);
         memset(vector, 0, width * sizeof *vector);
@@ -45,7 +49,8 @@ void gradient_sums_vector(const struct gradient_sums *sums, size_t offset,
             exact_sum_add(width, values->values + position * width, rounder, vector);
     } else {
         float *vector = sums->plain + offset;
-        memset(vector, 0, width * sizeof *vector);
+        if (!accumulate)
+            memset(vector, 0, width * sizeof *vector);
         for (size_t position = 0; position < values->positions; position++)
             vector_add(width, values->values + position * width, vector);
     }

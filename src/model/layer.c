@@ -1,6 +1,7 @@
 #include "layer.h"
 
 #include "lstm_mpi/base/memory.h"
+#include "lstm_mpi/base/smaller.h"
 #include "lstm_mpi/linalg/vector.h"
 
 #include <string.h>
@@ -25,6 +26,14 @@ done:
     return status;
 }
 
+/* Enough to make deep products of, few enough for what is made of their gates to be near. */
+enum { CHUNK_POSITIONS = 600 };
+
+static size_t chunks_of(size_t rows, size_t steps)
+{
+    return larger(1, smaller(steps, (rows * steps + CHUNK_POSITIONS - 1) / CHUNK_POSITIONS));
+}
+
 enum status layer_create(struct layer *layer, const struct cell_ops *cell, const struct packed_layer *weights,
                          bool reverse, size_t rows, size_t steps, bool exact, float *h_carried,
                          float *c_carried, struct error *error)
@@ -39,15 +48,17 @@ enum status layer_create(struct layer *layer, const struct cell_ops *cell, const
         .reverse = reverse,
         .rows = rows,
         .steps = steps,
+        .chunks = exact ? 1 : chunks_of(rows, steps),
         .h_carried = h_carried,
         .c_carried = c_carried,
     };
+    size_t chunk_steps = (steps + layer->chunks - 1) / layer->chunks;
     if (!reads_tokens(layer))
-        TRY(dense_input_create(&layer->input, weights, rows, steps, exact, error));
+        TRY(dense_input_create(&layer->input, weights, rows, chunk_steps, exact, error));
     TRY(panels_create(&layer->h_rows, PANELS_NARROW, rows, H, error));
     TRY(panels_create(&layer->gate_rows, PANELS_NARROW, rows, G, error));
-    TRY(position_panels_create(&layer->h_columns, PANELS_NARROW, H, rows, steps, exact, error));
-    TRY(position_panels_create(&layer->all_gates, PANELS_WIDE, G, rows, steps, exact, error));
+    TRY(position_panels_create(&layer->h_columns, PANELS_NARROW, H, rows, chunk_steps, exact, error));
+    TRY(position_panels_create(&layer->chunk_gates, PANELS_WIDE, G, rows, chunk_steps, exact, error));
     TRY(memory_new(&layer->bias, G, error));
     TRY(memory_new(&layer->gates, steps * rows * G, error));
     if (cell->splits_recurrent)
@@ -65,7 +76,7 @@ void layer_free(struct layer *layer)
     panels_free(&layer->h_rows);
     panels_free(&layer->gate_rows);
     position_panels_free(&layer->h_columns);
-    position_panels_free(&layer->all_gates);
+    position_panels_free(&layer->chunk_gates);
     memory_free(layer->bias);
     memory_free(layer->gates);
     memory_free(layer->recurrent);
@@ -80,7 +91,7 @@ size_t layer_floats(const struct layer *layer)
 {
     size_t state = layer->rows * layer->weights->hidden;
     size_t packed = layer->h_rows.capacity + layer->gate_rows.capacity +
-                    position_panels_floats(&layer->h_columns) + position_panels_floats(&layer->all_gates);
+                    position_panels_floats(&layer->h_columns) + position_panels_floats(&layer->chunk_gates);
     size_t gates = layer->steps * layer->rows * layer->weights->gate_width;
     size_t floats = dense_input_floats(&layer->input) + packed + layer->weights->gate_width;
     floats += layer->recurrent ? 2 * gates : gates;
@@ -233,59 +244,98 @@ static void step_backward(struct layer *layer, const float *dh, float *dh_previo
     panels_multiply_matrix(dh_previous, H, &dgates, &layer->gate_rows, &layer->weights->W_h_backward, true);
 }
 
-/* All steps' gradients of X·W_x + b and of H·W_h + b_h: the same numbers where the cell does not split them.
- */
-struct gates_gradients {
-    struct position_values of_input;
-    struct position_values of_state;
+/* Gradients of weights are summed for the steps of a chunk at a time, while those of its gates are in the
+ * caches. */
+struct chunk {
+    struct range positions; /* of all [T, rows] */
+    bool first;
+    struct position_values of_input; /* the gradients of X·W_x + b, and of H·W_h + b_h: */
+    struct position_values of_state; /* the same numbers where the cell does not split them */
 };
 
-static struct gates_gradients gates_gradients_of(const struct layer *layer, const struct gradient_sums *sums)
+static struct chunk chunk_of(const struct layer *layer, const struct gradient_sums *sums, struct range steps,
+                             bool first)
 {
     size_t G = layer->weights->gate_width;
-    size_t positions = layer->steps * layer->rows;
-    struct gates_gradients gates;
-    gates.of_input = gradient_sums_values(sums, layer->gates, positions, G);
-    gates.of_state =
-        layer->recurrent ? gradient_sums_values(sums, layer->recurrent, positions, G) : gates.of_input;
-    return gates;
+    struct chunk chunk = {.positions = {steps.first * layer->rows, steps.count * layer->rows},
+                          .first = first};
+    size_t place = chunk.positions.first * G;
+    chunk.of_input = gradient_sums_values(sums, layer->gates + place, chunk.positions.count, G);
+    chunk.of_state = layer->recurrent
+                         ? gradient_sums_values(sums, layer->recurrent + place, chunk.positions.count, G)
+                         : chunk.of_input;
+    return chunk;
 }
 
 static void state_gradients(struct layer *layer, const struct layer_gradients *gradients,
-                            const struct gates_gradients *gates)
+                            const struct chunk *chunk)
 {
     size_t H = layer->weights->hidden;
     const struct gradient_sums *sums = &gradients->sums;
-    const float *h_before = layer->reverse ? layer->h + layer->rows * H : layer->h;
-    struct position_values h = gradient_sums_values(sums, h_before, layer->steps * layer->rows, H);
+    const float *h_before =
+        (layer->reverse ? layer->h + layer->rows * H : layer->h) + chunk->positions.first * H;
+    struct position_values h = gradient_sums_values(sums, h_before, chunk->positions.count, H);
     position_panels_pack(&layer->h_columns, &h);
-    position_panels_pack(&layer->all_gates, &gates->of_state);
-    gradient_sums_product(sums, gradients->W_h, &layer->h_columns, &layer->all_gates);
+    position_panels_pack(&layer->chunk_gates, &chunk->of_state);
+    gradient_sums_product(sums, gradients->W_h, &layer->h_columns, &layer->chunk_gates, !chunk->first);
 }
 
 /* Of tokens, adds the gradient of each one's gates to its row of W_x's. */
 static void bias_and_token_gradients(const struct layer *layer, const struct layer_gradients *gradients,
-                                     const struct gates_gradients *gates)
+                                     const struct chunk *chunk)
 {
     const struct gradient_sums *sums = &gradients->sums;
-    gradient_sums_vector(sums, gradients->b, &gates->of_input);
+    gradient_sums_vector(sums, gradients->b, &chunk->of_input, !chunk->first);
     if (gradients->has_b_h)
-        gradient_sums_vector(sums, gradients->b_h, &gates->of_state);
+        gradient_sums_vector(sums, gradients->b_h, &chunk->of_state, !chunk->first);
     if (reads_tokens(layer))
-        gradient_sums_rows(sums, gradients->W_x, gradients->token_stride, &gates->of_input,
-                           gradients->token_rows);
+        gradient_sums_rows(sums, gradients->W_x, gradients->token_stride, &chunk->of_input,
+                           gradients->token_rows + chunk->positions.first);
 }
 
 static void input_gradients(struct layer *layer, const float *x, const struct layer_gradients *gradients,
-                            const struct gates_gradients *gates, struct phase_times *times)
+                            const struct chunk *chunk, struct phase_times *times)
 {
+    size_t place = chunk->positions.first * layer->weights->input_width;
     if (layer->recurrent)
-        position_panels_pack(&layer->all_gates, &gates->of_input);
-    dense_input_weight_gradient(&layer->input, x, &gradients->sums, gradients->W_x, &layer->all_gates);
+        position_panels_pack(&layer->chunk_gates, &chunk->of_input);
+    dense_input_weight_gradient(&layer->input, x + place, &gradients->sums, gradients->W_x,
+                                &layer->chunk_gates, !chunk->first);
     phase_end(times, PHASE_DW_X);
-    dense_input_backward(&layer->input, layer->gates, layer->steps * layer->rows, gradients->x,
+    dense_input_backward(&layer->input, chunk->of_input.values, chunk->positions.count, gradients->x + place,
                          gradients->adds_to_x);
     phase_end(times, PHASE_INPUT_GRADIENT);
+}
+
+static void chunk_gradients(struct layer *layer, const struct layer_input *input,
+                            const struct layer_gradients *gradients, const struct chunk *chunk,
+                            struct phase_times *times)
+{
+    state_gradients(layer, gradients, chunk);
+    phase_end(times, PHASE_DW_H);
+    bias_and_token_gradients(layer, gradients, chunk);
+    phase_end(times, PHASE_DW_X);
+    if (!reads_tokens(layer))
+        input_gradients(layer, input->x, gradients, chunk, times);
+}
+
+static void steps_backward(struct layer *layer, float *dh, struct range turns,
+                           const struct gradients_listener *listener)
+{
+    size_t state = layer->rows * layer->weights->hidden;
+    for (size_t turn = turns.first + turns.count; turn-- > turns.first;) {
+        size_t step = step_of_turn(layer, turn, layer->steps);
+        float *dh_previous = turn > 0 ? dh + step_of_turn(layer, turn - 1, layer->steps) * state : NULL;
+        step_backward(layer, dh + step * state, dh_previous, step);
+        if (listener)
+            listener->still_computing(listener->context);
+    }
+}
+
+static struct range steps_of_turns(const struct layer *layer, struct range turns)
+{
+    size_t end = turns.first + turns.count;
+    return (struct range){layer->reverse ? layer->steps - end : turns.first, turns.count};
 }
 
 void layer_backward(struct layer *layer, float *dh, const struct layer_input *input,
@@ -296,19 +346,12 @@ void layer_backward(struct layer *layer, float *dh, const struct layer_input *in
     phase_start(times);
     if (layer->dc)
         memset(layer->dc, 0, state * sizeof *layer->dc);
-    for (size_t turn = layer->steps; turn-- > 0;) {
-        size_t step = step_of_turn(layer, turn, layer->steps);
-        float *dh_previous = turn > 0 ? dh + step_of_turn(layer, turn - 1, layer->steps) * state : NULL;
-        step_backward(layer, dh + step * state, dh_previous, step);
-        if (listener)
-            listener->still_computing(listener->context);
+    for (size_t i = layer->chunks; i-- > 0;) {
+        struct range turns = partition_range(layer->steps, layer->chunks, i);
+        steps_backward(layer, dh, turns, listener);
+        phase_end(times, PHASE_STEPS_BACKWARD);
+        struct chunk chunk =
+            chunk_of(layer, &gradients->sums, steps_of_turns(layer, turns), i == layer->chunks - 1);
+        chunk_gradients(layer, input, gradients, &chunk, times);
     }
-    phase_end(times, PHASE_STEPS_BACKWARD);
-    struct gates_gradients gates = gates_gradients_of(layer, &gradients->sums);
-    state_gradients(layer, gradients, &gates);
-    phase_end(times, PHASE_DW_H);
-    bias_and_token_gradients(layer, gradients, &gates);
-    phase_end(times, PHASE_DW_X);
-    if (!reads_tokens(layer))
-        input_gradients(layer, input->x, gradients, &gates, times);
 }

@@ -43,12 +43,13 @@ struct layer {
     bool reverse;
     size_t rows;
     size_t steps;
-    struct dense_input input;         /* empty where tokens come in */
-    struct panels h_rows;             /* H of one step as the left operand */
-    struct panels gate_rows;          /* gradient of one step's gates as the left operand */
-    struct position_panels h_columns; /* H before all steps, transposed, as the left operand */
-    struct position_panels all_gates; /* gradient of all steps' gates as the right operand */
-    float *bias;                      /* [G]: b + b_h where cells do not split them */
+    size_t chunks;                      /* of steps, whose gradients of weights are summed together */
+    struct dense_input input;           /* empty where tokens come in */
+    struct panels h_rows;               /* H of one step as the left operand */
+    struct panels gate_rows;            /* gradient of one step's gates as the left operand */
+    struct position_panels h_columns;   /* H before the steps of a chunk, transposed, as the left operand */
+    struct position_panels chunk_gates; /* gradient of the gates of a chunk as the right operand */
+    float *bias;                        /* [G]: b + b_h where cells do not split them */
     float *gates;     /* [T, rows, G]: activations, after layer_backward the gradient of X·W_x + b */
     float *recurrent; /* [T, rows, G]: H·W_h + b_h, after layer_backward its gradient; NULL: in `gates` */
     float *h;         /* [T + 1, rows, H] */

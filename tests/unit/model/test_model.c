@@ -244,6 +244,22 @@ static void large_members_agree_with_central_differences(void **unused)
     }
 }
 
+/* So many positions that the gradients of weights are summed in pieces, of unlike length, of one step too. */
+static void many_positions_agree_with_central_differences(void **unused)
+{
+    (void)unused;
+    for (size_t cell = 0; cell < cell_count; cell++) {
+        struct model_spec spec = {.vocabulary_size = 9,
+                                  .hidden_size = 5,
+                                  .cell = &cells[cell],
+                                  .num_layers = 2,
+                                  .bidirectional = true,
+                                  .double_bias = true};
+        check_network(&spec, 90, 16, 4);
+        check_network(&spec, 650, 3, 2);
+    }
+}
+
 /* Under the same masks as the gradients, and from the same state. */
 static void losses_of_a_batch_are_those_of_its_gradients(void **unused)
 {
@@ -404,6 +420,7 @@ int main(void)
         cmocka_unit_test(every_shape_agrees_with_central_differences),
         cmocka_unit_test(every_member_agrees_with_central_differences),
         cmocka_unit_test(large_members_agree_with_central_differences),
+        cmocka_unit_test(many_positions_agree_with_central_differences),
         cmocka_unit_test(losses_of_a_batch_are_those_of_its_gradients),
         cmocka_unit_test(without_rows_there_is_nothing_to_do),
         cmocka_unit_test(steps_give_the_logits_of_the_next_token),
