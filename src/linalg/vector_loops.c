@@ -312,7 +312,8 @@ static void add_weighted_rows(size_t rows, size_t width, size_t columns, const f
         add_weighted(rows, width, columns, panel, factors, sum);
 }
 
-/* Vectors of a strip of columns: two, or four where the sums of so few rows leave registers for them. */
+/* Vectors of a strip of columns: two, or four where the sums of so few rows leave registers for them, and one
+ * for the last columns. */
 enum { PAIR = 2, QUADRUPLE = 4 };
 #if defined(__AVX512F__)
 enum { QUADRUPLE_ROWS = 6, REGISTER_ROWS = 12 };
@@ -417,8 +418,10 @@ static inline __attribute__((always_inline)) void all_strips(const struct rows_p
         for (; first + PAIR * VECTOR_FLOATS < product->columns; first += QUADRUPLE * VECTOR_FLOATS)
             strip_of_rows(product, first, rows, QUADRUPLE);
     }
-    for (; first < product->columns; first += PAIR * VECTOR_FLOATS)
+    for (; first + VECTOR_FLOATS < product->columns; first += PAIR * VECTOR_FLOATS)
         strip_of_rows(product, first, rows, PAIR);
+    if (first < product->columns)
+        strip_of_rows(product, first, rows, 1);
 }
 
 #define ROWS_CASE(count)            \

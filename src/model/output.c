@@ -11,7 +11,7 @@
  * enough that W, which comes from beyond it, is not what takes the time. And of a block, the left operand of
  * the product by the transposed W is made some columns of the vocabulary at a time: a panel of it stays in
  * the first cache, what it is multiplied with in the second. */
-enum { BATCH_BYTES = 20 << 20, BATCH_ROWS_AT_LEAST = 96, BLOCK_ROWS = 384, PIECE_COLUMNS = 576 };
+enum { BATCH_BYTES = 20 << 20, BATCH_ROWS_AT_LEAST = 192, BLOCK_ROWS = 384, PIECE_COLUMNS = 576 };
 
 /* Batches of like size that end where a panel ends. */
 static size_t rows_of_batch(size_t rows, size_t vocabulary)
