@@ -7,7 +7,7 @@
 
 /* Where B comes from beyond the second cache, and so few rows are multiplied by it that the time goes there.
  */
-enum { FEW_PANELS = 4 };
+enum { FEW_PANELS = 12 };
 
 const struct blis_kernel *blis_kernel_in_use(void)
 {

@@ -395,7 +395,8 @@ static void a_row_does_not_depend_on_the_rows_beside_it(void **state)
         return; /* starting threads for each of so many products takes its time */
     check_rows_alone(30, 1, 7, false);
     check_rows_alone(30, 33, 1, true);
-    check_rows_alone(62, 65, 50, false);
+    check_rows_alone(30, 65, 50, false);
+    check_rows_alone(150, 33, 12, false);
     check_rows_alone(26, 64, 321, true);
     check_rows_alone(26, 20, 1300, false);
 }
@@ -450,7 +451,7 @@ static void kernels_read_nothing_beyond_the_panels(void **state)
     (void)state;
     if (panels_are_views())
         skip();
-    enum { M = 72, N = 64 };
+    enum { M = 156, N = 64 };
     for (size_t K = 1; K < 24; K++) {
         struct operand A = make_operand(M, K, true, 1, whole_number);
         struct operand B = make_operand(N, K, true, 2, whole_number);
