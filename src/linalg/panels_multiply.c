@@ -164,7 +164,7 @@ static void multiply_few_rows(const struct product *whole, struct range depths)
 static void multiply(const struct blis_kernel *kernel, const struct product *whole)
 {
     size_t depth = whole->A.depth;
-    size_t blocks = (depth + DEPTH_BLOCK - 1) / DEPTH_BLOCK;
+    size_t blocks = larger(1, (depth + DEPTH_BLOCK - 1) / DEPTH_BLOCK); /* one of no depth: C becomes zero */
     for (size_t block = 0; block < blocks; block++) {
         struct range depths = partition_range(depth, blocks, block);
         if (whole->A.rows <= kernel->few_rows_of_all)

@@ -168,6 +168,19 @@ static void small_products_are_exact(void **state)
     }
 }
 
+/* Sums over nothing: zero, or what is added to stays. */
+static void products_of_no_depth_are_zero(void **state)
+{
+    (void)state;
+    static const size_t rows[] = {1, 7, 12, 150};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        for (unsigned accumulate = 0; accumulate < 2; accumulate++) {
+            struct shape shape = {.M = rows[i], .N = 40, .A_by_rows = true, .accumulate = accumulate};
+            check_product(&shape);
+        }
+    }
+}
+
 static void large_products_are_exact(void **state)
 {
     (void)state;
@@ -493,6 +506,7 @@ int main(int count, char **arguments)
         return status;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(small_products_are_exact),
+        cmocka_unit_test(products_of_no_depth_are_zero),
         cmocka_unit_test(large_products_are_exact),
         cmocka_unit_test(rows_beyond_a_block_are_exact),
         cmocka_unit_test(slices_multiply_as_if_packed_alone),
