@@ -5,9 +5,16 @@
 
 #include <string.h>
 
-/* Where B comes from beyond the second cache, and so few rows are multiplied by it that the time goes there.
- */
+/* With no more panels of rows than these, the time goes to bringing B from beyond the second cache, which our
+ * own loops do better. */
 enum { FEW_PANELS = 12 };
+
+/* Do the kernels round a product and its addition once? */
+static bool blis_fuses(void)
+{
+    arch_t id = bli_arch_query_id();
+    return id != BLIS_ARCH_SANDYBRIDGE && id != BLIS_ARCH_PENRYN && id != BLIS_ARCH_GENERIC;
+}
 
 const struct blis_kernel *blis_kernel_in_use(void)
 {
@@ -23,13 +30,12 @@ const struct blis_kernel *blis_kernel_in_use(void)
     kernel.narrow = kernel.rows_are_narrow ? rows : columns;
     kernel.wide = kernel.rows_are_narrow ? columns : rows;
     kernel.multiplies_packed = bli_thread_get_num_threads() <= 1 && blis_setup_in_use()->threads <= 1;
-    /* Where the two kernels round differently (with fused multiply-adds and without), a row would depend on
-     * how many rows lie beside it. */
-    bool rounds_alike = vector_level_in_use() == VECTOR_BASELINE || bli_arch_query_id() != BLIS_ARCH_GENERIC;
+    /* Where BLIS and our own loops round differently, a row would depend on how many rows lie beside it. */
+    bool rounds_alike = vector->fuses == blis_fuses();
     bool strips_fit = kernel.wide % vector->strip_columns == 0;
     if (rounds_alike && strips_fit) {
-        kernel.few_rows = MOST_ROWS;
-        kernel.few_rows_of_all = kernel.narrow <= vector->register_rows ? FEW_PANELS * kernel.narrow : 0;
+        kernel.few_rows_of_panel = MOST_ROWS;
+        kernel.few_rows_of_product = kernel.narrow <= vector->register_rows ? FEW_PANELS * kernel.narrow : 0;
     }
     void *function = bli_cntx_get_l3_nat_ukr_dt(BLIS_FLOAT, BLIS_GEMM_UKR, context);
     memcpy(&kernel.run, &function, sizeof kernel.run); /* POSIX allows it, ISO C has no cast for it */

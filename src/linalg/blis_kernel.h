@@ -15,8 +15,8 @@ struct blis_kernel {
     size_t wide;
     bool rows_are_narrow; /* the kernel prefers rows: its M side is the narrow one */
     bool multiplies_packed;
-    size_t few_rows;        /* narrow panels filled only so far are for our own loops */
-    size_t few_rows_of_all; /* and so are the rows of products that have no more */
+    size_t few_rows_of_panel;   /* a narrow panel that is not full, with no more rows: for our own loops */
+    size_t few_rows_of_product; /* a product with no more rows: the same */
 };
 
 const struct blis_kernel *blis_kernel_in_use(void);

@@ -87,7 +87,7 @@ static struct rows_product product_of_tile(const struct product *whole, size_t t
         .depth_stride = A->depth_stride,
         .wide = panels_element(B, column, depths.first),
         .wide_width = B->width,
-        .wide_panel = B->panel_depth * B->width,
+        .panel_stride = B->panel_depth * B->width,
         .depth = depths.count,
         .C = whole->C + row * whole->stride + column,
         .stride = whole->stride,
@@ -125,7 +125,7 @@ static void multiply_block(const struct blis_kernel *kernel, const struct produc
     for (size_t column = 0; column < B->source.lanes; column += B->width) {
         for (size_t i = tiles.first; i < tiles.first + tiles.count; i++) {
             struct rows_product tile = product_of_tile(whole, i, column, B->width, depths);
-            if (tile.rows < kernel->narrow && tile.rows <= kernel->few_rows)
+            if (tile.rows < kernel->narrow && tile.rows <= kernel->few_rows_of_panel)
                 vector_functions_in_use()->multiply_rows(&tile);
             else
                 multiply_by_blis(kernel, &tile, tile.A + whole->A.tile_stride);
@@ -142,8 +142,9 @@ static void multiply_depths(const struct blis_kernel *kernel, const struct produ
         multiply_block(kernel, whole, (struct range){tile, smaller(tiles - tile, most)}, depths);
 }
 
-/* For few rows BLIS's kernel waits for the panels of B. Here each of the tiles fetches a part of the next
- * ones. */
+/* For few rows BLIS's kernel waits for the panels of B. Here two of them are taken at once, as many as a
+ * strip of columns may lie in, and each of the tiles fetches a part of the next two; one tile alone would
+ * only fetch what it needs at once. */
 static void multiply_few_rows(const struct product *whole, struct range depths)
 {
     const struct panels *B = whole->B;
@@ -153,8 +154,8 @@ static void multiply_few_rows(const struct product *whole, struct range depths)
         for (size_t i = 0; i < tiles; i++) {
             struct rows_product tile = product_of_tile(whole, i, column, most_columns, depths);
             if (tiles > 1) {
-                tile.next_step = (B->width + tiles - 1) / tiles;
-                tile.next = 2 * tile.wide_panel + i * depths.count * tile.next_step;
+                tile.fetch_step = (B->width + tiles - 1) / tiles;
+                tile.fetch_offset = 2 * tile.panel_stride + i * depths.count * tile.fetch_step;
             }
             vector_functions_in_use()->multiply_rows(&tile);
         }
@@ -167,7 +168,7 @@ static void multiply(const struct blis_kernel *kernel, const struct product *who
     size_t blocks = larger(1, (depth + DEPTH_BLOCK - 1) / DEPTH_BLOCK); /* one of no depth: C becomes zero */
     for (size_t block = 0; block < blocks; block++) {
         struct range depths = partition_range(depth, blocks, block);
-        if (whole->A.rows <= kernel->few_rows_of_all)
+        if (whole->A.rows <= kernel->few_rows_of_product)
             multiply_few_rows(whole, depths);
         else
             multiply_depths(kernel, whole, depths);
@@ -191,7 +192,7 @@ void panels_multiply_matrix(float *C, size_t stride, const struct panels_source 
                             const struct panels *B, bool accumulate)
 {
     const struct blis_kernel *kernel = blis_kernel_in_use();
-    if (kernel->multiplies_packed && A->lanes <= smaller(ROWS_IN_PLACE, kernel->few_rows_of_all)) {
+    if (kernel->multiplies_packed && A->lanes <= smaller(ROWS_IN_PLACE, kernel->few_rows_of_product)) {
         assert(B->side == PANELS_WIDE && A->depth == B->source.depth);
         multiply(kernel, &(struct product){C, stride, tiles_of_matrix(A, kernel->narrow), B, accumulate});
     } else {

@@ -30,25 +30,24 @@ struct softmax_tile {
     size_t narrow_width;
 };
 
-/* C = A·B or C += A·B for a few rows, B in wide panels (see panels.h). */
+/* C = A·B or C += A·B for a few rows, B in wide panels (see panels.h). What it needs later may be fetched
+ * into the caches meanwhile. */
 enum { MOST_ROWS = 12 };
 struct rows_product {
     const float *A; /* row r at depth k is A[r·row_stride + k·depth_stride] */
     size_t row_stride;
     size_t depth_stride;
-    const float *wide; /* [panel][depth][wide_width], panels wide_panel floats apart */
+    const float *wide; /* [panel][depth][wide_width], panels panel_stride floats apart */
     size_t wide_width;
-    size_t wide_panel;
+    size_t panel_stride;
     size_t depth;
     float *C; /* rows `stride` apart */
     size_t stride;
     size_t rows; /* at most MOST_ROWS */
     size_t columns;
     bool accumulate;
-    /* Of each strip of columns, memory is fetched meanwhile: from `next` floats after where the strip begins,
-     * at each depth the line that is next_step floats further. */
-    size_t next;
-    size_t next_step;
+    size_t fetch_offset; /* floats from where a strip of columns begins to what is fetched at its depth 0 */
+    size_t fetch_step;   /* floats further at each depth */
 };
 
 struct vector_functions {
@@ -59,8 +58,9 @@ struct vector_functions {
     void (*scale)(size_t count, float a, float *x);
     double (*sum_of_squares)(size_t count, const float *x);
     void (*multiply_rows)(const struct rows_product *product);
-    size_t strip_columns; /* wide panels must be a multiple of this */
-    size_t register_rows; /* whose sums stay in registers */
+    bool fuses;           /* multiply_rows rounds a product and its addition once, not each of them */
+    size_t strip_columns; /* the width of wide panels must be a multiple of this */
+    size_t register_rows; /* so many rows' sums stay in registers */
     /* The row becomes exp(logits + bias - largest); returns the sum of that, and the largest. */
     float (*softmax_of_row)(size_t count, float *logits, const float *bias, float *largest);
     /* largest[lane] = the largest of itself and logits + bias */

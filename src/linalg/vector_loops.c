@@ -3,7 +3,6 @@
 
 #include "vector_functions.h"
 
-#include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/linalg/vector_math.h"
 
 #include <stdint.h>
@@ -320,27 +319,35 @@ enum { QUADRUPLE_ROWS = 6, REGISTER_ROWS = 12 };
 #else
 enum { QUADRUPLE_ROWS = 2, REGISTER_ROWS = 6 };
 #endif
+#ifdef __FP_FAST_FMAF
+enum { FUSES = true };
+#else
+enum { FUSES = false };
+#endif
 
 typedef floats strip_sums[MOST_ROWS][QUADRUPLE];
 
-/* Where a strip stands: at a depth of each fourth row, the rows between reached by the stride, and of each
- * pair of vectors of columns, and what is fetched meanwhile. */
+/* Rows that one pointer reaches, by multiples of their stride. */
+enum { ROWS_OF_POINTER = 4 };
+
+/* Where a strip stands: at a depth of the rows, and of the panels' columns, in pairs of vectors, of which
+ * each may lie in a panel of its own. What is fetched may lie beyond the memory: then nothing is. */
 struct strip {
-    const float *rows[MOST_ROWS / 4];
+    const float *rows[MOST_ROWS / ROWS_OF_POINTER];
     const float *pairs[QUADRUPLE / PAIR];
-    const float *next[QUADRUPLE / PAIR];
+    const float *fetched[QUADRUPLE / PAIR];
 };
 
-static struct strip strip_begin(const struct rows_product *product, size_t first)
+static struct strip strip_begin(const struct rows_product *product, size_t first, size_t rows, size_t vectors)
 {
-    struct strip strip;
-    for (size_t i = 0; i < MOST_ROWS / 4; i++)
-        strip.rows[i] = product->A + 4 * i * product->row_stride;
-    for (size_t i = 0; i < QUADRUPLE / PAIR; i++) {
+    struct strip strip = {0};
+    for (size_t i = 0; i * ROWS_OF_POINTER < rows; i++)
+        strip.rows[i] = product->A + i * ROWS_OF_POINTER * product->row_stride;
+    for (size_t i = 0; i * PAIR < vectors; i++) {
         size_t column = first + i * PAIR * VECTOR_FLOATS;
-        strip.pairs[i] =
-            product->wide + column / product->wide_width * product->wide_panel + column % product->wide_width;
-        strip.next[i] = strip.pairs[i] + product->next;
+        strip.pairs[i] = product->wide + column / product->wide_width * product->panel_stride +
+                         column % product->wide_width;
+        strip.fetched[i] = strip.pairs[i] + product->fetch_offset;
     }
     return strip;
 }
@@ -351,7 +358,7 @@ static inline __attribute__((always_inline)) void add_depths(const struct rows_p
                                                              strip_sums sums)
 {
     size_t stride = product->row_stride;
-    size_t strides[] = {0, stride, 2 * stride, 3 * stride};
+    size_t strides[ROWS_OF_POINTER] = {0, stride, 2 * stride, 3 * stride};
     for (size_t k = 0; k < product->depth; k++) {
         floats wide[QUADRUPLE];
 #pragma GCC unroll 4
@@ -359,18 +366,18 @@ static inline __attribute__((always_inline)) void add_depths(const struct rows_p
             wide[i] = *(const floats *)(strip.pairs[i / PAIR] + i % PAIR * VECTOR_FLOATS);
 #pragma GCC unroll 12
         for (size_t row = 0; row < rows; row++) {
-            float of_row = strip.rows[row / 4][strides[row % 4]];
+            float of_row = strip.rows[row / ROWS_OF_POINTER][strides[row % ROWS_OF_POINTER]];
 #pragma GCC unroll 4
             for (size_t i = 0; i < vectors; i++)
                 sums[row][i] += of_row * wide[i];
         }
 #pragma GCC unroll 3
-        for (size_t i = 0; 4 * i < rows; i++)
+        for (size_t i = 0; i * ROWS_OF_POINTER < rows; i++)
             strip.rows[i] += product->depth_stride;
 #pragma GCC unroll 2
         for (size_t i = 0; i * PAIR < vectors; i++) {
-            __builtin_prefetch(strip.next[i], 0, 2);
-            strip.next[i] += product->next_step;
+            __builtin_prefetch(strip.fetched[i], 0, 2);
+            strip.fetched[i] += product->fetch_step;
             strip.pairs[i] += product->wide_width;
         }
     }
@@ -407,7 +414,7 @@ static inline __attribute__((always_inline)) void strip_of_rows(const struct row
                                                                 size_t first, size_t rows, size_t vectors)
 {
     strip_sums sums = {{{0}}};
-    add_depths(product, rows, vectors, strip_begin(product, first), sums);
+    add_depths(product, rows, vectors, strip_begin(product, first, rows, vectors), sums);
     store_strip(product, first, rows, vectors, sums);
 }
 
@@ -459,6 +466,7 @@ const struct vector_functions LSTM_MPI_LEVEL_NAME(vector_functions) = {
     .multiply_rows = multiply_rows,
     .strip_columns = PAIR * VECTOR_FLOATS,
     .register_rows = REGISTER_ROWS,
+    .fuses = FUSES,
     .softmax_of_row = softmax_of_row,
     .softmax_largest = softmax_largest,
     .softmax_exponentials = softmax_exponentials,

@@ -45,7 +45,7 @@ static void multiply_rows(const struct rows_product *product)
     for (size_t row = 0; row < product->rows; row++) {
         for (size_t column = 0; column < product->columns; column++) {
             const float *A = product->A + row * product->row_stride;
-            const float *wide = product->wide + column / product->wide_width * product->wide_panel +
+            const float *wide = product->wide + column / product->wide_width * product->panel_stride +
                                 column % product->wide_width;
             float *C = product->C + row * product->stride + column;
             double total = product->accumulate ? (double)*C : 0;

@@ -9,9 +9,11 @@
  *     narrow panel (lanes are rows of A)          wide panel (lanes are columns of B)
  *     a00 a10 … a(n-1)0 | a01 a11 … | …           b00 b01 … b0(w-1) | b10 b11 … | …
  *
- * bli_sgemm packs both operands at every call; here the one that stays the same is packed once. A panel is
- * always full: lanes that the matrix does not have are zero. The widths are those of BLIS's configuration in
- * use (wide × narrow: 32 × 12 for skx, 16 × 6 for haswell).
+ * bli_sgemm packs both operands at every call; here the one that stays the same is packed once. Few rows are
+ * multiplied by loops of our own, which give the same bits: a row of C never depends on the rows beside it.
+ *
+ * A panel is always full: lanes that the matrix does not have are zero. The widths are those of BLIS's
+ * configuration in use (wide × narrow: 32 × 12 for skx, 16 × 6 for haswell).
  *
  * Where BLIS has more than one thread, nothing is packed: the panels remember the matrix, and bli_sgemm
  * multiplies it. So the matrix must stay in place as long as its panels are used. */
@@ -93,8 +95,8 @@ bool panels_are_views(void);
 void panels_multiply(float *C, size_t stride, const struct panels *A, const struct panels *B,
                      bool accumulate);
 
-/* The same with the rows of a matrix in memory, which is packed into `packed` only where the product is the
- * faster for it: not where few rows are multiplied. */
+/* The same with the rows of a matrix in memory. It is packed into `packed`, which has room for it, only where
+ * the product is the faster for it: few rows are read where they are. */
 void panels_multiply_matrix(float *C, size_t stride, const struct panels_source *A, struct panels *packed,
                             const struct panels *B, bool accumulate);
 

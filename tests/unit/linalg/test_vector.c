@@ -148,11 +148,11 @@ static void check_rows_product(const struct vector_functions *level, struct rows
     product.depth_stride = packed ? ROWS_LEAST_STRIDE : 1;
     product.wide = wide;
     product.wide_width = 2 * level->strip_columns;
-    product.wide_panel = product.wide_width * ROWS_DEPTH + ROWS_PANEL_GAP;
+    product.panel_stride = product.wide_width * ROWS_DEPTH + ROWS_PANEL_GAP;
     product.depth = ROWS_DEPTH;
     product.stride = STRIDE;
-    product.next = 2 * product.wide_panel;
-    product.next_step = 5;
+    product.fetch_offset = 2 * product.panel_stride;
+    product.fetch_step = 5;
     product.C = C + 1;
     level->multiply_rows(&product);
     product.C = expected + 1;
