@@ -249,6 +249,7 @@ static void step_backward(struct layer *layer, const float *dh, float *dh_previo
 struct chunk {
     struct range positions; /* of all [T, rows] */
     bool first;
+    const float *h_before;           /* [positions, H]: before each of them */
     struct position_values of_input; /* the gradients of X·W_x + b, and of H·W_h + b_h: */
     struct position_values of_state; /* the same numbers where the cell does not split them */
 };
@@ -258,7 +259,8 @@ static struct chunk chunk_of(const struct layer *layer, const struct gradient_su
 {
     size_t G = layer->weights->gate_width;
     struct chunk chunk = {.positions = {steps.first * layer->rows, steps.count * layer->rows},
-                          .first = first};
+                          .first = first,
+                          .h_before = state_before(layer, layer->h, steps.first)};
     size_t place = chunk.positions.first * G;
     chunk.of_input = gradient_sums_values(sums, layer->gates + place, chunk.positions.count, G);
     chunk.of_state = layer->recurrent
@@ -272,9 +274,7 @@ static void state_gradients(struct layer *layer, const struct layer_gradients *g
 {
     size_t H = layer->weights->hidden;
     const struct gradient_sums *sums = &gradients->sums;
-    const float *h_before =
-        (layer->reverse ? layer->h + layer->rows * H : layer->h) + chunk->positions.first * H;
-    struct position_values h = gradient_sums_values(sums, h_before, chunk->positions.count, H);
+    struct position_values h = gradient_sums_values(sums, chunk->h_before, chunk->positions.count, H);
     position_panels_pack(&layer->h_columns, &h);
     position_panels_pack(&layer->chunk_gates, &chunk->of_state);
     gradient_sums_product(sums, gradients->W_h, &layer->h_columns, &layer->chunk_gates, !chunk->first);
