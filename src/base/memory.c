@@ -1,5 +1,7 @@
 #include "lstm_mpi/base/memory.h"
 
+#include "lstm_mpi/base/divide_up.h"
+
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +25,7 @@ static size_t padded_bytes(size_t count, size_t size)
         return 0;
     if (bytes == 0)
         return MEMORY_ALIGNMENT;
-    return (bytes + MEMORY_ALIGNMENT - 1) / MEMORY_ALIGNMENT * MEMORY_ALIGNMENT;
+    return divide_up(bytes, MEMORY_ALIGNMENT) * MEMORY_ALIGNMENT;
 }
 
 /* Large memory in huge pages, where the system has them: a walk through megabytes then misses few address
@@ -32,7 +34,7 @@ static void *allocate_aligned(size_t bytes)
 {
     if (bytes <= HUGE_PAGE_BYTES / 2)
         return aligned_alloc(MEMORY_ALIGNMENT, bytes);
-    bytes = (bytes + HUGE_PAGE_BYTES - 1) / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES;
+    bytes = divide_up(bytes, HUGE_PAGE_BYTES) * HUGE_PAGE_BYTES;
     void *memory = aligned_alloc(HUGE_PAGE_BYTES, bytes);
 #ifdef MADV_HUGEPAGE
     if (memory)

@@ -1,6 +1,7 @@
 #include "lstm_mpi/dist/exact_reduction.h"
 
 #include "comm_private.h"
+#include "lstm_mpi/base/divide_up.h"
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/dist/agree.h"
 #include "lstm_mpi/dist/comm_shared.h"
@@ -17,7 +18,7 @@ enum { BLOCK = EXACT_REDUCTION_BLOCK };
 
 static size_t blocks_of(size_t count)
 {
-    return (count + BLOCK - 1) / BLOCK;
+    return divide_up(count, BLOCK);
 }
 
 static size_t largest_part(const struct comm *comm, size_t stride)

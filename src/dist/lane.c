@@ -1,6 +1,7 @@
 #include "lane.h"
 
 #include "comm_private.h"
+#include "lstm_mpi/base/divide_up.h"
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/base/partition.h"
 #include "mpi_check.h"
@@ -76,11 +77,6 @@ void lane_destroy(struct lane *lane)
 size_t lane_bytes(void)
 {
     return sizeof(struct lane) + sizeof(uint64_t) * DIRECTIONS * BUFFER_WORDS;
-}
-
-static size_t divide_up(size_t a, size_t b)
-{
-    return (a + b - 1) / b;
 }
 
 static size_t bounded(size_t value, size_t least, size_t most)

@@ -2,6 +2,7 @@
 
 #include "comm_private.h"
 #include "lane.h"
+#include "lstm_mpi/base/divide_up.h"
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/dist/agree.h"
 #include "lstm_mpi/dist/comm_shared.h"
@@ -35,7 +36,7 @@ enum { SUM_FLOATS = 2048 };
 
 static size_t lines_of(size_t floats)
 {
-    return (floats + LINE_FLOATS - 1) / LINE_FLOATS;
+    return divide_up(floats, LINE_FLOATS);
 }
 
 enum status reduction_create(struct reduction **out, const struct comm *comm, size_t capacity,

@@ -1,5 +1,7 @@
 #include "zero_blocks.h"
 
+#include "lstm_mpi/base/divide_up.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -8,7 +10,7 @@ enum { BLOCK = 64, WORD_BITS = 64, WORD_FLOATS = BLOCK * WORD_BITS };
 
 static size_t word_count(size_t count)
 {
-    return (count + WORD_FLOATS - 1) / WORD_FLOATS;
+    return divide_up(count, WORD_FLOATS);
 }
 
 size_t zero_blocks_most_bytes(size_t count)

@@ -1,17 +1,13 @@
 #include "lstm_mpi/linalg/panels.h"
 
 #include "blis_kernel.h"
+#include "lstm_mpi/base/divide_up.h"
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/base/partition.h"
 #include "lstm_mpi/base/smaller.h"
 #include "vector_functions.h"
 
 #include <assert.h>
-
-static size_t panel_count(size_t lanes, size_t width)
-{
-    return (lanes + width - 1) / width;
-}
 
 /* BLIS's kernels load the operands of the next depth before they know whether there is one: what follows the
  * last panel must be memory too. Those of BLIS 0.9 read one depth too many. */
@@ -27,9 +23,8 @@ size_t panels_floats(enum panels_side side, size_t lanes, size_t depth)
     static const size_t alignment = MEMORY_ALIGNMENT / sizeof(float);
     if (panels_are_views())
         return 0;
-    size_t floats =
-        (panel_count(lanes, panels_width(side)) * depth + DEPTHS_READ_BEYOND) * panels_width(side);
-    return (floats + alignment - 1) / alignment * alignment;
+    size_t floats = (divide_up(lanes, panels_width(side)) * depth + DEPTHS_READ_BEYOND) * panels_width(side);
+    return divide_up(floats, alignment) * alignment;
 }
 
 void panels_place(struct panels *panels, enum panels_side side, size_t lanes, size_t depth, float *memory)
@@ -88,9 +83,8 @@ struct panels panels_slice(const struct panels *whole, struct range lanes, struc
 
 void panels_begin(struct panels *panels, size_t lanes, size_t depth)
 {
-    assert(!panels->data ||
-           (panel_count(lanes, panels->width) * depth + DEPTHS_READ_BEYOND) * panels->width <=
-               panels->capacity);
+    assert(!panels->data || (divide_up(lanes, panels->width) * depth + DEPTHS_READ_BEYOND) * panels->width <=
+                                panels->capacity);
     panels->source = (struct panels_source){.lanes = lanes, .depth = depth};
     panels->panel_depth = depth;
 }
@@ -125,7 +119,7 @@ void panels_pack_part(struct panels *panels, struct panels_source source, size_t
     panels_begin(panels, source.lanes, source.depth);
     panels->source = source;
     if (panels->data)
-        pack(panels, partition_range(panel_count(source.lanes, panels->width), parts, part));
+        pack(panels, partition_range(divide_up(source.lanes, panels->width), parts, part));
 }
 
 void panels_scale_depths(struct panels *panels, const float *factors)

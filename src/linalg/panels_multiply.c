@@ -1,4 +1,5 @@
 #include "blis_kernel.h"
+#include "lstm_mpi/base/divide_up.h"
 #include "lstm_mpi/base/smaller.h"
 #include "lstm_mpi/linalg/panels.h"
 #include "vector_functions.h"
@@ -71,7 +72,7 @@ static struct tiles tiles_of_matrix(const struct panels_source *A, size_t rows_o
 
 static size_t tile_count(const struct tiles *tiles)
 {
-    return (tiles->rows + tiles->rows_of_tile - 1) / tiles->rows_of_tile;
+    return divide_up(tiles->rows, tiles->rows_of_tile);
 }
 
 /* One tile by some columns from the first of a wide panel on, at some depths. */
@@ -154,7 +155,7 @@ static void multiply_few_rows(const struct product *whole, struct range depths)
         for (size_t i = 0; i < tiles; i++) {
             struct rows_product tile = product_of_tile(whole, i, column, most_columns, depths);
             if (tiles > 1) {
-                tile.fetch_step = (B->width + tiles - 1) / tiles;
+                tile.fetch_step = divide_up(B->width, tiles);
                 tile.fetch_offset = 2 * tile.panel_stride + i * depths.count * tile.fetch_step;
             }
             vector_functions_in_use()->multiply_rows(&tile);
@@ -165,7 +166,7 @@ static void multiply_few_rows(const struct product *whole, struct range depths)
 static void multiply(const struct blis_kernel *kernel, const struct product *whole)
 {
     size_t depth = whole->A.depth;
-    size_t blocks = larger(1, (depth + DEPTH_BLOCK - 1) / DEPTH_BLOCK); /* one of no depth: C becomes zero */
+    size_t blocks = larger(1, divide_up(depth, DEPTH_BLOCK)); /* one of no depth: C becomes zero */
     for (size_t block = 0; block < blocks; block++) {
         struct range depths = partition_range(depth, blocks, block);
         if (whole->A.rows <= kernel->few_rows_of_product)

@@ -1,5 +1,6 @@
 #include "dropout.h"
 
+#include "lstm_mpi/base/divide_up.h"
 #include "lstm_mpi/base/random.h"
 
 /* The generator's address is narrower than ours: a seed of its own for each update and layer, a stream for
@@ -11,7 +12,7 @@ void dropout_mask(float *mask, const struct dropout_address *address, double p, 
     uint64_t seed = random_bits(address->seed, stream, address->update);
     uint32_t dropped_below = (uint32_t)(p * 0x1p32);
     float kept = (float)(1 / (1 - p));
-    size_t blocks = (width + RANDOM_WORDS - 1) / RANDOM_WORDS;
+    size_t blocks = divide_up(width, RANDOM_WORDS);
     for (size_t step = 0; step < steps; step++) {
         for (size_t row = 0; row < rows; row++) {
             uint64_t row_stream = random_stream(RANDOM_DROPOUT, address->first_row + row);

@@ -1,5 +1,6 @@
 #include "layer.h"
 
+#include "lstm_mpi/base/divide_up.h"
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/base/smaller.h"
 #include "lstm_mpi/linalg/vector.h"
@@ -31,7 +32,7 @@ enum { CHUNK_POSITIONS = 600 };
 
 static size_t chunks_of(size_t rows, size_t steps)
 {
-    return larger(1, smaller(steps, (rows * steps + CHUNK_POSITIONS - 1) / CHUNK_POSITIONS));
+    return larger(1, smaller(steps, divide_up(rows * steps, CHUNK_POSITIONS)));
 }
 
 enum status layer_create(struct layer *layer, const struct cell_ops *cell, const struct packed_layer *weights,
@@ -52,7 +53,7 @@ enum status layer_create(struct layer *layer, const struct cell_ops *cell, const
         .h_carried = h_carried,
         .c_carried = c_carried,
     };
-    size_t chunk_steps = (steps + layer->chunks - 1) / layer->chunks;
+    size_t chunk_steps = divide_up(steps, layer->chunks);
     if (!reads_tokens(layer))
         TRY(dense_input_create(&layer->input, weights, rows, chunk_steps, exact, error));
     TRY(panels_create(&layer->h_rows, PANELS_NARROW, rows, H, error));

@@ -1,5 +1,6 @@
 #include "output.h"
 
+#include "lstm_mpi/base/divide_up.h"
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/base/smaller.h"
 #include "lstm_mpi/linalg/vector.h"
@@ -21,21 +22,21 @@ static size_t rows_of_batch(size_t rows, size_t vocabulary)
     size_t most = fitting < BATCH_ROWS_AT_LEAST ? BATCH_ROWS_AT_LEAST : fitting;
     if (rows == 0)
         return 0;
-    size_t batches = (rows + most - 1) / most;
-    size_t of_batch = (rows + batches - 1) / batches;
-    return smaller(rows, (of_batch + width - 1) / width * width);
+    size_t batches = divide_up(rows, most);
+    size_t of_batch = divide_up(rows, batches);
+    return smaller(rows, divide_up(of_batch, width) * width);
 }
 
 static size_t rows_of_block(void)
 {
     size_t width = panels_width(PANELS_NARROW);
-    return (BLOCK_ROWS + width - 1) / width * width;
+    return divide_up(BLOCK_ROWS, width) * width;
 }
 
 static size_t piece_columns(void)
 {
     size_t width = panels_width(PANELS_WIDE);
-    return (PIECE_COLUMNS + width - 1) / width * width;
+    return divide_up(PIECE_COLUMNS, width) * width;
 }
 
 enum status output_create(struct output *output, const struct packed_weights *weights, size_t rows,

@@ -1,4 +1,6 @@
 #include "safetensors_header.h"
+
+#include "lstm_mpi/base/divide_up.h"
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/text/utf8.h"
 
@@ -354,8 +356,7 @@ enum status safetensors_header_make(char **text, size_t *bytes, struct safetenso
         goto done;
     }
     size_t used = strlen(json);
-    size_t padded =
-        (used + SAFETENSORS_LENGTH_BYTES - 1) / SAFETENSORS_LENGTH_BYTES * SAFETENSORS_LENGTH_BYTES;
+    size_t padded = divide_up(used, SAFETENSORS_LENGTH_BYTES) * SAFETENSORS_LENGTH_BYTES;
     if (padded > SAFETENSORS_HEADER_LIMIT) {
         error_set(error, STATUS_FAILED, "cannot export the vocabulary");
         error_why(error, "the header would have %zu bytes, and readers take %llu at most", padded,

@@ -3,6 +3,7 @@
 #include "tensor_digests.h"
 #include "checksum.h"
 #include "lstm_mpi/base/digest.h"
+#include "lstm_mpi/base/divide_up.h"
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/base/partition.h"
 #include "lstm_mpi/dist/agree.h"
@@ -57,7 +58,7 @@ static enum status digest_split(const struct comm *comm, const struct tensor *te
         size_t count = block_elements(elements, b);
         memset(block, 0, DIGEST_BLOCK_BYTES);
         place_own((float *)(void *)block, b * BLOCK_ELEMENTS, count, &held);
-        TRY(comm_sum_u64(comm, block, (count + WORD_ELEMENTS - 1) / WORD_ELEMENTS, error));
+        TRY(comm_sum_u64(comm, block, divide_up(count, WORD_ELEMENTS), error));
         if (b % (size_t)comm->size == (size_t)comm->rank)
             digests[b] = digest_of(block, count * sizeof(float));
     }

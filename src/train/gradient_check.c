@@ -12,6 +12,7 @@
 #include "gradient_check.h"
 
 #include "central_difference.h"
+#include "lstm_mpi/base/divide_up.h"
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/base/random.h"
 #include "lstm_mpi/base/smaller.h"
@@ -122,7 +123,7 @@ static const float *direction_row(const struct direction *direction, size_t row)
             out[column] = (float)((double)gradients[column] / block->norm);
         return out;
     }
-    size_t draws = (columns + SIGNS_PER_DRAW - 1) / SIGNS_PER_DRAW;
+    size_t draws = divide_up(columns, SIGNS_PER_DRAW);
     for (size_t draw = 0; draw < draws; draw++) {
         uint64_t bits = random_bits(check->batch->seed, direction->stream, row * draws + draw);
         size_t end = smaller((draw + 1) * SIGNS_PER_DRAW, columns);

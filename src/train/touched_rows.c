@@ -2,6 +2,7 @@
  * of them are not 0 on any rank, and then those words alone. */
 #include "touched_rows.h"
 
+#include "lstm_mpi/base/divide_up.h"
 #include "lstm_mpi/base/memory.h"
 
 #include <string.h>
@@ -10,7 +11,7 @@ enum { WORD_BITS = 64 };
 
 static size_t word_count(size_t bits)
 {
-    return (bits + WORD_BITS - 1) / WORD_BITS;
+    return divide_up(bits, WORD_BITS);
 }
 
 enum status touched_rows_create(struct touched_rows *touched, size_t vocabulary, size_t inputs,

@@ -11,6 +11,7 @@
  *
  * All else of an update is element by element. */
 
+#include "lstm_mpi/base/divide_up.h"
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/base/smaller.h"
 #include "lstm_mpi/dist/agree.h"
@@ -34,7 +35,7 @@ struct invariant {
 
 static size_t blocks_of(size_t count)
 {
-    return (count + EXACT_REDUCTION_BLOCK - 1) / EXACT_REDUCTION_BLOCK;
+    return divide_up(count, EXACT_REDUCTION_BLOCK);
 }
 
 static size_t numbers_said(const struct update *update, size_t count)
