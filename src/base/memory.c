@@ -1,13 +1,20 @@
 #include "lstm_mpi/base/memory.h"
 
 #include "lstm_mpi/base/divide_up.h"
+#include "lstm_mpi/base/smaller.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
-enum { HUGE_PAGE_BYTES = 1 << 21 };
+size_t memory_page_bytes(size_t bytes)
+{
+    size_t page = bytes > MEMORY_HUGE_PAGE_BYTES / 2 ? MEMORY_HUGE_PAGE_BYTES : (size_t)sysconf(_SC_PAGESIZE);
+    size_t pages = larger(1, divide_up(bytes, page));
+    return pages > SIZE_MAX / page ? SIZE_MAX : pages * page;
+}
 
 static enum status out_of_memory(size_t count, size_t size, struct error *error)
 {
@@ -21,24 +28,23 @@ static enum status out_of_memory(size_t count, size_t size, struct error *error)
 static size_t padded_bytes(size_t count, size_t size)
 {
     size_t bytes;
-    if (__builtin_mul_overflow(count, size, &bytes) || bytes > PTRDIFF_MAX - HUGE_PAGE_BYTES)
+    if (__builtin_mul_overflow(count, size, &bytes) || bytes > PTRDIFF_MAX - MEMORY_HUGE_PAGE_BYTES)
         return 0;
     if (bytes == 0)
         return MEMORY_ALIGNMENT;
     return divide_up(bytes, MEMORY_ALIGNMENT) * MEMORY_ALIGNMENT;
 }
 
-/* Large memory in huge pages, where the system has them: a walk through megabytes then misses few address
- * translations. What fills most of such a page gets a whole one. */
+/* Large memory in huge pages, where the system has them. */
 static void *allocate_aligned(size_t bytes)
 {
-    if (bytes <= HUGE_PAGE_BYTES / 2)
+    size_t page_bytes = memory_page_bytes(bytes);
+    if (page_bytes < MEMORY_HUGE_PAGE_BYTES)
         return aligned_alloc(MEMORY_ALIGNMENT, bytes);
-    bytes = divide_up(bytes, HUGE_PAGE_BYTES) * HUGE_PAGE_BYTES;
-    void *memory = aligned_alloc(HUGE_PAGE_BYTES, bytes);
+    void *memory = aligned_alloc(MEMORY_HUGE_PAGE_BYTES, page_bytes);
 #ifdef MADV_HUGEPAGE
     if (memory)
-        (void)madvise(memory, bytes, MADV_HUGEPAGE);
+        (void)madvise(memory, page_bytes, MADV_HUGEPAGE);
 #endif
     return memory;
 }

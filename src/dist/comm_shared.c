@@ -34,7 +34,7 @@
 #include <unistd.h>
 
 /* MADV_COLLAPSE of Linux 6.1, which the headers of older systems do not know. */
-enum { ADVICE_COLLAPSE = 25, HUGE_PAGE_BYTES = 1 << 21 };
+enum { ADVICE_COLLAPSE = 25 };
 
 struct comm_shared {
     void *memory;
@@ -138,11 +138,12 @@ static enum status share_file_anywhere(const struct comm *comm, size_t bytes, in
 }
 
 /* Reserves the pages of this rank's part. */
-static enum status reserve_part(const struct comm *comm, int descriptor, size_t pages, size_t page_bytes,
-                                struct error *error)
+static enum status reserve_part(const struct comm *comm, int descriptor, size_t bytes, struct error *error)
 {
     if (descriptor < 0)
         return STATUS_OK;
+    size_t page_bytes = (size_t)sysconf(_SC_PAGESIZE);
+    size_t pages = bytes / page_bytes;
     struct range part = partition_range(pages, (size_t)comm->node_size, (size_t)comm->node_rank);
     if (part.count == 0)
         return STATUS_OK;
@@ -156,20 +157,20 @@ static enum status reserve_part(const struct comm *comm, int descriptor, size_t 
     char host[COMM_HOST_BYTES];
     comm_host_name(host);
     error_system(error, error_number, "%s is short of memory for its ranks to share", host);
-    return error_remedy(error, "%zu bytes are needed", pages * page_bytes);
+    return error_remedy(error, "%zu bytes are needed", bytes);
 }
 
 static enum status map_file(struct comm_shared *shared, int descriptor, struct error *error)
 {
     if (shared->alone)
         return memory_allocate(&shared->memory, 1, shared->bytes, error);
-    size_t bytes = shared->bytes + HUGE_PAGE_BYTES;
+    size_t bytes = shared->bytes + MEMORY_HUGE_PAGE_BYTES;
     char *mapping = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     char *memory = mapping;
     if (mapping != MAP_FAILED) {
         shared->mapping = mapping;
         shared->mapping_bytes = bytes;
-        memory += (HUGE_PAGE_BYTES - (uintptr_t)mapping % HUGE_PAGE_BYTES) % HUGE_PAGE_BYTES;
+        memory += -(uintptr_t)mapping % MEMORY_HUGE_PAGE_BYTES;
         memory = mmap(memory, shared->bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, descriptor, 0);
     }
     if (memory == MAP_FAILED)
@@ -182,16 +183,14 @@ static enum status map_file(struct comm_shared *shared, int descriptor, struct e
 enum status comm_shared_allocate(struct comm_shared **shared, void **memory, const struct comm *comm,
                                  size_t bytes, struct error *error)
 {
-    size_t page_bytes = (size_t)sysconf(_SC_PAGESIZE);
-    size_t pages = bytes / page_bytes + (bytes % page_bytes != 0 || bytes == 0);
     int descriptor = -1;
     enum status status;
     *memory = NULL;
     TRY(agree_on_status(comm, memory_new(shared, 1, error), error));
-    (*shared)->bytes = pages > SIZE_MAX / page_bytes ? SIZE_MAX : pages * page_bytes;
+    (*shared)->bytes = memory_page_bytes(bytes);
     (*shared)->alone = comm->node_size == 1;
     TRY(agree_on_status(comm, share_file_anywhere(comm, (*shared)->bytes, &descriptor, error), error));
-    TRY(agree_on_status(comm, reserve_part(comm, descriptor, pages, page_bytes, error), error));
+    TRY(agree_on_status(comm, reserve_part(comm, descriptor, (*shared)->bytes, error), error));
     TRY(agree_on_status(comm, map_file(*shared, descriptor, error), error));
     *memory = (*shared)->memory;
 done:

@@ -6,7 +6,7 @@
 /* How many pieces of at most `piece` hold `whole`. */
 static inline size_t divide_up(size_t whole, size_t piece)
 {
-    return (whole + piece - 1) / piece;
+    return whole / piece + (whole % piece != 0);
 }
 
 #endif

@@ -5,7 +5,11 @@
 
 #include <stddef.h>
 
-enum { MEMORY_ALIGNMENT = 64 };
+enum { MEMORY_ALIGNMENT = 64, MEMORY_HUGE_PAGE_BYTES = 1 << 21 };
+
+/* The bytes of the pages that so many bytes take, at least one; SIZE_MAX where there are no such. A huge page
+ * that is mostly filled is a whole one: a walk through megabytes of them misses few address translations. */
+size_t memory_page_bytes(size_t bytes);
 
 /* Allocates `count` zeroed elements of the type that `*out` points to, aligned to a cache line:
  *     struct batch *batch;

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -105,6 +106,23 @@ static void an_array_that_cannot_grow_is_as_it_was(void **state)
     memory_free(numbers);
 }
 
+static void pages_are_whole_and_huge_where_they_are_mostly_filled(void **state)
+{
+    (void)state;
+    static const size_t huge = MEMORY_HUGE_PAGE_BYTES;
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    assert_int_equal(memory_page_bytes(0), page);
+    assert_int_equal(memory_page_bytes(1), page);
+    assert_int_equal(memory_page_bytes(page), page);
+    assert_int_equal(memory_page_bytes(page + 1), 2 * page);
+    assert_int_equal(memory_page_bytes(huge / 2), huge / 2);
+    assert_int_equal(memory_page_bytes(huge / 2 + 1), huge);
+    assert_int_equal(memory_page_bytes(huge), huge);
+    assert_int_equal(memory_page_bytes(5 * huge + 1), 6 * huge);
+    assert_int_equal(memory_page_bytes(SIZE_MAX - huge + 1), SIZE_MAX - huge + 1);
+    assert_int_equal(memory_page_bytes(SIZE_MAX), SIZE_MAX);
+}
+
 static void texts_are_copied(void **state)
 {
     (void)state;
@@ -158,6 +176,7 @@ int main(void)
         cmocka_unit_test(arrays_grow_and_keep_what_they_hold),
         cmocka_unit_test(room_that_is_there_is_not_made),
         cmocka_unit_test(an_array_that_cannot_grow_is_as_it_was),
+        cmocka_unit_test(pages_are_whole_and_huge_where_they_are_mostly_filled),
         cmocka_unit_test(texts_are_copied),
         cmocka_unit_test(every_allocation_can_fail),
     };
