@@ -125,11 +125,9 @@ void panels_pack_part(struct panels *panels, struct panels_source source, size_t
 void panels_scale_depths(struct panels *panels, const float *factors)
 {
     size_t width = panels->width;
-    for (size_t lane = 0; lane < panels->source.lanes; lane += width) {
-        float *panel = panels_element(panels, lane, 0);
-        for (size_t k = 0; k < panels->source.depth; k++)
-            vector_functions_in_use()->scale(width, factors[k], panel + k * width);
-    }
+    for (size_t lane = 0; lane < panels->source.lanes; lane += width)
+        vector_functions_in_use()->scale_rows(panels->source.depth, width, factors,
+                                              panels_element(panels, lane, 0));
 }
 
 void panels_add_depth(const struct panels *panels, size_t depth, float factor, float *out)

@@ -118,7 +118,13 @@ static void multiply_by_blis(const struct blis_kernel *kernel, const struct rows
     }
 }
 
-/* BLIS's kernel takes as long for a panel with few rows as for a full one. */
+/* BLIS's kernel takes as long for panels of which little is filled as for full ones. */
+static bool is_for_own_loops(const struct blis_kernel *kernel, const struct rows_product *tile)
+{
+    bool little = tile->rows < kernel->narrow || 2 * tile->columns <= kernel->wide;
+    return little && tile->rows <= kernel->few_rows_of_panel;
+}
+
 static void multiply_block(const struct blis_kernel *kernel, const struct product *whole, struct range tiles,
                            struct range depths)
 {
@@ -126,7 +132,7 @@ static void multiply_block(const struct blis_kernel *kernel, const struct produc
     for (size_t column = 0; column < B->source.lanes; column += B->width) {
         for (size_t i = tiles.first; i < tiles.first + tiles.count; i++) {
             struct rows_product tile = product_of_tile(whole, i, column, B->width, depths);
-            if (tile.rows < kernel->narrow && tile.rows <= kernel->few_rows_of_panel)
+            if (is_for_own_loops(kernel, &tile))
                 vector_functions_in_use()->multiply_rows(&tile);
             else
                 multiply_by_blis(kernel, &tile, tile.A + whole->A.tile_stride);

@@ -71,6 +71,8 @@ struct vector_functions {
     /* sum[column] += Σ over the rows of factors[row] · panel[row][column], rows `width` apart */
     void (*add_weighted_rows)(size_t rows, size_t width, size_t columns, const float *panel,
                               const float *factors, float *sum);
+    /* panel[row][column] *= factors[row] */
+    void (*scale_rows)(size_t rows, size_t width, const float *factors, float *panel);
     /* A panel (see panels.h) of which `lanes` are filled and the rest is zero: lane l at depth k is
      * source[l·lane_stride + k], or source[k·depth_stride + l]. */
     void (*pack_transposed)(size_t width, size_t lanes, size_t depth, const float *source, size_t lane_stride,

@@ -311,6 +311,29 @@ static void add_weighted_rows(size_t rows, size_t width, size_t columns, const f
         add_weighted(rows, width, columns, panel, factors, sum);
 }
 
+static inline __attribute__((always_inline)) void
+scale_rows_of(size_t rows, size_t width, const float *restrict factors, float *restrict panel)
+{
+    for (size_t row = 0; row < rows; row++) {
+        for (size_t i = 0; i < width; i++)
+            panel[row * width + i] *= factors[row];
+    }
+}
+
+static void scale_rows(size_t rows, size_t width, const float *factors, float *panel)
+{
+    if (width == 32)
+        scale_rows_of(rows, 32, factors, panel);
+    else if (width == 16)
+        scale_rows_of(rows, 16, factors, panel);
+    else if (width == 12)
+        scale_rows_of(rows, 12, factors, panel);
+    else if (width == 6)
+        scale_rows_of(rows, 6, factors, panel);
+    else
+        scale_rows_of(rows, width, factors, panel);
+}
+
 /* Vectors of a strip of columns: two, or four where the sums of so few rows leave registers for them, and one
  * for the last columns. */
 enum { PAIR = 2, QUADRUPLE = 4 };
@@ -471,6 +494,7 @@ const struct vector_functions LSTM_MPI_LEVEL_NAME(vector_functions) = {
     .softmax_largest = softmax_largest,
     .softmax_exponentials = softmax_exponentials,
     .add_weighted_rows = add_weighted_rows,
+    .scale_rows = scale_rows,
     .pack_transposed = pack_transposed,
     .pack_copied = pack_copied,
     .largest = largest,

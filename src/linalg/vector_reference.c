@@ -113,6 +113,14 @@ static void add_weighted_rows(size_t rows, size_t width, size_t columns, const f
     }
 }
 
+static void scale_rows(size_t rows, size_t width, const float *factors, float *panel)
+{
+    for (size_t row = 0; row < rows; row++) {
+        for (size_t column = 0; column < width; column++)
+            panel[row * width + column] *= factors[row];
+    }
+}
+
 static void pack_transposed(size_t width, size_t lanes, size_t depth, const float *source, size_t lane_stride,
                             float *panel)
 {
@@ -163,6 +171,7 @@ const struct vector_functions vector_reference = {
     .softmax_largest = softmax_largest,
     .softmax_exponentials = softmax_exponentials,
     .add_weighted_rows = add_weighted_rows,
+    .scale_rows = scale_rows,
     .pack_transposed = pack_transposed,
     .pack_copied = pack_copied,
     .largest = largest,

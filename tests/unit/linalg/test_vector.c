@@ -258,6 +258,18 @@ static void check_weighted_rows(const struct vector_functions *level, size_t row
     assert_memory_equal(sum[0] + columns, sum[1] + columns, sizeof sum[0] - columns * sizeof(float));
 }
 
+static void check_scaled_rows(const struct vector_functions *level, size_t rows, size_t width)
+{
+    float panel[2][TILE_ROWS * MOST_COLUMNS + MARGIN];
+    float factors[TILE_ROWS];
+    fill(factors, COUNT(factors), 15);
+    for (unsigned i = 0; i < 2; i++) {
+        fill(panel[i], COUNT(panel[i]), 16);
+        (i == 0 ? level : &vector_reference)->scale_rows(rows, width, factors, panel[i]);
+    }
+    assert_memory_equal(panel[0], panel[1], sizeof panel[0]);
+}
+
 static void check_all_tiles(const struct vector_functions *level)
 {
     static const struct {
@@ -269,6 +281,10 @@ static void check_all_tiles(const struct vector_functions *level)
             for (size_t rows = 1; rows <= panels[i].narrow; rows++)
                 check_tile(level, rows, columns, panels[i].wide, panels[i].narrow);
             check_weighted_rows(level, 1 + columns % TILE_ROWS, columns, panels[i].wide);
+        }
+        for (size_t rows = 1; rows <= TILE_ROWS; rows++) {
+            check_scaled_rows(level, rows, panels[i].wide);
+            check_scaled_rows(level, rows, panels[i].narrow);
         }
     }
 }
