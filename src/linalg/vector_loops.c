@@ -407,29 +407,51 @@ static inline __attribute__((always_inline)) void add_depths(const struct rows_p
 }
 
 static inline __attribute__((always_inline)) void
-store_strip(const struct rows_product *product, size_t first, size_t rows, size_t vectors, strip_sums sums)
+store_whole_strip(const struct rows_product *product, float *C, size_t rows, size_t vectors, strip_sums sums)
 {
-    size_t columns = product->columns - first;
+    if (product->accumulate) {
 #pragma GCC unroll 12
-    for (size_t row = 0; row < rows; row++) {
-        float *C = product->C + row * product->stride + first;
-        if (columns >= vectors * VECTOR_FLOATS) {
-#pragma GCC unroll 4
-            for (size_t i = 0; i < vectors; i++) {
-                floats *whole = (floats *)(C + i * VECTOR_FLOATS);
-                floats sum = sums[row][i];
-                if (product->accumulate)
-                    sum += *whole;
-                *whole = sum;
-            }
-        } else {
-            float some[QUADRUPLE * VECTOR_FLOATS];
+        for (size_t row = 0; row < rows; row++) {
 #pragma GCC unroll 4
             for (size_t i = 0; i < vectors; i++)
-                *(floats *)(some + i * VECTOR_FLOATS) = sums[row][i];
-            for (size_t i = 0; i < columns; i++)
-                C[i] = product->accumulate ? C[i] + some[i] : some[i];
+                sums[row][i] += *(const floats *)(C + row * product->stride + i * VECTOR_FLOATS);
         }
+    }
+#pragma GCC unroll 12
+    for (size_t row = 0; row < rows; row++) {
+#pragma GCC unroll 4
+        for (size_t i = 0; i < vectors; i++)
+            *(floats *)(C + row * product->stride + i * VECTOR_FLOATS) = sums[row][i];
+    }
+}
+
+static __attribute__((noinline)) void store_some_columns(const struct rows_product *product, float *C,
+                                                         size_t columns, strip_sums sums)
+{
+    for (size_t row = 0; row < product->rows; row++) {
+        const float *some = (const float *)sums[row];
+        float *C_row = C + row * product->stride;
+        for (size_t i = 0; i < columns; i++)
+            C_row[i] = product->accumulate ? C_row[i] + some[i] : some[i];
+    }
+}
+
+static inline __attribute__((always_inline)) void
+store_strip(const struct rows_product *product, size_t first, size_t rows, size_t vectors, strip_sums sums)
+{
+    float *C = product->C + first;
+    size_t columns = product->columns - first;
+    if (columns >= vectors * VECTOR_FLOATS) {
+        store_whole_strip(product, C, rows, vectors, sums);
+    } else {
+        strip_sums copied; /* so that the sums themselves need no place in memory */
+#pragma GCC unroll 12
+        for (size_t row = 0; row < rows; row++) {
+#pragma GCC unroll 4
+            for (size_t i = 0; i < vectors; i++)
+                copied[row][i] = sums[row][i];
+        }
+        store_some_columns(product, C, columns, copied);
     }
 }
 
