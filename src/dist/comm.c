@@ -142,7 +142,7 @@ enum status comm_start(struct comm *comm, struct error *error)
     TRY(find_node_cpus(comm, &cpus, &node_cpus, error));
     TRY(comm_find_workers(comm, node_cpus, error));
     /* Ranks that sleep and wake up beside two workers could drive both to the same CPU. */
-    if (comm->worker >= 0 && comm->node_workers < comm->node_size)
+    if (comm_is_worker(comm) && comm->node_workers < comm->node_size)
         launch_bind(&cpus, comm->node_rank);
 done:
     return status;
@@ -325,7 +325,7 @@ enum status comm_node_barrier(const struct comm *comm, struct error *error)
 
 struct range comm_rows(const struct comm *comm, size_t batch_size)
 {
-    if (comm->worker < 0)
+    if (!comm_is_worker(comm))
         return (struct range){batch_size, 0};
     return partition_range(batch_size, (size_t)comm->workers, (size_t)comm->worker);
 }
@@ -338,7 +338,7 @@ void comm_rest(const struct comm *comm)
 
 enum status comm_workers_node_barrier(const struct comm *comm, struct error *error)
 {
-    if (comm->worker < 0 || comm->node_workers == 1)
+    if (!comm_is_worker(comm) || comm->node_workers == 1)
         return STATUS_OK;
     return barrier_of_memory(comm, comm->handles->node_workers, error);
 }
@@ -346,7 +346,7 @@ enum status comm_workers_node_barrier(const struct comm *comm, struct error *err
 static enum status reduce_in_workers(const struct comm *comm, void *values, size_t count, MPI_Datatype type,
                                      MPI_Op operation, struct error *error)
 {
-    if (comm->worker < 0 || comm->workers == 1)
+    if (!comm_is_worker(comm) || comm->workers == 1)
         return STATUS_OK;
     return reduce_in(comm, comm->handles->workers, values, count, type, operation, COMM_PIECE, error);
 }

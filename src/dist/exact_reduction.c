@@ -62,7 +62,7 @@ void exact_reduction_destroy(struct exact_reduction *reduction)
 
 size_t exact_reduction_bytes(const struct exact_reduction *reduction)
 {
-    size_t buffer = reduction->comm->worker >= 0 ? reduction->stride * sizeof(double) : 0;
+    size_t buffer = comm_is_worker(reduction->comm) ? reduction->stride * sizeof(double) : 0;
     return buffer + largest_part(reduction->comm, reduction->stride) * sizeof(float);
 }
 
@@ -74,7 +74,7 @@ static double *buffer_of(const struct exact_reduction *reduction, int node_rank)
 double *exact_reduction_buffer(const struct exact_reduction *reduction)
 {
     const struct comm *comm = reduction->comm;
-    return comm->worker >= 0 ? buffer_of(reduction, comm->node_rank) : NULL;
+    return comm_is_worker(comm) ? buffer_of(reduction, comm->node_rank) : NULL;
 }
 
 struct range exact_reduction_part(const struct exact_reduction *reduction, size_t count)

@@ -81,7 +81,7 @@ void reduction_destroy(struct reduction *reduction)
 
 size_t reduction_bytes(const struct reduction *reduction)
 {
-    size_t buffer = reduction->comm->worker >= 0 ? reduction->stride * sizeof(float) : 0;
+    size_t buffer = comm_is_worker(reduction->comm) ? reduction->stride * sizeof(float) : 0;
     return buffer + (reduction->lane ? lane_bytes() : 0);
 }
 
@@ -93,7 +93,7 @@ static float *buffer_of(const struct reduction *reduction, int node_rank)
 float *reduction_buffer(struct reduction *reduction)
 {
     const struct comm *comm = reduction->comm;
-    return comm->worker >= 0 ? buffer_of(reduction, comm->node_rank) : NULL;
+    return comm_is_worker(comm) ? buffer_of(reduction, comm->node_rank) : NULL;
 }
 
 static struct range part_of(const struct comm *comm, struct range range)

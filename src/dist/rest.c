@@ -29,7 +29,7 @@ static sem_t *own_waker(const struct rest *rest)
 
 static enum status make_waker(struct rest *rest, struct error *error)
 {
-    if (rest->comm->worker >= 0)
+    if (comm_is_worker(rest->comm))
         return STATUS_OK;
     if (sem_init(own_waker(rest), 1, 0) != 0)
         return error_system(error, errno, "cannot make a semaphore");
@@ -84,7 +84,7 @@ static void sleep_until_woken(const struct rest *rest)
 void rest_until_workers_are_here(struct rest *rest)
 {
     rest->calls++;
-    if (rest->comm->worker < 0)
+    if (!comm_is_worker(rest->comm))
         sleep_until_woken(rest);
     else if (atomic_fetch_add(&rest->here->arrived, 1) + 1 ==
              rest->calls * (uint64_t)rest->comm->node_workers)

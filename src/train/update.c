@@ -183,7 +183,7 @@ size_t update_rank_bytes(const struct update *update)
 static enum status pack_weights(struct update *update, struct error *error)
 {
     const struct comm *comm = update->comm;
-    if (comm->worker >= 0)
+    if (comm_is_worker(comm))
         packed_weights_pack(&update->packed, (size_t)comm->node_rank, (size_t)comm->node_workers);
     return comm_node_barrier(comm, error);
 }
@@ -284,7 +284,7 @@ static void new_weights(struct update *update, const struct gradient_parts *sums
         struct range part = sums->parts.ranges[i];
         new_weights_of_part(update, part, sums->data + (part.first - sums->first), &step);
     }
-    bool moves_all = update->comm->worker >= 0 && optimizer_moves_all(&update->spec.optimizer);
+    bool moves_all = comm_is_worker(update->comm) && optimizer_moves_all(&update->spec.optimizer);
     size_t tables = moves_all ? update->parameters.row_table_count : 0;
     for (size_t i = 0; i < tables; i++)
         move_untouched_rows(update, parameters_row_table(&update->parameters, i), &step);
@@ -298,13 +298,13 @@ enum status update_run(struct update *update, const struct batch *batch, double 
     struct gradient_parts sums;
     double start = clock_seconds();
     phase_start(times);
-    if (update->comm->worker >= 0)
+    if (comm_is_worker(update->comm))
         TRY(touched_rows_find(&update->touched, update->comm, batch->inputs, error));
     phase_end(times, PHASE_EXCHANGE);
     double found = clock_seconds();
     if (batch->state_starts_at_zero)
         model_zero_state(update->model);
-    if (update->comm->worker >= 0)
+    if (comm_is_worker(update->comm))
         update->way->gradients(update, batch, totals);
     double computed = clock_seconds();
 

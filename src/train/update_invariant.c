@@ -152,7 +152,7 @@ static enum status sum_gradients(const struct update *update, size_t count, cons
     struct invariant *invariant = update->invariant;
     *gradients = NULL;
     invariant->part = (struct range){count, 0};
-    if (update->comm->worker < 0)
+    if (!comm_is_worker(update->comm))
         return STATUS_OK;
     struct range part = exact_reduction_part(invariant->gradients, count);
     TRY(exact_reduction_begin(invariant->gradients, error));

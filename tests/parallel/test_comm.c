@@ -125,12 +125,12 @@ static void test_workers(const struct comm *comm)
 {
     enum { BATCH = 37 };
     CHECK(comm->node_workers >= 1 && comm->node_workers <= comm->node_size);
-    CHECK((comm->worker >= 0) == (comm->node_rank < comm->node_workers));
+    CHECK(comm_is_worker(comm) == (comm->node_rank < comm->node_workers));
     CHECK(comm->worker < comm->workers && comm->worker <= comm->rank);
     CHECK(comm->least_node_workers <= comm->node_workers);
     struct range rows = comm_rows(comm, BATCH);
-    double counts[] = {comm->worker >= 0 ? 1 : 0, (double)rows.count};
-    CHECK(comm->worker >= 0 || rows.count == 0);
+    double counts[] = {comm_is_worker(comm) ? 1 : 0, (double)rows.count};
+    CHECK(comm_is_worker(comm) || rows.count == 0);
     CHECK(comm_sum_f64(comm, counts, 2, &error) == STATUS_OK);
     CHECK(counts[0] == comm->workers && counts[1] == BATCH);
     struct range *all;
@@ -144,7 +144,7 @@ static void test_workers(const struct comm *comm)
     memory_free(all);
     double largest = comm->worker;
     CHECK(comm_workers_max_f64(comm, &largest, 1, &error) == STATUS_OK);
-    CHECK(largest == (comm->worker >= 0 ? comm->workers - 1 : -1));
+    CHECK(largest == (comm_is_worker(comm) ? comm->workers - 1 : -1));
     CHECK(comm_workers_node_barrier(comm, &error) == STATUS_OK);
 }
 
@@ -157,13 +157,13 @@ static void test_rest(const struct comm *comm)
     CHECK(comm_shared_allocate(&shared, &memory, comm, sizeof(_Atomic int), &error) == STATUS_OK);
     _Atomic int *arrived = memory;
     for (int times = 1; times <= TIMES; times++) {
-        if (comm->worker >= 0) {
+        if (comm_is_worker(comm)) {
             if (times % 10 == 0)
                 usleep(2000U * (unsigned)comm->node_rank);
             atomic_fetch_add(arrived, 1);
         }
         comm_rest(comm);
-        CHECK(comm->worker >= 0 || atomic_load(arrived) == times * comm->node_workers);
+        CHECK(comm_is_worker(comm) || atomic_load(arrived) == times * comm->node_workers);
         CHECK(comm_node_barrier(comm, &error) == STATUS_OK);
     }
     comm_shared_free(shared);

@@ -125,7 +125,7 @@ static void test_without_memory(const struct comm *comm)
 
 static void test(const struct comm *comm)
 {
-    if (comm->worker < 0)
+    if (!comm_is_worker(comm))
         return;
     test_union(comm);
     test_apart(comm);

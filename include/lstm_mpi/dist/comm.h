@@ -30,6 +30,11 @@ struct comm {
     struct comm_handles *handles;
 };
 
+static inline bool comm_is_worker(const struct comm *comm)
+{
+    return comm->worker >= 0;
+}
+
 /* A run of a single rank, for what needs no MPI. */
 extern const struct comm comm_alone;
 
