@@ -38,7 +38,7 @@ enum { ADVICE_COLLAPSE = 25 };
 
 struct comm_shared {
     void *memory;
-    size_t bytes;  /* of whole pages */
+    size_t bytes;  /* of whole pages, where they are shared */
     void *mapping; /* `memory` lies in it where huge pages begin */
     size_t mapping_bytes;
     bool alone; /* a node of one rank has plain memory, in huge pages where the system has them */
@@ -187,8 +187,8 @@ enum status comm_shared_allocate(struct comm_shared **shared, void **memory, con
     enum status status;
     *memory = NULL;
     TRY(agree_on_status(comm, memory_new(shared, 1, error), error));
-    (*shared)->bytes = memory_page_bytes(bytes);
     (*shared)->alone = comm->node_size == 1;
+    (*shared)->bytes = (*shared)->alone ? bytes : memory_page_bytes(bytes);
     TRY(agree_on_status(comm, share_file_anywhere(comm, (*shared)->bytes, &descriptor, error), error));
     TRY(agree_on_status(comm, reserve_part(comm, descriptor, (*shared)->bytes, error), error));
     TRY(agree_on_status(comm, map_file(*shared, descriptor, error), error));

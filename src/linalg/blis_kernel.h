@@ -15,7 +15,7 @@ struct blis_kernel {
     size_t wide;
     bool rows_are_narrow; /* the kernel prefers rows: its M side is the narrow one */
     bool multiplies_packed;
-    size_t few_rows_of_panel; /* two panels of which one is not full, with no more rows: for our own loops */
+    size_t few_rows_of_panel;   /* panels of which little is filled, with no more rows: for our own loops */
     size_t few_rows_of_product; /* a product with no more rows: the same */
 };
 

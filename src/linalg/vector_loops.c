@@ -311,27 +311,12 @@ static void add_weighted_rows(size_t rows, size_t width, size_t columns, const f
         add_weighted(rows, width, columns, panel, factors, sum);
 }
 
-static inline __attribute__((always_inline)) void
-scale_rows_of(size_t rows, size_t width, const float *restrict factors, float *restrict panel)
+static void scale_rows(size_t rows, size_t width, const float *restrict factors, float *restrict panel)
 {
     for (size_t row = 0; row < rows; row++) {
         for (size_t i = 0; i < width; i++)
             panel[row * width + i] *= factors[row];
     }
-}
-
-static void scale_rows(size_t rows, size_t width, const float *factors, float *panel)
-{
-    if (width == 32)
-        scale_rows_of(rows, 32, factors, panel);
-    else if (width == 16)
-        scale_rows_of(rows, 16, factors, panel);
-    else if (width == 12)
-        scale_rows_of(rows, 12, factors, panel);
-    else if (width == 6)
-        scale_rows_of(rows, 6, factors, panel);
-    else
-        scale_rows_of(rows, width, factors, panel);
 }
 
 /* Vectors of a strip of columns: two, or four where the sums of so few rows leave registers for them, and one

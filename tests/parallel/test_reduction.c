@@ -60,7 +60,7 @@ static struct reduction_parts sum(const struct comm *comm, struct reduction *red
                                   const struct range *ranges, size_t count, bool early)
 {
     struct reduction_parts parts;
-    size_t begun = comm->worker >= 0 ? count : 0;
+    size_t begun = comm_is_worker(comm) ? count : 0;
     for (size_t i = 0; i < begun; i++) {
         reduction_begin(reduction, ranges[i]);
         for (int turn = 0; early && turn < 3; turn++)
@@ -78,7 +78,7 @@ static void check_sums(const struct comm *comm, size_t capacity, const struct ra
         struct reduction *reduction;
         CHECK(reduction_create(&reduction, comm, capacity, count, &error) == STATUS_OK);
         float *values = reduction_buffer(reduction);
-        CHECK((values != NULL) == (comm->worker >= 0));
+        CHECK((values != NULL) == comm_is_worker(comm));
         for (size_t i = 0; values && i < capacity; i++)
             values[i] = whole_number(comm->worker, i);
         struct reduction_parts parts = sum(comm, reduction, ranges, count, early != 0);

@@ -138,7 +138,7 @@ static void test_same_as_one_rank(const struct comm *comm, int network, double c
         CHECK(fabs(totals.loss - expected.loss) < 1e-6 * expected.loss);
         CHECK(fabs(together.grad_norm - single.grad_norm) < 1e-5 * single.grad_norm);
         CHECK(totals.signals == comm->size && totals.checkpoint_due == 1 && totals.time_is_up == 0);
-        CHECK(comm->worker < 0 || together.touched.count == single.touched.count);
+        CHECK(!comm_is_worker(comm) || together.touched.count == single.touched.count);
         check_weights_agree(&together, &single);
         CHECK(agree_same(comm, weights_digest(&together), "weights", &error) == STATUS_OK);
     }
@@ -277,7 +277,7 @@ static void test_untouched_rows_stay(const struct comm *comm, int network)
     memcpy(before, update.weights, update.parameters.size * sizeof *before);
     run(&update, comm, 3, true, 0.5, &totals);
     CHECK(update.touched.count < V);
-    for (size_t table = 0; comm->worker >= 0 && table < update.parameters.row_table_count; table++) {
+    for (size_t table = 0; comm_is_worker(comm) && table < update.parameters.row_table_count; table++) {
         const struct parameter *parameter = parameters_row_table(&update.parameters, table);
         size_t row_size = parameter->dims[1];
         size_t touched = 0;
