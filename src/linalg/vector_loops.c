@@ -265,6 +265,7 @@ static inline __attribute__((always_inline)) void exponentials_of_vectors(const 
     for (size_t r = 0; r < tile->rows; r++) {
         float *restrict logits = tile->logits + r * width;
         float largest = tile->row[r].largest[0];
+#pragma omp simd
         for (size_t i = 0; i < width; i++)
             logits[i] = expf(logits[i] + bias[i] - largest);
         for (size_t lane = 0; lane < SOFTMAX_LANES; lane += VECTOR_FLOATS) {
