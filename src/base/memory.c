@@ -16,6 +16,17 @@ size_t memory_page_bytes(size_t bytes)
     return pages > SIZE_MAX / page ? SIZE_MAX : pages * page;
 }
 
+size_t memory_second_cache_bytes(void)
+{
+    enum { GUESS = 1 << 20 };
+#ifdef _SC_LEVEL2_CACHE_SIZE
+    long bytes = sysconf(_SC_LEVEL2_CACHE_SIZE);
+    if (bytes > 0)
+        return (size_t)bytes;
+#endif
+    return GUESS;
+}
+
 static enum status out_of_memory(size_t count, size_t size, struct error *error)
 {
     error_set(error, STATUS_FAILED, "out of memory");

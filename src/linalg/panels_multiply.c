@@ -1,5 +1,6 @@
 #include "blis_kernel.h"
 #include "lstm_mpi/base/divide_up.h"
+#include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/base/smaller.h"
 #include "lstm_mpi/linalg/panels.h"
 #include "vector_functions.h"
@@ -125,6 +126,17 @@ static bool is_for_own_loops(const struct blis_kernel *kernel, const struct rows
     return little && tile->rows <= kernel->few_rows_of_panel;
 }
 
+/* The next wide panel lies where the hardware does not look ahead, perhaps beyond the memory: then nothing is
+ * fetched. */
+static void fetch_part_of_next_panel(const struct rows_product *tile, size_t part, size_t parts)
+{
+    static const size_t line = MEMORY_ALIGNMENT / sizeof(float);
+    struct range lines = partition_range(divide_up(tile->depth * tile->wide_width, line), parts, part);
+    const float *next = tile->wide + tile->panel_stride + lines.first * line;
+    for (size_t i = 0; i < lines.count; i++)
+        __builtin_prefetch(next + i * line, 0, 2);
+}
+
 static void multiply_block(const struct blis_kernel *kernel, const struct product *whole, struct range tiles,
                            struct range depths)
 {
@@ -132,6 +144,7 @@ static void multiply_block(const struct blis_kernel *kernel, const struct produc
     for (size_t column = 0; column < B->source.lanes; column += B->width) {
         for (size_t i = tiles.first; i < tiles.first + tiles.count; i++) {
             struct rows_product tile = product_of_tile(whole, i, column, B->width, depths);
+            fetch_part_of_next_panel(&tile, i - tiles.first, tiles.count);
             if (is_for_own_loops(kernel, &tile))
                 vector_functions_in_use()->multiply_rows(&tile);
             else

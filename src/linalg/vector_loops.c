@@ -106,7 +106,8 @@ typedef float floats
 typedef int32_t integers
     __attribute__((vector_size(VECTOR_FLOATS * sizeof(float)), aligned(sizeof(float)), may_alias));
 typedef float quad __attribute__((vector_size(4 * sizeof(float)), aligned(sizeof(float)), may_alias));
-enum { QUAD = 4, PACK_DEPTH = 128 };
+typedef float couple __attribute__((vector_size(2 * sizeof(float)), aligned(sizeof(float)), may_alias));
+enum { QUAD = 4, COUPLE = 2, PACK_DEPTH = 128 };
 
 /* Each quad of `columns` is one depth of four lanes; the next quad is QUAD depths further. */
 static inline void store_quads(floats columns, float *panel, size_t width)
@@ -135,24 +136,52 @@ static inline void transpose_quads(const float *restrict source, size_t lane_str
     store_quads(__builtin_shufflevector(ab_high, cd_high, PAIRS_HIGH), panel + 3 * width, width);
 }
 
+/* Each couple of `columns` is one depth of two lanes; every second one is QUAD depths further than the last.
+ */
+static inline void store_couples(floats columns, float *panel, size_t width)
+{
+    const couple *couples = (const couple *)&columns;
+#pragma GCC unroll 8
+    for (size_t i = 0; i < VECTOR_FLOATS / COUPLE; i++)
+        *(couple *)(panel + (i / 2 * QUAD + i % 2) * width) = couples[i];
+}
+
+/* The same of two lanes. */
+static inline void transpose_couples(const float *restrict source, size_t lane_stride, float *restrict panel,
+                                     size_t width)
+{
+    floats a = *(const floats *)source;
+    floats b = *(const floats *)(source + lane_stride);
+    store_couples(__builtin_shufflevector(a, b, INTERLEAVE_LOW), panel, width);
+    store_couples(__builtin_shufflevector(a, b, INTERLEAVE_HIGH), panel + 2 * width, width);
+}
+
+static void transpose_elements(size_t width, struct range lanes, struct range depths,
+                               const float *restrict source, size_t lane_stride, float *restrict panel)
+{
+    for (size_t k = depths.first; k < depths.first + depths.count; k++) {
+        for (size_t lane = lanes.first; lane < lanes.first + lanes.count; lane++)
+            panel[k * width + lane] = source[lane * lane_stride + k];
+    }
+}
+
 static void transpose_block(size_t width, size_t lanes, size_t depth, const float *restrict source,
                             size_t lane_stride, float *restrict panel)
 {
-    size_t whole_lanes = lanes / QUAD * QUAD;
     size_t whole_depth = depth / VECTOR_FLOATS * VECTOR_FLOATS;
-    for (size_t lane = 0; lane < whole_lanes; lane += QUAD) {
-        const float *from = source + lane * lane_stride;
+    size_t lane = 0;
+    for (; lane + QUAD <= lanes; lane += QUAD) {
         for (size_t k = 0; k < whole_depth; k += VECTOR_FLOATS)
-            transpose_quads(from + k, lane_stride, panel + k * width + lane, width);
-        for (size_t k = whole_depth; k < depth; k++) {
-            for (size_t i = 0; i < QUAD; i++)
-                panel[k * width + lane + i] = from[i * lane_stride + k];
-        }
+            transpose_quads(source + lane * lane_stride + k, lane_stride, panel + k * width + lane, width);
     }
-    for (size_t k = 0; k < depth && whole_lanes < lanes; k++) {
-        for (size_t lane = whole_lanes; lane < lanes; lane++)
-            panel[k * width + lane] = source[lane * lane_stride + k];
+    for (; lane + COUPLE <= lanes; lane += COUPLE) {
+        for (size_t k = 0; k < whole_depth; k += VECTOR_FLOATS)
+            transpose_couples(source + lane * lane_stride + k, lane_stride, panel + k * width + lane, width);
     }
+    struct range last_lane = {lane, lanes - lane};
+    struct range last_depths = {whole_depth, depth - whole_depth};
+    transpose_elements(width, last_lane, (struct range){0, whole_depth}, source, lane_stride, panel);
+    transpose_elements(width, (struct range){0, lanes}, last_depths, source, lane_stride, panel);
     for (size_t k = 0; k < depth && lanes < width; k++)
         memset(panel + k * width + lanes, 0, (width - lanes) * sizeof *panel);
 }

@@ -10,33 +10,40 @@
 /* Sizes that the caches ask for. The gradient of W is read and written once for each batch of rows, whose
  * logits are all held. Within it the rows go through W in blocks: few enough for the second cache, many
  * enough that W, which comes from beyond it, is not what takes the time. And of a block, the left operand of
- * the product by the transposed W is made some columns of the vocabulary at a time: a panel of it stays in
- * the first cache, what it is multiplied with in the second. */
-enum { BATCH_BYTES = 20 << 20, BATCH_ROWS_AT_LEAST = 192, BLOCK_ROWS = 384, PIECE_COLUMNS = 576 };
+ * the product by the transposed W is made in pieces of some columns of the vocabulary: one panel of rows,
+ * which stays in the first cache, if what it is multiplied with stays in the second; else more rows, so that
+ * this is brought from further away less often. */
+enum {
+    BATCH_BYTES = 20 << 20,
+    BATCH_ROWS_AT_LEAST = 192,
+    BLOCK_ROWS = 384,
+    PIECE_COLUMNS = 576,
+    PIECE_ROWS_OF_LARGE_W = 48
+};
+
+/* At least so many, in whole panels. */
+static size_t whole_panels(enum panels_side side, size_t lanes)
+{
+    size_t width = panels_width(side);
+    return divide_up(lanes, width) * width;
+}
+
+static size_t rows_of_piece(size_t hidden, size_t vocabulary)
+{
+    size_t W_bytes = hidden * smaller(vocabulary, PIECE_COLUMNS) * sizeof(float);
+    return whole_panels(PANELS_NARROW, W_bytes > memory_second_cache_bytes() ? PIECE_ROWS_OF_LARGE_W : 1);
+}
 
 /* Batches of like size that end where a panel ends. */
 static size_t rows_of_batch(size_t rows, size_t vocabulary)
 {
-    size_t width = panels_width(PANELS_NARROW);
     size_t fitting = BATCH_BYTES / (vocabulary * sizeof(float));
     size_t most = fitting < BATCH_ROWS_AT_LEAST ? BATCH_ROWS_AT_LEAST : fitting;
     if (rows == 0)
         return 0;
     size_t batches = divide_up(rows, most);
     size_t of_batch = divide_up(rows, batches);
-    return smaller(rows, divide_up(of_batch, width) * width);
-}
-
-static size_t rows_of_block(void)
-{
-    size_t width = panels_width(PANELS_NARROW);
-    return divide_up(BLOCK_ROWS, width) * width;
-}
-
-static size_t piece_columns(void)
-{
-    size_t width = panels_width(PANELS_WIDE);
-    return divide_up(PIECE_COLUMNS, width) * width;
+    return smaller(rows, whole_panels(PANELS_NARROW, of_batch));
 }
 
 enum status output_create(struct output *output, const struct packed_weights *weights, size_t rows,
@@ -46,12 +53,13 @@ enum status output_create(struct output *output, const struct packed_weights *we
     size_t hidden = weights->output_width;
     size_t vocabulary = weights->vocabulary;
     size_t batch = larger(rows_of_batch(rows, vocabulary), rows_at_once);
-    size_t block = panels_are_views() ? batch : smaller(batch, rows_of_block());
+    size_t block = panels_are_views() ? batch : smaller(batch, whole_panels(PANELS_NARROW, BLOCK_ROWS));
     *output = (struct output){.weights = weights,
                               .hidden = hidden,
                               .vocabulary = vocabulary,
                               .batch_rows = batch,
-                              .block_rows = block};
+                              .block_rows = block,
+                              .piece_rows = rows_of_piece(hidden, vocabulary)};
     TRY(panels_create(&output->h_rows, PANELS_NARROW, block, hidden, error));
     if (rows_at_once == 0)
         TRY(panels_create(&output->h_columns, PANELS_NARROW, hidden, batch, error));
@@ -59,8 +67,8 @@ enum status output_create(struct output *output, const struct packed_weights *we
         TRY(memory_new(&output->logits, batch * vocabulary, error));
     } else {
         TRY(panels_create(&output->logit_columns, PANELS_WIDE, vocabulary, batch, error));
-        TRY(panels_create(&output->logit_piece, PANELS_NARROW, panels_width(PANELS_NARROW), piece_columns(),
-                          error));
+        TRY(panels_create(&output->logit_piece, PANELS_NARROW, output->piece_rows,
+                          whole_panels(PANELS_WIDE, PIECE_COLUMNS), error));
         TRY(softmax_create(&output->softmax, block, error));
         TRY(memory_new(&output->factors, batch, error));
     }
@@ -212,13 +220,12 @@ static void block_exponentials_and_dh(struct output *output, const struct block 
 {
     size_t H = output->hidden;
     size_t V = output->vocabulary;
-    size_t width = output->logit_piece.width;
-    size_t most_columns = piece_columns();
+    size_t most_columns = whole_panels(PANELS_WIDE, PIECE_COLUMNS);
     for (size_t column = 0; column < V; column += most_columns) {
         struct range columns = {column, smaller(V - column, most_columns)};
         struct panels W = panels_slice(&output->weights->W_backward, (struct range){0, H}, columns);
-        for (size_t row = 0; row < block->rows; row += width) {
-            struct range rows = {row, smaller(block->rows - row, width)};
+        for (size_t row = 0; row < block->rows; row += output->piece_rows) {
+            struct range rows = {row, smaller(block->rows - row, output->piece_rows)};
             softmax_exponentials(&output->softmax, rows, columns, &output->logit_piece);
             phase_end(times, PHASE_SOFTMAX);
             if (!block->dh)

@@ -11,6 +11,9 @@ enum { MEMORY_ALIGNMENT = 64, MEMORY_HUGE_PAGE_BYTES = 1 << 21 };
  * that is mostly filled is a whole one: a walk through megabytes of them misses few address translations. */
 size_t memory_page_bytes(size_t bytes);
 
+/* Of a core's second cache; a guess where the system does not say. */
+size_t memory_second_cache_bytes(void);
+
 /* Allocates `count` zeroed elements of the type that `*out` points to, aligned to a cache line:
  *     struct batch *batch;
  *     TRY(memory_new(&batch, 1, error));
