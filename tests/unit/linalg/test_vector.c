@@ -4,6 +4,7 @@
 #include "lstm_mpi/linalg/vector.h"
 
 #include "lstm_mpi/base/random.h"
+#include "support/scalar_forms.h"
 #include "vector_functions.h"
 #include "vector_reference.h"
 
@@ -302,6 +303,34 @@ static void check_level(const struct vector_functions *level)
     check_all_tiles(level);
 }
 
+/* The widths of wide panels that BLIS's configurations for AVX2 and AVX-512 have. */
+static void check_vector_forms(const struct vector_functions *level)
+{
+    static const size_t whole_widths[] = {16, 32};
+    float logits[TILE_ROWS * MOST_COLUMNS];
+    float narrow[TILE_ROWS * MOST_COLUMNS];
+    float bias[MOST_COLUMNS];
+    float largest;
+    struct softmax_row row[TILE_ROWS];
+    fill(logits, COUNT(logits), 17);
+    fill(bias, COUNT(bias), 18);
+    (void)scalar_forms_called();
+    (void)level->softmax_of_row(MOST_COLUMNS, logits, bias, &largest);
+    assert_int_equal(scalar_forms_called(), 0);
+    for (size_t i = 0; i < COUNT(whole_widths); i++) {
+        struct softmax_tile tile = {.logits = logits,
+                                    .width = whole_widths[i],
+                                    .rows = 6,
+                                    .columns = whole_widths[i],
+                                    .bias = bias,
+                                    .row = row,
+                                    .narrow = narrow,
+                                    .narrow_width = 6};
+        run_tile(level, &tile, row);
+        assert_int_equal(scalar_forms_called(), 0);
+    }
+}
+
 static const struct vector_functions *const levels[] = VECTOR_LEVELS_ARRAY(vector_functions);
 
 /* CTest runs the program without LSTM_MPI_VECTOR_LEVEL: the level in use is the highest of this CPU. */
@@ -350,6 +379,15 @@ static void public_functions_use_the_level_in_use(void **state)
     assert_memory_equal(y, ((float[]){18, 72, 162}), sizeof y);
 }
 
+static void whole_vectors_take_the_vector_forms(void **state)
+{
+    (void)state;
+    if (!scalar_forms_are_avoidable())
+        skip();
+    for (unsigned level = VECTOR_BASELINE; level <= vector_level_in_use(); level++)
+        check_vector_forms(levels[level]);
+}
+
 static void a_transpose_exchanges_rows_and_columns(void **unused)
 {
     (void)unused;
@@ -373,6 +411,7 @@ int main(void)
         cmocka_unit_test(baseline_computes_what_the_reference_does),
         cmocka_unit_test(avx2_computes_what_the_reference_does),
         cmocka_unit_test(avx512_computes_what_the_reference_does),
+        cmocka_unit_test(whole_vectors_take_the_vector_forms),
         cmocka_unit_test(a_transpose_exchanges_rows_and_columns),
         cmocka_unit_test(public_functions_use_the_level_in_use),
     };

@@ -6,6 +6,7 @@
 #include "lstm_mpi/base/random.h"
 #include "lstm_mpi/linalg/vector_level.h"
 #include "support/reference_network.h"
+#include "support/scalar_forms.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -198,6 +199,17 @@ static void check_direct_gradient(const struct cell_ops *cell, const struct cell
     assert_memory_equal(row.recurrent, third.recurrent, sizeof row.recurrent);
 }
 
+static void check_vector_forms(const struct cell_ops *cell, const struct cell_functions *functions)
+{
+    enum { WHOLE = 32 };
+    struct row row = make_row(cell, WHOLE, 1);
+    struct outcome outcome;
+    struct cell_row cell_row = view(cell, &row, &outcome);
+    (void)scalar_forms_called();
+    functions->forward(WHOLE, &cell_row);
+    assert_int_equal(scalar_forms_called(), 0);
+}
+
 typedef void check_level(const struct cell_ops *cell, const struct cell_functions *functions);
 
 static void at_every_level(check_level *check)
@@ -281,6 +293,14 @@ static void check_not_a_number(const struct cell_ops *cell, const struct cell_fu
     }
 }
 
+static void whole_vectors_take_the_vector_forms(void **unused)
+{
+    (void)unused;
+    if (!scalar_forms_are_avoidable())
+        skip();
+    at_every_level(check_vector_forms);
+}
+
 /* Else a broken network would look sound. */
 static void what_is_no_number_shows(void **unused)
 {
@@ -314,6 +334,7 @@ int main(void)
         cmocka_unit_test(backward_agrees_with_central_differences),
         cmocka_unit_test(the_direct_gradient_is_added),
         cmocka_unit_test(extreme_gates_stay_finite),
+        cmocka_unit_test(whole_vectors_take_the_vector_forms),
         cmocka_unit_test(what_is_no_number_shows),
         cmocka_unit_test(cells_are_found_by_name),
     };
