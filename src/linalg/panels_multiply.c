@@ -23,8 +23,9 @@ static void multiply_unpacked(float *C, size_t stride, const struct panels_sourc
 }
 
 /* C is read and written once for each block of depth, so the blocks are deep. The rows of A are gone through
- * in blocks that stay in the second cache beside a wide panel of such a depth. */
-enum { DEPTH_BLOCK = 1200, NARROW_BLOCK_LANES = 132 };
+ * in blocks that a core's part of the third cache holds: they stream from there, and the longer they are the
+ * less often a wide panel has to come first. */
+enum { DEPTH_BLOCK = 1200, NARROW_BLOCK_LANES = 528 };
 
 /* A in tiles of as many rows as a narrow panel has: a matrix in memory, or narrow panels. */
 struct tiles {
