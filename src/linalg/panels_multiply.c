@@ -163,20 +163,29 @@ static void multiply_depths(const struct blis_kernel *kernel, const struct produ
         multiply_block(kernel, whole, (struct range){tile, smaller(tiles - tile, most)}, depths);
 }
 
-/* For few rows BLIS's kernel waits for the panels of B. Here two of them are taken at once, as many as a
- * strip of columns may lie in, and each of the tiles fetches a part of the next two; one tile alone would
- * only fetch what it needs at once. */
+/* As many as a strip of columns may lie in. More where they are short, so that a tile of A is not left soon
+ * after it has come to the first cache. */
+static size_t panels_at_once(const struct panels *B, size_t depth)
+{
+    enum { PAIR = 2, BYTES_AT_ONCE = 1 << 16 };
+    size_t pair_bytes = PAIR * larger(1, depth) * B->width * sizeof(float);
+    return PAIR * larger(1, BYTES_AT_ONCE / pair_bytes);
+}
+
+/* For few rows BLIS's kernel waits for the panels of B. Here each of the tiles fetches a part of those that
+ * come next; one tile alone would only fetch what it needs at once. */
 static void multiply_few_rows(const struct product *whole, struct range depths)
 {
     const struct panels *B = whole->B;
     size_t tiles = tile_count(&whole->A);
-    size_t most_columns = 2 * B->width;
+    size_t at_once = panels_at_once(B, depths.count);
+    size_t most_columns = at_once * B->width;
     for (size_t column = 0; column < B->source.lanes; column += most_columns) {
         for (size_t i = 0; i < tiles; i++) {
             struct rows_product tile = product_of_tile(whole, i, column, most_columns, depths);
             if (tiles > 1) {
                 tile.fetch_step = divide_up(B->width, tiles);
-                tile.fetch_offset = 2 * tile.panel_stride + i * depths.count * tile.fetch_step;
+                tile.fetch_offset = at_once * tile.panel_stride + i * depths.count * tile.fetch_step;
             }
             vector_functions_in_use()->multiply_rows(&tile);
         }
