@@ -1,6 +1,7 @@
 /* The output layer behind one time step, whose H the reference tells: more rows than a block of logits holds,
  * and vocabularies around the widths of panels. */
 
+#include "output.h"
 #include "support/network.h"
 
 #include <stdbool.h>
@@ -129,6 +130,47 @@ static void every_number_of_rows_agrees_with_the_reference(void **unused)
     }
 }
 
+/* Gradients of h, row by row or all at once. */
+static void state_gradients(const struct network *network, size_t rows_at_once, float *dh)
+{
+    struct output output;
+    struct output_gradients gradients;
+    struct phase_times times = {0};
+    struct error error;
+    size_t V = network->V;
+    size_t H = network->H;
+    assert_int_equal(output_create(&output, &network->packed, rows_at_once, 0, &error), STATUS_OK);
+    assert_int_equal(memory_new(&gradients.W, H * V, &error), STATUS_OK);
+    assert_int_equal(memory_new(&gradients.b, V, &error), STATUS_OK);
+    const float *h = model_state(network->model).h;
+    for (size_t row = 0; row < network->rows; row += rows_at_once)
+        output_loss(&output, h + row * H, network->targets + row, rows_at_once, 1, dh + row * H, &gradients,
+                    &times);
+    memory_free(gradients.W);
+    memory_free(gradients.b);
+    output_free(&output);
+}
+
+/* A W that no second cache of today holds is gone through otherwise than a small one. */
+static void rows_before_a_large_vocabulary_do_not_depend_on_each_other(void **unused)
+{
+    (void)unused;
+    struct network network;
+    float *together;
+    float *alone;
+    struct error error;
+    network_create(&network, 600, 1100, 101, 1);
+    size_t floats = network.rows * network.H;
+    assert_int_equal(memory_new(&together, floats, &error), STATUS_OK);
+    assert_int_equal(memory_new(&alone, floats, &error), STATUS_OK);
+    state_gradients(&network, network.rows, together);
+    state_gradients(&network, 1, alone);
+    assert_memory_equal(together, alone, floats * sizeof *together);
+    memory_free(together);
+    memory_free(alone);
+    network_destroy(&network);
+}
+
 /* One token alone is certain: nothing to learn. */
 static void a_vocabulary_of_one_costs_nothing(void **unused)
 {
@@ -183,6 +225,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_vocabulary_agrees_with_the_reference),
         cmocka_unit_test(every_number_of_rows_agrees_with_the_reference),
+        cmocka_unit_test(rows_before_a_large_vocabulary_do_not_depend_on_each_other),
         cmocka_unit_test(a_vocabulary_of_one_costs_nothing),
         cmocka_unit_test(logits_beyond_the_reach_of_exp_have_a_loss),
         cmocka_unit_test(a_weight_that_is_no_number_shows_in_the_loss),
