@@ -136,8 +136,7 @@ static inline void transpose_quads(const float *restrict source, size_t lane_str
     store_quads(__builtin_shufflevector(ab_high, cd_high, PAIRS_HIGH), panel + 3 * width, width);
 }
 
-/* Each couple of `columns` is one depth of two lanes; every second one is QUAD depths further than the last.
- */
+/* Each couple of `columns` is one depth of two lanes: two depths of every QUAD. */
 static inline void store_couples(floats columns, float *panel, size_t width)
 {
     const couple *couples = (const couple *)&columns;
@@ -286,7 +285,8 @@ static void exponentials_of_columns(const struct softmax_tile *tile)
     }
 }
 
-/* `width` is a constant where this is called, a multiple of SOFTMAX_LANES. */
+/* `width` is a constant where this is called, a multiple of SOFTMAX_LANES. Without `simd` gcc unrolls a loop
+ * of 16 before it could make vectors of it. */
 static inline __attribute__((always_inline)) void exponentials_of_vectors(const struct softmax_tile *tile,
                                                                           size_t width)
 {

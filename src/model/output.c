@@ -59,7 +59,8 @@ enum status output_create(struct output *output, const struct packed_weights *we
                               .vocabulary = vocabulary,
                               .batch_rows = batch,
                               .block_rows = block,
-                              .piece_rows = rows_of_piece(hidden, vocabulary)};
+                              .piece_rows = rows_of_piece(hidden, vocabulary),
+                              .piece_columns = whole_panels(PANELS_WIDE, PIECE_COLUMNS)};
     TRY(panels_create(&output->h_rows, PANELS_NARROW, block, hidden, error));
     if (rows_at_once == 0)
         TRY(panels_create(&output->h_columns, PANELS_NARROW, hidden, batch, error));
@@ -67,8 +68,8 @@ enum status output_create(struct output *output, const struct packed_weights *we
         TRY(memory_new(&output->logits, batch * vocabulary, error));
     } else {
         TRY(panels_create(&output->logit_columns, PANELS_WIDE, vocabulary, batch, error));
-        TRY(panels_create(&output->logit_piece, PANELS_NARROW, output->piece_rows,
-                          whole_panels(PANELS_WIDE, PIECE_COLUMNS), error));
+        TRY(panels_create(&output->logit_piece, PANELS_NARROW, output->piece_rows, output->piece_columns,
+                          error));
         TRY(softmax_create(&output->softmax, block, error));
         TRY(memory_new(&output->factors, batch, error));
     }
@@ -220,9 +221,8 @@ static void block_exponentials_and_dh(struct output *output, const struct block 
 {
     size_t H = output->hidden;
     size_t V = output->vocabulary;
-    size_t most_columns = whole_panels(PANELS_WIDE, PIECE_COLUMNS);
-    for (size_t column = 0; column < V; column += most_columns) {
-        struct range columns = {column, smaller(V - column, most_columns)};
+    for (size_t column = 0; column < V; column += output->piece_columns) {
+        struct range columns = {column, smaller(V - column, output->piece_columns)};
         struct panels W = panels_slice(&output->weights->W_backward, (struct range){0, H}, columns);
         for (size_t row = 0; row < block->rows; row += output->piece_rows) {
             struct range rows = {row, smaller(block->rows - row, output->piece_rows)};

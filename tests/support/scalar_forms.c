@@ -21,8 +21,7 @@ bool scalar_forms_are_avoidable(void)
 #endif
 }
 
-/* The linker sends the calls of expf and tanhf here (--wrap), and those of the second names to the real ones.
- */
+/* The linker sends the calls of expf and tanhf here (--wrap), those of the second names to the real ones. */
 float __wrap_expf(float x);
 float __real_expf(float x);
 float __wrap_tanhf(float x);
