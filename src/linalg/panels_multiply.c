@@ -128,11 +128,14 @@ static bool is_for_own_loops(const struct blis_kernel *kernel, const struct rows
 }
 
 /* The next wide panel lies where the hardware does not look ahead, perhaps beyond the memory: then nothing is
- * fetched. */
+ * fetched. More lines at once than a core can wait for would hold up the tile: of a deep panel only the
+ * beginning is fetched, of which the hardware makes a stream. */
 static void fetch_part_of_next_panel(const struct rows_product *tile, size_t part, size_t parts)
 {
+    enum { MOST_LINES = 16 };
     static const size_t line = MEMORY_ALIGNMENT / sizeof(float);
-    struct range lines = partition_range(divide_up(tile->depth * tile->wide_width, line), parts, part);
+    size_t panel_lines = divide_up(tile->depth * tile->wide_width, line);
+    struct range lines = partition_range(smaller(panel_lines, parts * MOST_LINES), parts, part);
     const float *next = tile->wide + tile->panel_stride + lines.first * line;
     for (size_t i = 0; i < lines.count; i++)
         __builtin_prefetch(next + i * line, 0, 2);
