@@ -132,7 +132,7 @@ static bool is_for_own_loops(const struct blis_kernel *kernel, const struct rows
  * beginning is fetched, of which the hardware makes a stream. */
 static void fetch_part_of_next_panel(const struct rows_product *tile, size_t part, size_t parts)
 {
-    enum { MOST_LINES = 16 };
+    enum { MOST_LINES = 8 };
     static const size_t line = MEMORY_ALIGNMENT / sizeof(float);
     size_t panel_lines = divide_up(tile->depth * tile->wide_width, line);
     struct range lines = partition_range(smaller(panel_lines, parts * MOST_LINES), parts, part);
@@ -218,14 +218,21 @@ void panels_multiply(float *C, size_t stride, const struct panels *A, const stru
         multiply_unpacked(C, stride, &A->source, &B->source, accumulate);
 }
 
-/* More rows than these, a power of two apart, drive each other out of the first cache. */
-enum { ROWS_IN_PLACE = 8 };
+/* More than a few rows are multiplied faster side by side, but only many columns make up for the time that it
+ * takes to put them there. */
+static bool multiplies_in_place(const struct blis_kernel *kernel, const struct panels_source *A,
+                                const struct panels *B)
+{
+    enum { ROWS_IN_PLACE = 8, COLUMNS_IN_PLACE = 512 };
+    bool is_worth_packing = A->lanes > ROWS_IN_PLACE && B->source.lanes > COLUMNS_IN_PLACE;
+    return kernel->multiplies_packed && A->lanes <= kernel->few_rows_of_product && !is_worth_packing;
+}
 
 void panels_multiply_matrix(float *C, size_t stride, const struct panels_source *A, struct panels *packed,
                             const struct panels *B, bool accumulate)
 {
     const struct blis_kernel *kernel = blis_kernel_in_use();
-    if (kernel->multiplies_packed && A->lanes <= smaller(ROWS_IN_PLACE, kernel->few_rows_of_product)) {
+    if (multiplies_in_place(kernel, A, B)) {
         assert(B->side == PANELS_WIDE && A->depth == B->source.depth);
         multiply(kernel, &(struct product){C, stride, tiles_of_matrix(A, kernel->narrow), B, accumulate});
     } else {

@@ -35,26 +35,29 @@ size_t dense_input_floats(const struct dense_input *input)
     return input->x_rows.capacity + input->gate_rows.capacity + position_panels_floats(&input->x_columns);
 }
 
-void dense_input_forward(struct dense_input *input, const float *x, size_t positions, float *gates)
+void dense_input_forward(struct dense_input *input, const float *x, size_t positions, float *gates,
+                         size_t gate_stride)
 {
     size_t in = input->weights->input_width;
-    size_t G = input->weights->gate_width;
     for (size_t row = 0; row < positions; row += input->block_rows) {
         size_t count = smaller(positions - row, input->block_rows);
         panels_pack(&input->x_rows, (struct panels_source){x + row * in, .lanes = count, .depth = in, in, 1});
-        panels_multiply(gates + row * G, G, &input->x_rows, &input->weights->W_x_forward, true);
+        panels_multiply(gates + row * gate_stride, gate_stride, &input->x_rows, &input->weights->W_x_forward,
+                        true);
     }
 }
 
-void dense_input_backward(struct dense_input *input, const float *dgates, size_t positions, float *dx,
+void dense_input_backward(struct dense_input *input, const struct position_values *dgates, float *dx,
                           bool accumulate)
 {
     size_t in = input->weights->input_width;
-    size_t G = input->weights->gate_width;
-    for (size_t row = 0; row < positions; row += input->block_rows) {
-        size_t count = smaller(positions - row, input->block_rows);
-        panels_pack(&input->gate_rows,
-                    (struct panels_source){dgates + row * G, .lanes = count, .depth = G, G, 1});
+    for (size_t row = 0; row < dgates->positions; row += input->block_rows) {
+        size_t count = smaller(dgates->positions - row, input->block_rows);
+        panels_pack(&input->gate_rows, (struct panels_source){.data = dgates->values + row * dgates->stride,
+                                                              .lanes = count,
+                                                              .depth = dgates->width,
+                                                              .lane_stride = dgates->stride,
+                                                              .depth_stride = 1});
         panels_multiply(dx + row * in, in, &input->gate_rows, &input->weights->W_x_backward, accumulate);
     }
 }
@@ -63,8 +66,10 @@ void dense_input_weight_gradient(struct dense_input *input, const float *x, cons
                                  size_t offset, const struct position_panels *dgates, bool accumulate)
 {
     const struct panels *piece = &dgates->panels[0];
-    struct position_values values =
-        gradient_sums_values(sums, x, piece->source.depth * dgates->pieces, input->weights->input_width);
+    size_t in = input->weights->input_width;
+    struct position_values values = gradient_sums_values(
+        sums, (struct position_values){
+                  .values = x, .positions = piece->source.depth * dgates->pieces, .width = in, .stride = in});
     position_panels_pack(&input->x_columns, &values);
     gradient_sums_product(sums, offset, &input->x_columns, dgates, accumulate);
 }

@@ -25,11 +25,12 @@ void dense_input_free(struct dense_input *input);
 /* Floats that it holds. */
 size_t dense_input_floats(const struct dense_input *input);
 
-/* gates += X·W_x; X: [positions, in], gates: [positions, G]. */
-void dense_input_forward(struct dense_input *input, const float *x, size_t positions, float *gates);
+/* gates += X·W_x; X: [positions, in], gates: [positions, G], rows `gate_stride` floats apart. */
+void dense_input_forward(struct dense_input *input, const float *x, size_t positions, float *gates,
+                         size_t gate_stride);
 
 /* dX = dgates·W_xᵀ, or with `accumulate` that is added to dX. */
-void dense_input_backward(struct dense_input *input, const float *dgates, size_t positions, float *dx,
+void dense_input_backward(struct dense_input *input, const struct position_values *dgates, float *dx,
                           bool accumulate);
 
 /* dW_x = Xᵀ·dgates, the latter packed, goes to `offset` of `sums`, or with `accumulate` is added there. */

@@ -4,16 +4,22 @@
 #include "lstm_mpi/linalg/vector.h"
 
 #include <assert.h>
+#include <math.h>
 #include <string.h>
 
-struct position_values gradient_sums_values(const struct gradient_sums *sums, const float *values,
-                                            size_t positions, size_t width)
+static double largest_of_rank(const struct position_values *values)
 {
-    struct position_values described = {values, positions, width, 0};
+    float largest = 0;
+    for (size_t position = 0; position < values->positions; position++)
+        largest = fmaxf(largest, vector_largest(values->width, values->values + position * values->stride));
+    return (double)largest;
+}
+
+struct position_values gradient_sums_values(const struct gradient_sums *sums, struct position_values values)
+{
     if (sums->exact)
-        described.largest = sums->exact->largest_of_all(sums->exact->context,
-                                                        (double)vector_largest(positions * width, values));
-    return described;
+        values.largest = sums->exact->largest_of_all(sums->exact->context, largest_of_rank(&values));
+    return values;
 }
 
 double gradient_sums_rounder(const struct gradient_sums *sums, double largest_term)
@@ -46,13 +52,13 @@ void gradient_sums_vector(const struct gradient_sums *sums, size_t offset,
         double rounder = gradient_sums_rounder(sums, values->largest);
         memset(vector, 0, width * sizeof *vector);
         for (size_t position = 0; position < values->positions; position++)
-            exact_sum_add(width, values->values + position * width, rounder, vector);
+            exact_sum_add(width, values->values + position * values->stride, rounder, vector);
     } else {
         float *vector = sums->plain + offset;
         if (!accumulate)
             memset(vector, 0, width * sizeof *vector);
         for (size_t position = 0; position < values->positions; position++)
-            vector_add(width, values->values + position * width, vector);
+            vector_add(width, values->values + position * values->stride, vector);
     }
 }
 
@@ -62,7 +68,7 @@ void gradient_sums_rows(const struct gradient_sums *sums, size_t offset, size_t 
     size_t width = values->width;
     double rounder = sums->exact ? gradient_sums_rounder(sums, values->largest) : 0;
     for (size_t position = 0; position < values->positions; position++) {
-        const float *from = values->values + position * width;
+        const float *from = values->values + position * values->stride;
         size_t to = offset + rows[position] * stride;
         if (sums->exact)
             exact_sum_add(width, from, rounder, sums->exact->sums + to);

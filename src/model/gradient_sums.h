@@ -16,9 +16,8 @@ struct gradient_sums {
     const struct exact_gradients *exact;
 };
 
-/* The largest absolute value is found here, if it is needed: among all who share the batch. */
-struct position_values gradient_sums_values(const struct gradient_sums *sums, const float *values,
-                                            size_t positions, size_t width);
+/* The values with the largest of them, if it is needed: among all who share the batch. */
+struct position_values gradient_sums_values(const struct gradient_sums *sums, struct position_values values);
 
 /* A bound on the sum over the whole batch of terms that are at most `largest_term`, as a rounder. */
 double gradient_sums_rounder(const struct gradient_sums *sums, double largest_term);

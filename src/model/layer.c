@@ -35,6 +35,14 @@ static size_t chunks_of(size_t rows, size_t steps)
     return larger(1, smaller(steps, divide_up(rows * steps, CHUNK_POSITIONS)));
 }
 
+/* Products read several rows of gates side by side: a power of two apart, these would drive each other out of
+ * the first cache. */
+static size_t stride_of_gates(size_t gate_width)
+{
+    enum { POWER_OF_TWO_TO_AVOID = 512, LINE = MEMORY_ALIGNMENT / sizeof(float) };
+    return gate_width % POWER_OF_TWO_TO_AVOID == 0 ? gate_width + LINE : gate_width;
+}
+
 enum status layer_create(struct layer *layer, const struct cell_ops *cell, const struct packed_layer *weights,
                          bool reverse, size_t rows, size_t steps, bool exact, float *h_carried,
                          float *c_carried, struct error *error)
@@ -52,7 +60,9 @@ enum status layer_create(struct layer *layer, const struct cell_ops *cell, const
         .chunks = exact ? 1 : chunks_of(rows, steps),
         .h_carried = h_carried,
         .c_carried = c_carried,
+        .gate_stride = stride_of_gates(G),
     };
+    size_t gates = steps * rows * layer->gate_stride;
     size_t chunk_steps = divide_up(steps, layer->chunks);
     if (!reads_tokens(layer))
         TRY(dense_input_create(&layer->input, weights, rows, chunk_steps, exact, error));
@@ -61,9 +71,9 @@ enum status layer_create(struct layer *layer, const struct cell_ops *cell, const
     TRY(position_panels_create(&layer->h_columns, PANELS_NARROW, H, rows, chunk_steps, exact, error));
     TRY(position_panels_create(&layer->chunk_gates, PANELS_WIDE, G, rows, chunk_steps, exact, error));
     TRY(memory_new(&layer->bias, G, error));
-    TRY(memory_new(&layer->gates, steps * rows * G, error));
+    TRY(memory_new(&layer->gates, gates, error));
     if (cell->splits_recurrent)
-        TRY(memory_new(&layer->recurrent, steps * rows * G, error));
+        TRY(memory_new(&layer->recurrent, gates, error));
     TRY(create_state(layer, error));
 done:
     if (status != STATUS_OK)
@@ -93,7 +103,7 @@ size_t layer_floats(const struct layer *layer)
     size_t state = layer->rows * layer->weights->hidden;
     size_t packed = layer->h_rows.capacity + layer->gate_rows.capacity +
                     position_panels_floats(&layer->h_columns) + position_panels_floats(&layer->chunk_gates);
-    size_t gates = layer->steps * layer->rows * layer->weights->gate_width;
+    size_t gates = layer->steps * layer->rows * layer->gate_stride;
     size_t floats = dense_input_floats(&layer->input) + packed + layer->weights->gate_width;
     floats += layer->recurrent ? 2 * gates : gates;
     floats += (layer->steps + 1) * state;
@@ -126,19 +136,18 @@ static size_t step_of_turn(const struct layer *layer, size_t turn, size_t steps)
     return layer->reverse ? steps - 1 - turn : turn;
 }
 
-static float *row_of(float *rows, size_t row, size_t hidden)
+static float *row_of(float *rows, size_t row, size_t stride)
 {
-    return rows ? rows + row * hidden : NULL;
+    return rows ? rows + row * stride : NULL;
 }
 
 static struct cell_row cell_row_at(const struct layer *layer, size_t step, size_t row)
 {
     size_t H = layer->weights->hidden;
-    size_t G = layer->weights->gate_width;
     size_t position = step * layer->rows + row;
     return (struct cell_row){
-        .gates = layer->gates + position * G,
-        .recurrent = row_of(layer->recurrent, position, G),
+        .gates = row_of(layer->gates, position, layer->gate_stride),
+        .recurrent = row_of(layer->recurrent, position, layer->gate_stride),
         .h_previous = row_of(state_before(layer, layer->h, step), row, H),
         .c_previous = row_of(state_before(layer, layer->c, step), row, H),
         .h = row_of(state_after(layer, layer->h, step), row, H),
@@ -160,26 +169,26 @@ static const float *input_bias(struct layer *layer)
 static void multiply_state(struct layer *layer, size_t step)
 {
     size_t H = layer->weights->hidden;
-    size_t G = layer->weights->gate_width;
-    float *sums = (layer->recurrent ? layer->recurrent : layer->gates) + step * layer->rows * G;
+    size_t stride = layer->gate_stride;
+    float *sums = (layer->recurrent ? layer->recurrent : layer->gates) + step * layer->rows * stride;
     bool accumulate = true;
     if (layer->recurrent) {
         accumulate = layer->weights->b_h != NULL;
         for (size_t row = 0; row < layer->rows && accumulate; row++)
-            memcpy(sums + row * G, layer->weights->b_h, G * sizeof *sums);
+            memcpy(sums + row * stride, layer->weights->b_h, layer->weights->gate_width * sizeof *sums);
     }
     const float *h_previous = state_before(layer, layer->h, step);
     struct panels_source h = {h_previous, .lanes = layer->rows, .depth = H, H, 1};
-    panels_multiply_matrix(sums, G, &h, &layer->h_rows, &layer->weights->W_h_forward, accumulate);
+    panels_multiply_matrix(sums, stride, &h, &layer->h_rows, &layer->weights->W_h_forward, accumulate);
 }
 
 /* gates = W_x[token] + b, for the rows of a step. */
 static void select_rows(struct layer *layer, const uint32_t *tokens, const float *bias, size_t step)
 {
     size_t G = layer->weights->gate_width;
-    float *gates = layer->gates + step * layer->rows * G;
+    float *gates = layer->gates + step * layer->rows * layer->gate_stride;
     for (size_t row = 0; row < layer->rows; row++)
-        vector_sum(G, layer->weights->W_x + tokens[row] * G, bias, gates + row * G);
+        vector_sum(G, layer->weights->W_x + tokens[row] * G, bias, gates + row * layer->gate_stride);
 }
 
 /* gates = X·W_x + b, for all steps. */
@@ -187,8 +196,8 @@ static void multiply_input(struct layer *layer, const float *x, const float *bia
 {
     size_t G = layer->weights->gate_width;
     for (size_t position = 0; position < steps * layer->rows; position++)
-        memcpy(layer->gates + position * G, bias, G * sizeof *bias);
-    dense_input_forward(&layer->input, x, steps * layer->rows, layer->gates);
+        memcpy(layer->gates + position * layer->gate_stride, bias, G * sizeof *bias);
+    dense_input_forward(&layer->input, x, steps * layer->rows, layer->gates, layer->gate_stride);
 }
 
 /* To or from the place of the carried state in the arrays of states. */
@@ -240,8 +249,9 @@ static void step_backward(struct layer *layer, const float *dh, float *dh_previo
     }
     if (!dh_previous)
         return;
-    const float *gates = (layer->recurrent ? layer->recurrent : layer->gates) + step * layer->rows * G;
-    struct panels_source dgates = {gates, .lanes = layer->rows, .depth = G, G, 1};
+    size_t stride = layer->gate_stride;
+    const float *gates = (layer->recurrent ? layer->recurrent : layer->gates) + step * layer->rows * stride;
+    struct panels_source dgates = {gates, .lanes = layer->rows, .depth = G, stride, 1};
     panels_multiply_matrix(dh_previous, H, &dgates, &layer->gate_rows, &layer->weights->W_h_backward, true);
 }
 
@@ -255,18 +265,25 @@ struct chunk {
     struct position_values of_state; /* the same numbers where the cell does not split them */
 };
 
+static struct position_values gates_at(const struct layer *layer, const struct gradient_sums *sums,
+                                       const float *gates, struct range positions)
+{
+    return gradient_sums_values(
+        sums, (struct position_values){.values = gates + positions.first * layer->gate_stride,
+                                       .positions = positions.count,
+                                       .width = layer->weights->gate_width,
+                                       .stride = layer->gate_stride});
+}
+
 static struct chunk chunk_of(const struct layer *layer, const struct gradient_sums *sums, struct range steps,
                              bool first)
 {
-    size_t G = layer->weights->gate_width;
     struct chunk chunk = {.positions = {steps.first * layer->rows, steps.count * layer->rows},
                           .first = first,
                           .h_before = state_before(layer, layer->h, steps.first)};
-    size_t place = chunk.positions.first * G;
-    chunk.of_input = gradient_sums_values(sums, layer->gates + place, chunk.positions.count, G);
-    chunk.of_state = layer->recurrent
-                         ? gradient_sums_values(sums, layer->recurrent + place, chunk.positions.count, G)
-                         : chunk.of_input;
+    chunk.of_input = gates_at(layer, sums, layer->gates, chunk.positions);
+    chunk.of_state =
+        layer->recurrent ? gates_at(layer, sums, layer->recurrent, chunk.positions) : chunk.of_input;
     return chunk;
 }
 
@@ -275,7 +292,9 @@ static void state_gradients(struct layer *layer, const struct layer_gradients *g
 {
     size_t H = layer->weights->hidden;
     const struct gradient_sums *sums = &gradients->sums;
-    struct position_values h = gradient_sums_values(sums, chunk->h_before, chunk->positions.count, H);
+    struct position_values h = gradient_sums_values(
+        sums, (struct position_values){
+                  .values = chunk->h_before, .positions = chunk->positions.count, .width = H, .stride = H});
     position_panels_pack(&layer->h_columns, &h);
     position_panels_pack(&layer->chunk_gates, &chunk->of_state);
     gradient_sums_product(sums, gradients->W_h, &layer->h_columns, &layer->chunk_gates, !chunk->first);
@@ -303,8 +322,7 @@ static void input_gradients(struct layer *layer, const float *x, const struct la
     dense_input_weight_gradient(&layer->input, x + place, &gradients->sums, gradients->W_x,
                                 &layer->chunk_gates, !chunk->first);
     phase_end(times, PHASE_DW_X);
-    dense_input_backward(&layer->input, chunk->of_input.values, chunk->positions.count, gradients->x + place,
-                         gradients->adds_to_x);
+    dense_input_backward(&layer->input, &chunk->of_input, gradients->x + place, gradients->adds_to_x);
     phase_end(times, PHASE_INPUT_GRADIENT);
 }
 

@@ -41,9 +41,9 @@ void position_panels_pack(struct position_panels *operand, const struct position
     size_t pieces = operand->pieces;
     operand->largest = values->largest;
     for (size_t i = 0; i < pieces; i++)
-        panels_pack(&operand->panels[i], (struct panels_source){.data = values->values + i * values->width,
+        panels_pack(&operand->panels[i], (struct panels_source){.data = values->values + i * values->stride,
                                                                 .lanes = values->width,
                                                                 .depth = values->positions / pieces,
                                                                 .lane_stride = 1,
-                                                                .depth_stride = pieces * values->width});
+                                                                .depth_stride = pieces * values->stride});
 }

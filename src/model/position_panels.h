@@ -5,11 +5,12 @@
 
 #include "lstm_mpi/linalg/panels.h"
 
-/* Values at all positions: [steps, rows, width]. */
+/* Values at all positions: [steps, rows, width], those of a position `stride` floats from the next. */
 struct position_values {
     const float *values;
     size_t positions;
     size_t width;
+    size_t stride;
     double largest; /* of the absolute values, over the whole batch; exact sums alone need it */
 };
 

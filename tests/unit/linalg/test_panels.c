@@ -415,6 +415,7 @@ static void a_row_does_not_depend_on_the_rows_beside_it(void **state)
     check_rows_alone(150, 33, 12, false);
     check_rows_alone(26, 64, 321, true);
     check_rows_alone(26, 20, 1300, false);
+    check_rows_alone(14, 530, 40, true);
 }
 
 static void real_numbers_are_close(void **state)
