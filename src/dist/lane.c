@@ -9,9 +9,10 @@
 
 #include <stdint.h>
 
-/* Four messages of 64 KiB under way each way keep a network busy; of shorter ones, as there are among many
- * nodes, more are needed. */
-enum { SHARE_FLOATS = 1 << 14, UNDER_WAY_FLOATS = 4 * SHARE_FLOATS, ROUNDS_UNDER_WAY = 64 };
+/* Four messages of 64 KiB under way each way keep a network busy while somebody waits for them; while the
+ * ranks compute, and look after them between the steps, it takes four times as many. Of shorter ones, as there
+ * are among many nodes, more are needed. */
+enum { SHARE_FLOATS = 1 << 14, UNDER_WAY_FLOATS = 16 * SHARE_FLOATS, ROUNDS_UNDER_WAY = 64 };
 
 /* The messages under way one way, with a few words more for the bits of each. */
 enum { BUFFER_WORDS = UNDER_WAY_FLOATS / 2 + 4 * ROUNDS_UNDER_WAY };
