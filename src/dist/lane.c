@@ -4,15 +4,16 @@
 #include "lstm_mpi/base/divide_up.h"
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/base/partition.h"
+#include "lstm_mpi/base/smaller.h"
 #include "mpi_check.h"
 #include "zero_blocks.h"
 
 #include <stdint.h>
 
 /* Four messages of 64 KiB under way each way keep a network busy while somebody waits for them; while the
- * ranks compute, and look after them between the steps, it takes four times as many. Of shorter ones, as there
- * are among many nodes, more are needed. */
-enum { SHARE_FLOATS = 1 << 14, UNDER_WAY_FLOATS = 16 * SHARE_FLOATS, ROUNDS_UNDER_WAY = 64 };
+ * ranks compute, and look after them between the steps, it takes more. Of shorter ones, as there are among
+ * many nodes, more are needed. */
+enum { SHARE_FLOATS = 1 << 14, UNDER_WAY_FLOATS = 12 * SHARE_FLOATS, ROUNDS_UNDER_WAY = 64 };
 
 /* The messages under way one way, with a few words more for the bits of each. */
 enum { BUFFER_WORDS = UNDER_WAY_FLOATS / 2 + 4 * ROUNDS_UNDER_WAY };
@@ -27,6 +28,7 @@ struct lane {
     float *values;
     size_t count;
     size_t blocks;
+    size_t ahead;       /* so many blocks are collected before the first is given */
     size_t share_words; /* of the longest message, in the buffers */
     size_t under_way;   /* so many rounds at a time */
     size_t rounds;
@@ -80,11 +82,6 @@ size_t lane_bytes(void)
     return sizeof(struct lane) + sizeof(uint64_t) * DIRECTIONS * BUFFER_WORDS;
 }
 
-static size_t bounded(size_t value, size_t least, size_t most)
-{
-    return value < least ? least : value > most ? most : value;
-}
-
 static struct range block_of(const struct lane *lane, size_t block)
 {
     return partition_range(lane->count, lane->blocks, block);
@@ -95,6 +92,13 @@ static struct range share_of(const struct lane *lane, size_t block, size_t owner
     struct range whole = block_of(lane, block);
     struct range share = partition_range(whole.count, lane->size, owner);
     return (struct range){whole.first + share.first, share.count};
+}
+
+/* From the collection of a block until it can be given lie 2·ahead - 1 turns: as many rounds as may be under
+ * way, so that none waits for its turn alone. */
+static size_t blocks_ahead(const struct lane *lane)
+{
+    return 1 + divide_up(lane->under_way, 2 * (lane->size - 1));
 }
 
 void lane_begin(struct lane *lane, float *values, size_t count)
@@ -109,21 +113,42 @@ void lane_begin(struct lane *lane, float *values, size_t count)
         return;
     size_t longest = divide_up(block_of(lane, 0).count, lane->size);
     lane->share_words = zero_blocks_most_bytes(longest) / sizeof(uint64_t);
-    lane->under_way = bounded(UNDER_WAY_FLOATS / longest, 2, ROUNDS_UNDER_WAY);
+    lane->under_way = smaller(UNDER_WAY_FLOATS / longest, ROUNDS_UNDER_WAY);
+    lane->ahead = smaller(lane->blocks, blocks_ahead(lane));
+}
+
+/* A turn is a round with each of the others. */
+static size_t turn_of_collection(const struct lane *lane, size_t block)
+{
+    return block < lane->ahead ? block : 2 * block - lane->ahead + 1;
+}
+
+static void take_turn(const struct lane *lane, size_t turn, struct round *round)
+{
+    size_t alternating = 2 * (lane->blocks - lane->ahead);
+    if (turn < lane->ahead) {
+        round->block = turn;
+    } else if (turn < lane->ahead + alternating) {
+        size_t later = turn - lane->ahead;
+        round->gives = later % 2 == 0;
+        round->block = later / 2 + (round->gives ? 0 : lane->ahead);
+    } else {
+        round->gives = true;
+        round->block = turn - lane->blocks;
+    }
 }
 
 static struct round round_of(const struct lane *lane, size_t number)
 {
-    size_t turn = number / (lane->size - 1);
-    size_t distance = 1 + number % (lane->size - 1);
+    size_t others = lane->size - 1;
+    size_t distance = 1 + number % others;
     struct round round = {
         .to = (lane->rank + distance) % lane->size,
         .from = (lane->rank + lane->size - distance) % lane->size,
     };
-    round.gives = turn == 2 * lane->blocks - 1 || (turn > 0 && turn % 2 == 0);
-    round.block = round.gives ? (turn - 1) / 2 : (turn + 1) / 2;
+    take_turn(lane, number / others, &round);
     if (round.gives)
-        round.needs = (round.block == 0 ? 1 : 2 * round.block) * (lane->size - 1);
+        round.needs = (turn_of_collection(lane, round.block) + 1) * others;
     return round;
 }
 

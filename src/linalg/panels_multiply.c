@@ -132,10 +132,10 @@ static bool is_for_own_loops(const struct blis_kernel *kernel, const struct rows
  * beginning is fetched, of which the hardware makes a stream. */
 static void fetch_part_of_next_panel(const struct rows_product *tile, size_t part, size_t parts)
 {
-    enum { MOST_LINES = 8 };
+    enum { MOST_LINES_OF_PART = 8 };
     static const size_t line = MEMORY_ALIGNMENT / sizeof(float);
     size_t panel_lines = divide_up(tile->depth * tile->wide_width, line);
-    struct range lines = partition_range(smaller(panel_lines, parts * MOST_LINES), parts, part);
+    struct range lines = partition_range(smaller(panel_lines, parts * MOST_LINES_OF_PART), parts, part);
     const float *next = tile->wide + tile->panel_stride + lines.first * line;
     for (size_t i = 0; i < lines.count; i++)
         __builtin_prefetch(next + i * line, 0, 2);

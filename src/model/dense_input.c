@@ -67,9 +67,8 @@ void dense_input_weight_gradient(struct dense_input *input, const float *x, cons
 {
     const struct panels *piece = &dgates->panels[0];
     size_t in = input->weights->input_width;
-    struct position_values values = gradient_sums_values(
-        sums, (struct position_values){
-                  .values = x, .positions = piece->source.depth * dgates->pieces, .width = in, .stride = in});
+    struct position_values values =
+        gradient_sums_values(sums, position_values_dense(x, piece->source.depth * dgates->pieces, in));
     position_panels_pack(&input->x_columns, &values);
     gradient_sums_product(sums, offset, &input->x_columns, dgates, accumulate);
 }

@@ -16,7 +16,7 @@ struct gradient_sums {
     const struct exact_gradients *exact;
 };
 
-/* The values with the largest of them, if it is needed: among all who share the batch. */
+/* The values and, for exact sums, the largest of them among all who share the batch, which is collective. */
 struct position_values gradient_sums_values(const struct gradient_sums *sums, struct position_values values);
 
 /* A bound on the sum over the whole batch of terms that are at most `largest_term`, as a rounder. */

@@ -36,11 +36,11 @@ static size_t chunks_of(size_t rows, size_t steps)
 }
 
 /* Products read several rows of gates side by side: a power of two apart, these would drive each other out of
- * the first cache. */
+ * the first cache. Not so with an odd number of cache lines. */
 static size_t stride_of_gates(size_t gate_width)
 {
-    enum { POWER_OF_TWO_TO_AVOID = 512, LINE = MEMORY_ALIGNMENT / sizeof(float) };
-    return gate_width % POWER_OF_TWO_TO_AVOID == 0 ? gate_width + LINE : gate_width;
+    enum { LINE = MEMORY_ALIGNMENT / sizeof(float) };
+    return (divide_up(gate_width, LINE) | 1) * LINE;
 }
 
 enum status layer_create(struct layer *layer, const struct cell_ops *cell, const struct packed_layer *weights,
@@ -292,9 +292,8 @@ static void state_gradients(struct layer *layer, const struct layer_gradients *g
 {
     size_t H = layer->weights->hidden;
     const struct gradient_sums *sums = &gradients->sums;
-    struct position_values h = gradient_sums_values(
-        sums, (struct position_values){
-                  .values = chunk->h_before, .positions = chunk->positions.count, .width = H, .stride = H});
+    struct position_values h =
+        gradient_sums_values(sums, position_values_dense(chunk->h_before, chunk->positions.count, H));
     position_panels_pack(&layer->h_columns, &h);
     position_panels_pack(&layer->chunk_gates, &chunk->of_state);
     gradient_sums_product(sums, gradients->W_h, &layer->h_columns, &layer->chunk_gates, !chunk->first);

@@ -50,14 +50,14 @@ struct layer {
     struct position_panels h_columns;   /* H before the steps of a chunk, transposed, as the left operand */
     struct position_panels chunk_gates; /* gradient of the gates of a chunk as the right operand */
     float *bias;                        /* [G]: b + b_h where cells do not split them */
-    size_t gate_stride; /* floats from a row of `gates` or `recurrent` to the next, at least G */
-    float *gates;       /* [T, rows, G]: activations, after layer_backward the gradient of X·W_x + b */
-    float *recurrent;   /* [T, rows, G]: H·W_h + b_h, after layer_backward its gradient; NULL: in `gates` */
-    float *h;           /* [T + 1, rows, H] */
-    float *c;           /* [T + 1, rows, H]; NULL for cells without it, and so the others */
-    float *saved;       /* [T, rows, H] */
-    float *dc;          /* [rows, H] */
-    float *h_carried;   /* [rows, H], views of the carried state */
+    size_t gate_stride;                 /* floats from a row of `gates` or `recurrent` to the next */
+    float *gates;     /* [T, rows, G]: activations, after layer_backward the gradient of X·W_x + b */
+    float *recurrent; /* [T, rows, G]: H·W_h + b_h, after layer_backward its gradient; NULL: in `gates` */
+    float *h;         /* [T + 1, rows, H] */
+    float *c;         /* [T + 1, rows, H]; NULL for cells without it, and so the others */
+    float *saved;     /* [T, rows, H] */
+    float *dc;        /* [rows, H] */
+    float *h_carried; /* [rows, H], views of the carried state */
     float *c_carried;
 };
 

@@ -81,9 +81,8 @@ void output_exact_loss(struct output_exact *exact, const float *h, const uint32_
     bool tied = exact->output->weights->tied;
     struct exact_matrix W_sums = {gradients->sums + W, tied ? H : V, tied};
     phase_start(times);
-    struct position_values values = gradient_sums_values(
-        sums, (struct position_values){
-                  .values = h, .positions = exact->rows * exact->steps, .width = H, .stride = H});
+    struct position_values values =
+        gradient_sums_values(sums, position_values_dense(h, exact->rows * exact->steps, H));
     double b_rounder = gradient_sums_rounder(sums, (double)scale);
     double W_rounder = gradient_sums_rounder(sums, (double)scale * values.largest);
     memset(gradients->sums + b, 0, V * sizeof *gradients->sums);

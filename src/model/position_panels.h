@@ -14,6 +14,9 @@ struct position_values {
     double largest; /* of the absolute values, over the whole batch; exact sums alone need it */
 };
 
+/* Those that lie without gaps. */
+struct position_values position_values_dense(const float *values, size_t positions, size_t width);
+
 /* Values at all positions as an operand of products that are as deep as there are positions: in one piece, or
  * one a row. */
 struct position_panels {

@@ -240,9 +240,8 @@ static void embedding_backward(const struct stack *stack, const uint32_t *tokens
     const struct parameters *parameters = &stack->parameters;
     const struct gradient_sums *sums = &gradients->sums;
     size_t E = stack->spec.embedding_size;
-    struct position_values dx = gradient_sums_values(
-        sums, (struct position_values){
-                  .values = stack->above, .positions = stack->rows * stack->steps, .width = E, .stride = E});
+    struct position_values dx =
+        gradient_sums_values(sums, position_values_dense(stack->above, stack->rows * stack->steps, E));
     if (stack->spec.tie_weights && !sums->exact)
         gradient_sums_rows(sums, parameters_find(parameters, "embedding/W")->offset, E, &dx, tokens);
     else

@@ -13,7 +13,7 @@
 
 #include <string.h>
 
-enum { LONG = 2 * (1 << 16) + 16 }; /* several blocks a lane */
+enum { LONG = 5 * (1 << 16) + 16 }; /* more rounds than a lane has under way */
 
 static struct error error;
 

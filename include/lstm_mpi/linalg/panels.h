@@ -96,7 +96,8 @@ void panels_multiply(float *C, size_t stride, const struct panels *A, const stru
                      bool accumulate);
 
 /* The same with the rows of a matrix in memory. It is packed into `packed`, which has room for it, only where
- * the product is the faster for it: few rows are read where they are. */
+ * the product is the faster for it: for many rows, or more than a few and many columns. The others are read
+ * where they are. */
 void panels_multiply_matrix(float *C, size_t stride, const struct panels_source *A, struct panels *packed,
                             const struct panels *B, bool accumulate);
 

@@ -37,7 +37,7 @@ static float normal(uint64_t seed, size_t index)
     return (float)random_normal(seed, 0, index);
 }
 
-/* An operand as it lies in memory. */
+/* An operand as it lies in memory, with gaps between its rows. */
 struct operand {
     float *data;
     struct panels_source source;
@@ -46,15 +46,18 @@ struct operand {
 static struct operand make_operand(size_t lanes, size_t depth, bool lanes_are_rows, uint64_t seed,
                                    float (*number)(uint64_t seed, size_t index))
 {
-    struct operand operand = {.data = new_floats(lanes * depth)};
-    for (size_t i = 0; i < lanes * depth; i++)
+    enum { GAP = 3 };
+    size_t rows = lanes_are_rows ? lanes : depth;
+    size_t stride = (lanes_are_rows ? depth : lanes) + GAP;
+    struct operand operand = {.data = new_floats(rows * stride)};
+    for (size_t i = 0; i < rows * stride; i++)
         operand.data[i] = number(seed, i);
     operand.source = (struct panels_source){
         .data = operand.data,
         .lanes = lanes,
         .depth = depth,
-        .lane_stride = lanes_are_rows ? depth : 1,
-        .depth_stride = lanes_are_rows ? 1 : lanes,
+        .lane_stride = lanes_are_rows ? stride : 1,
+        .depth_stride = lanes_are_rows ? 1 : stride,
     };
     return operand;
 }
@@ -71,6 +74,14 @@ static struct panels pack(enum panels_side side, const struct operand *operand)
     assert_int_equal(panels_create(&panels, side, operand->source.lanes, operand->source.depth, &error),
                      STATUS_OK);
     panels_pack(&panels, operand->source);
+    return panels;
+}
+
+static struct panels room_for_rows(size_t lanes, size_t depth)
+{
+    struct error error;
+    struct panels panels;
+    assert_int_equal(panels_create(&panels, PANELS_NARROW, lanes, depth, &error), STATUS_OK);
     return panels;
 }
 
@@ -130,8 +141,10 @@ static void check_product(const struct shape *shape)
     plain_multiply(expected + MARGIN, stride, &A.source, &B.source, shape->accumulate);
     panels_multiply(C + MARGIN, stride, &left, &right, shape->accumulate);
     check_all(C, expected, room, shape);
-    panels_multiply_matrix(of_matrix + MARGIN, stride, &A.source, &left, &right, shape->accumulate);
+    struct panels unpacked = room_for_rows(shape->M, shape->K);
+    panels_multiply_matrix(of_matrix + MARGIN, stride, &A.source, &unpacked, &right, shape->accumulate);
     check_all(of_matrix, expected, room, shape);
+    panels_free(&unpacked);
     panels_free(&left);
     panels_free(&right);
     memory_free(A.data);
@@ -194,6 +207,8 @@ static void large_products_are_exact(void **state)
             struct shape shape = shape_of(sizes[m], sizes[n], depths[random_below(m, n, 0, DEPTHS)]);
             check_product(&shape);
         }
+        struct shape many_columns = shape_of(sizes[m], 530, 40 + m);
+        check_product(&many_columns);
     }
 }
 
@@ -221,11 +236,11 @@ static void slices_multiply_as_if_packed_alone(void **state)
         for (size_t n = 0; n < N; n += right.width) {
             struct range depths = {(m + n) % 50, 40};
             struct panels_source some = A.source;
-            some.data += m * K + depths.first;
+            some.data += m * some.lane_stride + depths.first;
             some.lanes = M - m;
             some.depth = depths.count;
             struct panels_source other = B.source;
-            other.data += n + depths.first * N;
+            other.data += n + depths.first * other.depth_stride;
             other.lanes = N - n;
             other.depth = depths.count;
             struct panels A_slice = panels_slice(&left, (struct range){m, M - m}, depths);
@@ -382,15 +397,17 @@ static void check_rows_alone(size_t rows, size_t N, size_t K, bool accumulate)
         for (size_t count = 1; first + count <= rows; count += count < 13 ? 1 : 5 + rows / 50 * 5) {
             struct range some = {first, count};
             struct panels_source source = A.source;
-            source.data += first * K;
+            source.data += first * source.lane_stride;
             source.lanes = count;
             panels_pack(&left, source);
             memcpy(apart, before + first * N, count * N * sizeof *apart);
             panels_multiply(apart, N, &left, &right, accumulate);
             check_same_bits(apart, together, N, K, some);
             memcpy(apart, before + first * N, count * N * sizeof *apart);
-            panels_multiply_matrix(apart, N, &source, &left, &right, accumulate);
+            struct panels unpacked = room_for_rows(count, K);
+            panels_multiply_matrix(apart, N, &source, &unpacked, &right, accumulate);
             check_same_bits(apart, together, N, K, some);
+            panels_free(&unpacked);
         }
     }
     panels_free(&left);
