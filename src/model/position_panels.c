@@ -2,12 +2,6 @@
 
 #include "lstm_mpi/base/memory.h"
 
-struct position_values position_values_dense(const float *values, size_t positions, size_t width)
-{
-    return (struct position_values){
-        .values = values, .positions = positions, .width = width, .stride = width};
-}
-
 enum status position_panels_create(struct position_panels *operand, enum panels_side side, size_t width,
                                    size_t rows, size_t steps, bool exact, struct error *error)
 {

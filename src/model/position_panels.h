@@ -15,7 +15,12 @@ struct position_values {
 };
 
 /* Those that lie without gaps. */
-struct position_values position_values_dense(const float *values, size_t positions, size_t width);
+static inline struct position_values position_values_dense(const float *values, size_t positions,
+                                                           size_t width)
+{
+    return (struct position_values){
+        .values = values, .positions = positions, .width = width, .stride = width};
+}
 
 /* Values at all positions as an operand of products that are as deep as there are positions: in one piece, or
  * one a row. */
