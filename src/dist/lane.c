@@ -94,8 +94,8 @@ static struct range share_of(const struct lane *lane, size_t block, size_t owner
     return (struct range){whole.first + share.first, share.count};
 }
 
-/* From the collection of a block until it can be given lie 2·ahead - 1 turns: as many rounds as may be under
- * way, so that none waits for its turn alone. */
+/* From the collection of a block until it is given lie 2·ahead - 1 turns: as many rounds as may be under way,
+ * so that they are, before a sum is waited for. */
 static size_t blocks_ahead(const struct lane *lane)
 {
     return 1 + divide_up(lane->under_way, 2 * (lane->size - 1));
