@@ -11,9 +11,9 @@
  *     round:      d = 1 … nodes - 1, for each: something to rank + d, something from rank - d
  *     schedule:   collect 0 | … | collect a | give 0 | collect a + 1 | give 1 | … | give last
  *
- * Up to 64 rounds are under way at a time, and they end in order; a is the less the more nodes there are. So
- * a share is added up in an order that depends on nothing but the rank of its owner: the same bits whatever
- * the network does.
+ * where a is the less the more nodes there are. Up to 64 rounds are under way at a time, and they end in
+ * order. So a share is added up in an order that depends on nothing but the rank of its owner: the same bits
+ * whatever the network does.
  *
  * Why not MPI_Allreduce: for long messages Open MPI's choice takes 1.7 times what the bytes need, because it
  * sends them in one piece; and MPI_Iallreduce, beside which a rank could go on computing, 3.4 times. */

@@ -166,11 +166,17 @@ static const float *input_bias(struct layer *layer)
     return layer->bias;
 }
 
+/* What H·W_h goes into, and after the cell's backward the gradient of that. */
+static float *state_gates(const struct layer *layer, size_t step)
+{
+    return row_of(layer->recurrent ? layer->recurrent : layer->gates, step * layer->rows, layer->gate_stride);
+}
+
 static void multiply_state(struct layer *layer, size_t step)
 {
     size_t H = layer->weights->hidden;
     size_t stride = layer->gate_stride;
-    float *sums = (layer->recurrent ? layer->recurrent : layer->gates) + step * layer->rows * stride;
+    float *sums = state_gates(layer, step);
     bool accumulate = true;
     if (layer->recurrent) {
         accumulate = layer->weights->b_h != NULL;
@@ -249,9 +255,8 @@ static void step_backward(struct layer *layer, const float *dh, float *dh_previo
     }
     if (!dh_previous)
         return;
-    size_t stride = layer->gate_stride;
-    const float *gates = (layer->recurrent ? layer->recurrent : layer->gates) + step * layer->rows * stride;
-    struct panels_source dgates = {gates, .lanes = layer->rows, .depth = G, stride, 1};
+    const float *gates = state_gates(layer, step);
+    struct panels_source dgates = {gates, .lanes = layer->rows, .depth = G, layer->gate_stride, 1};
     panels_multiply_matrix(dh_previous, H, &dgates, &layer->gate_rows, &layer->weights->W_h_backward, true);
 }
 

@@ -67,21 +67,18 @@ static float element(const struct panels_source *source, size_t lane, size_t k)
     return source->data[lane * source->lane_stride + k * source->depth_stride];
 }
 
-static struct panels pack(enum panels_side side, const struct operand *operand)
+static struct panels new_panels(enum panels_side side, size_t lanes, size_t depth)
 {
     struct error error;
     struct panels panels;
-    assert_int_equal(panels_create(&panels, side, operand->source.lanes, operand->source.depth, &error),
-                     STATUS_OK);
-    panels_pack(&panels, operand->source);
+    assert_int_equal(panels_create(&panels, side, lanes, depth, &error), STATUS_OK);
     return panels;
 }
 
-static struct panels room_for_rows(size_t lanes, size_t depth)
+static struct panels pack(enum panels_side side, const struct operand *operand)
 {
-    struct error error;
-    struct panels panels;
-    assert_int_equal(panels_create(&panels, PANELS_NARROW, lanes, depth, &error), STATUS_OK);
+    struct panels panels = new_panels(side, operand->source.lanes, operand->source.depth);
+    panels_pack(&panels, operand->source);
     return panels;
 }
 
@@ -141,7 +138,7 @@ static void check_product(const struct shape *shape)
     plain_multiply(expected + MARGIN, stride, &A.source, &B.source, shape->accumulate);
     panels_multiply(C + MARGIN, stride, &left, &right, shape->accumulate);
     check_all(C, expected, room, shape);
-    struct panels unpacked = room_for_rows(shape->M, shape->K);
+    struct panels unpacked = new_panels(PANELS_NARROW, shape->M, shape->K);
     panels_multiply_matrix(of_matrix + MARGIN, stride, &A.source, &unpacked, &right, shape->accumulate);
     check_all(of_matrix, expected, room, shape);
     panels_free(&unpacked);
@@ -404,7 +401,7 @@ static void check_rows_alone(size_t rows, size_t N, size_t K, bool accumulate)
             panels_multiply(apart, N, &left, &right, accumulate);
             check_same_bits(apart, together, N, K, some);
             memcpy(apart, before + first * N, count * N * sizeof *apart);
-            struct panels unpacked = room_for_rows(count, K);
+            struct panels unpacked = new_panels(PANELS_NARROW, count, K);
             panels_multiply_matrix(apart, N, &source, &unpacked, &right, accumulate);
             check_same_bits(apart, together, N, K, some);
             panels_free(&unpacked);
