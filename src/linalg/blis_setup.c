@@ -107,13 +107,14 @@ static enum status users_choice(arch_t *choice, const char *value, struct error 
     return error_remedy(error, "unset the variable and the best one is chosen");
 }
 
-static bool needs_more_than(arch_t id, enum vector_level level)
+/* NULL: one that is not in the table. */
+static const struct configuration *configuration_of(arch_t id)
 {
     for (size_t i = 0; i < CONFIGURATION_COUNT; i++) {
         if (configurations[i].id == id)
-            return configurations[i].level > level;
+            return &configurations[i];
     }
-    return false;
+    return NULL;
 }
 
 static uint64_t bit(arch_t id)
@@ -138,24 +139,33 @@ static arch_t best_of(uint64_t ids)
     return (arch_t)__builtin_ctzll(ids);
 }
 
-/* What BLIS would choose by itself, unless another configuration is better. */
+/* What BLIS would choose by itself, unless another configuration is better. BLIS knows AVX-512 CPUs by their
+ * names, and takes one that is newer than itself, or that a hypervisor calls otherwise, for one with a single
+ * unit for fused multiply-adds of 512 bits, on which it prefers haswell: half of what two units can do, and
+ * slower than skx even where there is but one (github.com/flame/blis/issues/369 and 917). */
 static enum status own_choice(arch_t *choice, struct blis_setup *setup, struct error *error)
 {
     enum status status = what_blis_would_choose(choice, error);
     if (status != STATUS_OK)
         return status;
     enum vector_level level = vector_level_in_use();
-    bool too_much = needs_more_than(*choice, level);
-    bool too_little = *choice == BLIS_ARCH_GENERIC && level > VECTOR_BASELINE;
+    const struct configuration *of_blis = configuration_of(*choice);
+    const struct configuration *best = configuration_of(best_of(runnable(level)));
+    bool too_much = of_blis && of_blis->level > level;
+    bool unknown = *choice == BLIS_ARCH_GENERIC && level > VECTOR_BASELINE;
+    bool too_little = of_blis && of_blis->level < best->level;
+    const char *has = level == VECTOR_AVX512 ? "AVX-512" : "AVX2";
     if (too_much)
         snprintf(setup->reason, sizeof setup->reason, "the vector level is %s", vector_level_name(level));
+    else if (unknown)
+        snprintf(setup->reason, sizeof setup->reason, "BLIS does not know this CPU; it has %s", has);
     else if (too_little)
-        snprintf(setup->reason, sizeof setup->reason, "BLIS does not know this CPU; it has %s",
-                 level == VECTOR_AVX512 ? "AVX-512" : "AVX2");
+        snprintf(setup->reason, sizeof setup->reason, "BLIS would take %s; this CPU has %s", of_blis->name,
+                 has);
     else
         snprintf(setup->reason, sizeof setup->reason, "BLIS chose it for this CPU");
-    if (too_much || too_little)
-        *choice = best_of(runnable(level));
+    if (too_much || unknown || too_little)
+        *choice = best->id;
     return STATUS_OK;
 }
 

@@ -34,10 +34,10 @@ class Programs:
             raise Unavailable(f"{name} is not built here")
         return str(folder / name)
 
-    def text(self, command):
+    def text(self, command, variables=None):
         try:
-            result = subprocess.run(command, capture_output=True, text=True, env=environment(), check=False,
-                                    stdin=subprocess.DEVNULL, timeout=self.timeout)
+            result = subprocess.run(command, capture_output=True, text=True, env=environment() | (variables or {}),
+                                    check=False, stdin=subprocess.DEVNULL, timeout=self.timeout)
         except (OSError, subprocess.TimeoutExpired) as failure:
             raise Unavailable(str(failure)) from failure
         if result.returncode != 0:
@@ -55,9 +55,9 @@ class Programs:
     def measure(self, name, *arguments, ranks=1):
         return json.loads(self.run(name, "--json", *arguments, ranks=ranks))
 
-    def measure_script(self, name, *arguments):
+    def measure_script(self, name, *arguments, variables=None):
         script = pathlib.Path(__file__).with_name(name)
-        return json.loads(self.text([sys.executable, str(script), *map(str, arguments)]))
+        return json.loads(self.text([sys.executable, str(script), *map(str, arguments)], variables))
 
 
 def words(options):

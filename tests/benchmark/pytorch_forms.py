@@ -122,6 +122,19 @@ def free_port():
         return listener.getsockname()[1]
 
 
+def product_flops(options):
+    """The speed of the logits' product alone."""
+    torch.set_num_threads(1)
+    rows, H, V = options.batch_size * options.num_steps, options.hidden_size, options.vocabulary
+    hs, W = torch.rand(rows, H), torch.rand(H, V)
+    best = math.inf
+    for _ in range(options.rounds):
+        start = time.perf_counter()
+        torch.mm(hs, W)
+        best = min(best, time.perf_counter() - start)
+    return 2 * rows * H * V / best
+
+
 def blas():
     """Which library multiplies matrices, and for which CPU it does it."""
     try:
@@ -141,10 +154,14 @@ def main():
     parser.add_argument("--seconds", type=float, default=0.5, help="of a round")
     parser.add_argument("--rounds", type=int, default=10, help="the best of them counts")
     parser.add_argument("--version", action="store_true", help="say what PyTorch this is, and no more")
+    parser.add_argument("--product", action="store_true", help="only the product of the logits")
     options = parser.parse_args()
     facts = {"pytorch": torch.__version__, "blas": blas()}
     if options.version:
         print(json.dumps(facts))
+        return
+    if options.product:
+        print(json.dumps(facts | {"flops": product_flops(options)}))
         return
     if options.ranks > 1:
         options.port = free_port()

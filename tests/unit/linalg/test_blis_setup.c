@@ -97,6 +97,10 @@ static void the_best_configuration_is_chosen(void **state)
     assert_int_equal(report.status, STATUS_OK);
     if (report.level > VECTOR_BASELINE)
         assert_string_not_equal(report.setup.configuration, "generic");
+#ifdef BLIS_CONFIG_SKX
+    if (report.level == VECTOR_AVX512)
+        assert_string_equal(report.setup.configuration, "skx");
+#endif
     assert_string_not_equal(report.setup.reason, "");
 }
 
