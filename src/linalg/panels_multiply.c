@@ -128,17 +128,45 @@ static bool is_for_own_loops(const struct blis_kernel *kernel, const struct rows
 }
 
 /* The next wide panel lies where the hardware does not look ahead, perhaps beyond the memory: then nothing is
- * fetched. More lines at once than a core can wait for would hold up the tile: of a deep panel only the
- * beginning is fetched, of which the hardware makes a stream. */
-static void fetch_part_of_next_panel(const struct rows_product *tile, size_t part, size_t parts)
+ * fetched. Each tile fetches a part of it: BLIS's kernel can only be given that before it starts, and more
+ * lines at once than a core can wait for would hold it up; our own loops fetch it little by little. */
+enum { MOST_LINES_AT_ONCE = 16, LINE_FLOATS = MEMORY_ALIGNMENT / sizeof(float) };
+
+static size_t lines_of_panel(const struct rows_product *tile)
 {
-    enum { MOST_LINES_OF_PART = 8 };
-    static const size_t line = MEMORY_ALIGNMENT / sizeof(float);
-    size_t panel_lines = divide_up(tile->depth * tile->wide_width, line);
-    struct range lines = partition_range(smaller(panel_lines, parts * MOST_LINES_OF_PART), parts, part);
-    const float *next = tile->wide + tile->panel_stride + lines.first * line;
-    for (size_t i = 0; i < lines.count; i++)
-        __builtin_prefetch(next + i * line, 0, 2);
+    return divide_up(tile->depth * tile->wide_width, LINE_FLOATS);
+}
+
+static void fetch_at_once(const struct rows_product *tile, size_t part, size_t parts)
+{
+    struct range lines = partition_range(lines_of_panel(tile), parts, part);
+    const float *next = tile->wide + tile->panel_stride + lines.first * LINE_FLOATS;
+    for (size_t i = 0; i < smaller(lines.count, MOST_LINES_AT_ONCE); i++)
+        __builtin_prefetch(next + i * LINE_FLOATS, 0, 2);
+}
+
+/* The panels that come next are so many panels away. */
+static void fetch_meanwhile(struct rows_product *tile, size_t panels, size_t part, size_t parts)
+{
+    tile->fetch_step = divide_up(tile->wide_width, parts);
+    tile->fetch_offset = panels * tile->panel_stride + part * tile->depth * tile->fetch_step;
+}
+
+static void multiply_tile(const struct blis_kernel *kernel, struct rows_product *tile,
+                          const float *next_narrow, size_t part, size_t parts)
+{
+    bool much_to_fetch = lines_of_panel(tile) > parts * MOST_LINES_AT_ONCE;
+    if (much_to_fetch && kernel->few_rows_of_product > 0) {
+        fetch_meanwhile(tile, 1, part, parts);
+        tile->fetches_C = true;
+        vector_functions_in_use()->multiply_rows(tile);
+        return;
+    }
+    fetch_at_once(tile, part, parts);
+    if (is_for_own_loops(kernel, tile))
+        vector_functions_in_use()->multiply_rows(tile);
+    else
+        multiply_by_blis(kernel, tile, next_narrow);
 }
 
 static void multiply_block(const struct blis_kernel *kernel, const struct product *whole, struct range tiles,
@@ -148,11 +176,7 @@ static void multiply_block(const struct blis_kernel *kernel, const struct produc
     for (size_t column = 0; column < B->source.lanes; column += B->width) {
         for (size_t i = tiles.first; i < tiles.first + tiles.count; i++) {
             struct rows_product tile = product_of_tile(whole, i, column, B->width, depths);
-            fetch_part_of_next_panel(&tile, i - tiles.first, tiles.count);
-            if (is_for_own_loops(kernel, &tile))
-                vector_functions_in_use()->multiply_rows(&tile);
-            else
-                multiply_by_blis(kernel, &tile, tile.A + whole->A.tile_stride);
+            multiply_tile(kernel, &tile, tile.A + whole->A.tile_stride, i - tiles.first, tiles.count);
         }
     }
 }
@@ -186,10 +210,8 @@ static void multiply_few_rows(const struct product *whole, struct range depths)
     for (size_t column = 0; column < B->source.lanes; column += most_columns) {
         for (size_t i = 0; i < tiles; i++) {
             struct rows_product tile = product_of_tile(whole, i, column, most_columns, depths);
-            if (tiles > 1) {
-                tile.fetch_step = divide_up(B->width, tiles);
-                tile.fetch_offset = at_once * tile.panel_stride + i * depths.count * tile.fetch_step;
-            }
+            if (tiles > 1)
+                fetch_meanwhile(&tile, at_once, i, tiles);
             vector_functions_in_use()->multiply_rows(&tile);
         }
     }

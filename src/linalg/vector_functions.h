@@ -13,7 +13,7 @@
  * column. */
 enum { SOFTMAX_LANES = 16 };
 struct softmax_row {
-    float largest[SOFTMAX_LANES];
+    _Alignas(SOFTMAX_LANES * sizeof(float)) float largest[SOFTMAX_LANES];
     float total[SOFTMAX_LANES]; /* of the exponentials */
     float target_logit;
 };
@@ -48,6 +48,7 @@ struct rows_product {
     bool accumulate;
     size_t fetch_offset; /* floats from where a strip of columns begins to what is fetched at its depth 0 */
     size_t fetch_step;   /* floats further at each depth */
+    bool fetches_C;      /* its rows, too, one after another */
 };
 
 struct vector_functions {

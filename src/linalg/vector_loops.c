@@ -3,6 +3,7 @@
 
 #include "vector_functions.h"
 
+#include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/linalg/vector_math.h"
 
 #include <stdint.h>
@@ -107,7 +108,7 @@ typedef int32_t integers
     __attribute__((vector_size(VECTOR_FLOATS * sizeof(float)), aligned(sizeof(float)), may_alias));
 typedef float quad __attribute__((vector_size(4 * sizeof(float)), aligned(sizeof(float)), may_alias));
 typedef float couple __attribute__((vector_size(2 * sizeof(float)), aligned(sizeof(float)), may_alias));
-enum { QUAD = 4, COUPLE = 2, PACK_DEPTH = 128 };
+enum { QUAD = 4, COUPLE = 2, PACK_DEPTH = 128, LINE_FLOATS = MEMORY_ALIGNMENT / sizeof(float) };
 
 /* Each quad of `columns` is one depth of four lanes; the next quad is QUAD depths further. */
 static inline void store_quads(floats columns, float *panel, size_t width)
@@ -225,12 +226,6 @@ static void pack_copied(size_t width, size_t lanes, size_t depth, const float *s
     }
 }
 
-static inline floats larger(floats a, floats b)
-{
-    integers mask = a > b;
-    return (floats)(((integers)a & mask) | ((integers)b & ~mask));
-}
-
 /* Column by column. */
 static void largest_of_columns(const struct softmax_tile *tile)
 {
@@ -248,16 +243,20 @@ static void largest_of_columns(const struct softmax_tile *tile)
 static inline __attribute__((always_inline)) void largest_of_vectors(const struct softmax_tile *tile,
                                                                      size_t width)
 {
-    for (size_t r = 0; r < tile->rows; r++) {
-        const float *logits = tile->logits + r * width;
-        for (size_t lane = 0; lane < SOFTMAX_LANES; lane += VECTOR_FLOATS) {
-            floats *largest = (floats *)(tile->row[r].largest + lane);
-            floats of_lanes = *largest;
+    const float *restrict bias = tile->bias;
+    struct softmax_row *restrict row = tile->row;
+    size_t rows = tile->rows;
+    for (size_t r = 0; r < rows; r++) {
+        const float *restrict logits = tile->logits + r * width;
+#pragma omp simd
+        for (size_t lane = 0; lane < SOFTMAX_LANES; lane++) {
+            float largest = row[r].largest[lane];
+#pragma GCC unroll 2
             for (size_t i = lane; i < width; i += SOFTMAX_LANES) {
-                floats logit = *(const floats *)(logits + i) + *(const floats *)(tile->bias + i);
-                of_lanes = larger(logit, of_lanes);
+                float logit = logits[i] + bias[i];
+                largest = logit > largest ? logit : largest;
             }
-            *largest = of_lanes;
+            row[r].largest[lane] = largest;
         }
     }
 }
@@ -391,34 +390,43 @@ static struct strip strip_begin(const struct rows_product *product, size_t first
 }
 
 /* `rows` and `vectors` are constants where this is called, so that all sums stay in registers. */
-static inline __attribute__((always_inline)) void add_depths(const struct rows_product *product, size_t rows,
-                                                             size_t vectors, struct strip strip,
+static inline __attribute__((always_inline)) void add_depths(const struct rows_product *product, size_t depth,
+                                                             size_t rows, size_t vectors, struct strip *strip,
                                                              strip_sums sums)
 {
     size_t stride = product->row_stride;
     size_t strides[ROWS_OF_POINTER] = {0, stride, 2 * stride, 3 * stride};
-    for (size_t k = 0; k < product->depth; k++) {
+    for (size_t k = 0; k < depth; k++) {
         floats wide[QUADRUPLE];
 #pragma GCC unroll 4
         for (size_t i = 0; i < vectors; i++)
-            wide[i] = *(const floats *)(strip.pairs[i / PAIR] + i % PAIR * VECTOR_FLOATS);
+            wide[i] = *(const floats *)(strip->pairs[i / PAIR] + i % PAIR * VECTOR_FLOATS);
 #pragma GCC unroll 12
         for (size_t row = 0; row < rows; row++) {
-            float of_row = strip.rows[row / ROWS_OF_POINTER][strides[row % ROWS_OF_POINTER]];
+            float of_row = strip->rows[row / ROWS_OF_POINTER][strides[row % ROWS_OF_POINTER]];
 #pragma GCC unroll 4
             for (size_t i = 0; i < vectors; i++)
                 sums[row][i] += of_row * wide[i];
         }
 #pragma GCC unroll 3
         for (size_t i = 0; i * ROWS_OF_POINTER < rows; i++)
-            strip.rows[i] += product->depth_stride;
+            strip->rows[i] += product->depth_stride;
 #pragma GCC unroll 2
         for (size_t i = 0; i * PAIR < vectors; i++) {
-            __builtin_prefetch(strip.fetched[i], 0, 2);
-            strip.fetched[i] += product->fetch_step;
-            strip.pairs[i] += product->wide_width;
+            __builtin_prefetch(strip->fetched[i], 0, 2);
+            strip->fetched[i] += product->fetch_step;
+            strip->pairs[i] += product->wide_width;
         }
     }
+}
+
+/* It may begin anywhere in a cache line. */
+static inline __attribute__((always_inline)) void fetch_row(const float *C, size_t columns)
+{
+#pragma GCC unroll 5
+    for (size_t i = 0; i < columns; i += LINE_FLOATS)
+        __builtin_prefetch(C + i, 1);
+    __builtin_prefetch(C + columns - 1, 1);
 }
 
 static inline __attribute__((always_inline)) void
@@ -474,7 +482,15 @@ static inline __attribute__((always_inline)) void strip_of_rows(const struct row
                                                                 size_t first, size_t rows, size_t vectors)
 {
     strip_sums sums = {{{0}}};
-    add_depths(product, rows, vectors, strip_begin(product, first, rows, vectors), sums);
+    struct strip strip = strip_begin(product, first, rows, vectors);
+    size_t parts = product->fetches_C ? rows : 1;
+    for (size_t part = 0, depth = 0; part < parts; part++) {
+        size_t end = product->depth * (part + 1) / parts;
+        if (product->fetches_C)
+            fetch_row(product->C + part * product->stride + first, vectors * VECTOR_FLOATS);
+        add_depths(product, end - depth, rows, vectors, &strip, sums);
+        depth = end;
+    }
     store_strip(product, first, rows, vectors, sums);
 }
 

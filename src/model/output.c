@@ -10,14 +10,15 @@
 /* Sizes that the caches ask for. The gradient of W is read and written once for each batch of rows, whose
  * logits are all held. Within it the rows go through W in blocks: few enough for the second cache, many
  * enough that W, which comes from beyond it, is not what takes the time. And of a block, the left operand of
- * the product by the transposed W is made in pieces of some columns of the vocabulary: one panel of rows,
- * which stays in the first cache, if what it is multiplied with stays in the second; else more rows, so that
- * this is brought from further away less often. */
+ * the product by the transposed W is made in pieces of some columns of the vocabulary: few rows, which stay
+ * in the first caches, if what they are multiplied with stays in the second; else more, so that this is
+ * brought from further away less often. */
 enum {
     BATCH_BYTES = 20 << 20,
     BATCH_ROWS_AT_LEAST = 192,
     BLOCK_ROWS = 384,
     PIECE_COLUMNS = 576,
+    PIECE_ROWS = 24,
     PIECE_ROWS_OF_LARGE_W = 48
 };
 
@@ -31,7 +32,8 @@ static size_t whole_panels(enum panels_side side, size_t lanes)
 static size_t rows_of_piece(size_t hidden, size_t vocabulary)
 {
     size_t W_bytes = hidden * smaller(vocabulary, PIECE_COLUMNS) * sizeof(float);
-    return whole_panels(PANELS_NARROW, W_bytes > memory_second_cache_bytes() ? PIECE_ROWS_OF_LARGE_W : 1);
+    return whole_panels(PANELS_NARROW,
+                        W_bytes > memory_second_cache_bytes() ? PIECE_ROWS_OF_LARGE_W : PIECE_ROWS);
 }
 
 /* Batches of like size that end where a panel ends. */
