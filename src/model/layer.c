@@ -43,6 +43,20 @@ static size_t stride_of_gates(size_t gate_width)
     return (divide_up(gate_width, LINE) | 1) * LINE;
 }
 
+/* Their gates stay in the second cache from the look-up of their rows to the cell, and from the cell's
+ * backward to the product. Where they would not, the rows are not divided, and the weights come but once a
+ * step. */
+static size_t rows_of_block(size_t rows, size_t gate_stride)
+{
+    enum { BLOCK_ROWS = 144 };
+    bool fits = BLOCK_ROWS * gate_stride * sizeof(float) <= memory_second_cache_bytes();
+    if (!fits || panels_are_views() || rows == 0)
+        return rows;
+    size_t of_block = divide_up(rows, divide_up(rows, BLOCK_ROWS));
+    size_t width = panels_width(PANELS_NARROW);
+    return smaller(rows, divide_up(of_block, width) * width);
+}
+
 enum status layer_create(struct layer *layer, const struct cell_ops *cell, const struct packed_layer *weights,
                          bool reverse, size_t rows, size_t steps, bool exact, float *h_carried,
                          float *c_carried, struct error *error)
@@ -62,12 +76,13 @@ enum status layer_create(struct layer *layer, const struct cell_ops *cell, const
         .c_carried = c_carried,
         .gate_stride = stride_of_gates(G),
     };
+    layer->block_rows = rows_of_block(rows, layer->gate_stride);
     size_t gates = steps * rows * layer->gate_stride;
     size_t chunk_steps = divide_up(steps, layer->chunks);
     if (!reads_tokens(layer))
         TRY(dense_input_create(&layer->input, weights, rows, chunk_steps, exact, error));
-    TRY(panels_create(&layer->h_rows, PANELS_NARROW, rows, H, error));
-    TRY(panels_create(&layer->gate_rows, PANELS_NARROW, rows, G, error));
+    TRY(panels_create(&layer->h_rows, PANELS_NARROW, layer->block_rows, H, error));
+    TRY(panels_create(&layer->gate_rows, PANELS_NARROW, layer->block_rows, G, error));
     TRY(position_panels_create(&layer->h_columns, PANELS_NARROW, H, rows, chunk_steps, exact, error));
     TRY(position_panels_create(&layer->chunk_gates, PANELS_WIDE, G, rows, chunk_steps, exact, error));
     TRY(memory_new(&layer->bias, G, error));
@@ -166,34 +181,36 @@ static const float *input_bias(struct layer *layer)
     return layer->bias;
 }
 
-/* What H·W_h goes into, and after the cell's backward the gradient of that. */
-static float *state_gates(const struct layer *layer, size_t step)
+/* What H·W_h of a row goes into, and after the cell's backward the gradient of that. */
+static float *state_gates(const struct layer *layer, size_t step, size_t row)
 {
-    return row_of(layer->recurrent ? layer->recurrent : layer->gates, step * layer->rows, layer->gate_stride);
+    return row_of(layer->recurrent ? layer->recurrent : layer->gates, step * layer->rows + row,
+                  layer->gate_stride);
 }
 
-static void multiply_state(struct layer *layer, size_t step)
+static void multiply_state(struct layer *layer, size_t step, struct range rows)
 {
     size_t H = layer->weights->hidden;
     size_t stride = layer->gate_stride;
-    float *sums = state_gates(layer, step);
+    float *sums = state_gates(layer, step, rows.first);
     bool accumulate = true;
     if (layer->recurrent) {
         accumulate = layer->weights->b_h != NULL;
-        for (size_t row = 0; row < layer->rows && accumulate; row++)
+        for (size_t row = 0; row < rows.count && accumulate; row++)
             memcpy(sums + row * stride, layer->weights->b_h, layer->weights->gate_width * sizeof *sums);
     }
-    const float *h_previous = state_before(layer, layer->h, step);
-    struct panels_source h = {h_previous, .lanes = layer->rows, .depth = H, H, 1};
+    const float *h_previous = row_of(state_before(layer, layer->h, step), rows.first, H);
+    struct panels_source h = {h_previous, .lanes = rows.count, .depth = H, H, 1};
     panels_multiply_matrix(sums, stride, &h, &layer->h_rows, &layer->weights->W_h_forward, accumulate);
 }
 
-/* gates = W_x[token] + b, for the rows of a step. */
-static void select_rows(struct layer *layer, const uint32_t *tokens, const float *bias, size_t step)
+/* gates = W_x[token] + b, for the tokens of some rows of a step. */
+static void select_rows(struct layer *layer, const uint32_t *tokens, const float *bias, size_t step,
+                        struct range rows)
 {
     size_t G = layer->weights->gate_width;
-    float *gates = layer->gates + step * layer->rows * layer->gate_stride;
-    for (size_t row = 0; row < layer->rows; row++)
+    float *gates = row_of(layer->gates, step * layer->rows + rows.first, layer->gate_stride);
+    for (size_t row = 0; row < rows.count; row++)
         vector_sum(G, layer->weights->W_x + tokens[row] * G, bias, gates + row * layer->gate_stride);
 }
 
@@ -213,6 +230,23 @@ static void copy_state(float *to, const float *from, size_t floats)
         memcpy(to, from, floats * sizeof *to);
 }
 
+static struct range block_at(const struct layer *layer, size_t row)
+{
+    return (struct range){row, smaller(layer->block_rows, layer->rows - row)};
+}
+
+static void block_forward(struct layer *layer, const struct layer_input *input, const float *bias,
+                          size_t step, struct range rows)
+{
+    if (reads_tokens(layer))
+        select_rows(layer, input->tokens + step * layer->rows + rows.first, bias, step, rows);
+    multiply_state(layer, step, rows);
+    for (size_t row = rows.first; row < rows.first + rows.count; row++) {
+        struct cell_row cell_row = cell_row_at(layer, step, row);
+        layer->functions->forward(layer->weights->hidden, &cell_row);
+    }
+}
+
 void layer_forward(struct layer *layer, const struct layer_input *input, size_t steps,
                    struct phase_times *times)
 {
@@ -229,35 +263,32 @@ void layer_forward(struct layer *layer, const struct layer_input *input, size_t 
     phase_end(times, PHASE_INPUT);
     for (size_t turn = 0; turn < steps; turn++) {
         size_t step = step_of_turn(layer, turn, steps);
-        if (reads_tokens(layer))
-            select_rows(layer, input->tokens + step * layer->rows, bias, step);
-        multiply_state(layer, step);
-        for (size_t row = 0; row < layer->rows; row++) {
-            struct cell_row cell_row = cell_row_at(layer, step, row);
-            layer->functions->forward(H, &cell_row);
-        }
+        for (size_t row = 0; row < layer->rows; row += layer->block_rows)
+            block_forward(layer, input, bias, step, block_at(layer, row));
     }
     copy_state(layer->h_carried, state_after(layer, layer->h, last), state);
     copy_state(layer->c_carried, state_after(layer, layer->c, last), state);
     phase_end(times, PHASE_STEPS_FORWARD);
 }
 
-/* Leaves the gradient of the step's pre-activations in `gates` and `recurrent`, and adds that of H before the
- * step to `dh_previous`; NULL: that is the carried state, cut off from the gradient. */
-static void step_backward(struct layer *layer, const float *dh, float *dh_previous, size_t step)
+/* Leaves the gradient of the pre-activations in `gates` and `recurrent`, and adds that of H before the step
+ * to `dh_previous`; NULL: that is the carried state, cut off from the gradient. */
+static void block_backward(struct layer *layer, const float *dh, float *dh_previous, size_t step,
+                           struct range rows)
 {
     size_t H = layer->weights->hidden;
     size_t G = layer->weights->gate_width;
-    for (size_t row = 0; row < layer->rows; row++) {
+    for (size_t row = rows.first; row < rows.first + rows.count; row++) {
         struct cell_row cell_row = cell_row_at(layer, step, row);
         layer->functions->backward(H, &cell_row, dh + row * H, row_of(dh_previous, row, H),
                                    row_of(layer->dc, row, H));
     }
     if (!dh_previous)
         return;
-    const float *gates = state_gates(layer, step);
-    struct panels_source dgates = {gates, .lanes = layer->rows, .depth = G, layer->gate_stride, 1};
-    panels_multiply_matrix(dh_previous, H, &dgates, &layer->gate_rows, &layer->weights->W_h_backward, true);
+    const float *gates = state_gates(layer, step, rows.first);
+    struct panels_source dgates = {gates, .lanes = rows.count, .depth = G, layer->gate_stride, 1};
+    panels_multiply_matrix(row_of(dh_previous, rows.first, H), H, &dgates, &layer->gate_rows,
+                           &layer->weights->W_h_backward, true);
 }
 
 /* Gradients of weights are summed for the steps of a chunk at a time, while those of its gates are in the
@@ -349,7 +380,8 @@ static void steps_backward(struct layer *layer, float *dh, struct range turns,
     for (size_t turn = turns.first + turns.count; turn-- > turns.first;) {
         size_t step = step_of_turn(layer, turn, layer->steps);
         float *dh_previous = turn > 0 ? dh + step_of_turn(layer, turn - 1, layer->steps) * state : NULL;
-        step_backward(layer, dh + step * state, dh_previous, step);
+        for (size_t row = 0; row < layer->rows; row += layer->block_rows)
+            block_backward(layer, dh + step * state, dh_previous, step, block_at(layer, row));
         if (listener)
             listener->still_computing(listener->context);
     }

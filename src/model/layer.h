@@ -42,11 +42,12 @@ struct layer {
     const struct packed_layer *weights; /* a view */
     bool reverse;
     size_t rows;
+    size_t block_rows; /* so many rows of a step are worked on together */
     size_t steps;
     size_t chunks;                      /* of steps, whose gradients of weights are summed together */
     struct dense_input input;           /* empty where tokens come in */
-    struct panels h_rows;               /* H of one step as the left operand */
-    struct panels gate_rows;            /* gradient of one step's gates as the left operand */
+    struct panels h_rows;               /* H of a block as the left operand */
+    struct panels gate_rows;            /* gradient of a block's gates as the left operand */
     struct position_panels h_columns;   /* H before the steps of a chunk, transposed, as the left operand */
     struct position_panels chunk_gates; /* gradient of the gates of a chunk as the right operand */
     float *bias;                        /* [G]: b + b_h where cells do not split them */

@@ -209,14 +209,16 @@ static void large_products_are_exact(void **state)
     }
 }
 
-/* More rows of A than stay in the second cache at a time. */
+/* More rows of A than stay in the second cache at a time; deep, and not. */
 static void rows_beyond_a_block_are_exact(void **state)
 {
     (void)state;
-    static const size_t rows[] = {127, 131, 132, 133, 138, 144, 264, 265, 400};
+    static const size_t rows[] = {127, 131, 132, 133, 138, 144, 264, 265, 400, 540};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct shape shape = shape_of(rows[i], 1 + 7 * i, 330 - 3 * i);
-        check_product(&shape);
+        struct shape deep = shape_of(rows[i], 1 + 7 * i, 330 - 3 * i);
+        struct shape shallow = shape_of(rows[i], 1 + 7 * i, 60 - 3 * i);
+        check_product(&deep);
+        check_product(&shallow);
     }
 }
 
@@ -427,6 +429,7 @@ static void a_row_does_not_depend_on_the_rows_beside_it(void **state)
     check_rows_alone(30, 33, 1, true);
     check_rows_alone(30, 65, 50, false);
     check_rows_alone(150, 33, 12, false);
+    check_rows_alone(150, 33, 400, true);
     check_rows_alone(26, 64, 321, true);
     check_rows_alone(26, 20, 1300, false);
     check_rows_alone(14, 530, 40, true);
