@@ -28,15 +28,12 @@ struct reduction {
     struct error error; /* the first one since the last reduction_finish */
 };
 
-/* Parts begin where cache lines begin. */
-enum { LINE_FLOATS = MEMORY_ALIGNMENT / sizeof(float) };
-
 /* So many sums at a time that they stay in the first cache while the ranks' buffers are added. */
 enum { SUM_FLOATS = 2048 };
 
 static size_t lines_of(size_t floats)
 {
-    return divide_up(floats, LINE_FLOATS);
+    return divide_up(floats, MEMORY_LINE_FLOATS);
 }
 
 enum status reduction_create(struct reduction **out, const struct comm *comm, size_t capacity,
@@ -47,7 +44,7 @@ enum status reduction_create(struct reduction **out, const struct comm *comm, si
     void *memory;
     TRY(memory_new(&reduction, 1, error));
     reduction->comm = comm;
-    reduction->stride = lines_of(capacity) * LINE_FLOATS;
+    reduction->stride = lines_of(capacity) * MEMORY_LINE_FLOATS;
     reduction->most_ranges = most_ranges;
     TRY(memory_new(&reduction->parts, most_ranges, error));
     TRY(memory_allocate(&reduction->arrivals, most_ranges, sizeof(MPI_Request), error));
@@ -96,15 +93,16 @@ float *reduction_buffer(struct reduction *reduction)
     return comm_is_worker(comm) ? buffer_of(reduction, comm->node_rank) : NULL;
 }
 
+/* Parts begin where cache lines begin. */
 static struct range part_of(const struct comm *comm, struct range range)
 {
     if (comm->node_rank >= comm->least_node_workers)
         return (struct range){range.first, 0};
     struct range lines =
         partition_range(lines_of(range.count), (size_t)comm->least_node_workers, (size_t)comm->node_rank);
-    size_t first = lines.first * LINE_FLOATS;
+    size_t first = lines.first * MEMORY_LINE_FLOATS;
     size_t left = first < range.count ? range.count - first : 0;
-    size_t most = lines.count * LINE_FLOATS;
+    size_t most = lines.count * MEMORY_LINE_FLOATS;
     return (struct range){range.first + first, left < most ? left : most};
 }
 
@@ -138,7 +136,7 @@ static enum status arrive(struct reduction *reduction, MPI_Request *arrival)
 
 void reduction_begin(struct reduction *reduction, struct range range)
 {
-    assert(reduction->begun < reduction->most_ranges && range.first % LINE_FLOATS == 0);
+    assert(reduction->begun < reduction->most_ranges && range.first % MEMORY_LINE_FLOATS == 0);
     reduction->parts[reduction->begun] = part_of(reduction->comm, range);
     if (reduction->status == STATUS_OK)
         reduction->status = arrive(reduction, &reduction->arrivals[reduction->begun]);

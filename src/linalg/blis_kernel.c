@@ -35,7 +35,8 @@ const struct blis_kernel *blis_kernel_in_use(void)
     bool strips_fit = kernel.wide % vector->strip_columns == 0;
     if (rounds_alike && strips_fit) {
         kernel.few_rows_of_panel = MOST_ROWS;
-        kernel.few_rows_of_product = kernel.narrow <= vector->register_rows ? FEW_PANELS * kernel.narrow : 0;
+        kernel.own_loops_hold_panel = kernel.narrow <= vector->register_rows;
+        kernel.few_rows_of_product = kernel.own_loops_hold_panel ? FEW_PANELS * kernel.narrow : 0;
     }
     void *function = bli_cntx_get_l3_nat_ukr_dt(BLIS_FLOAT, BLIS_GEMM_UKR, context);
     memcpy(&kernel.run, &function, sizeof kernel.run); /* POSIX allows it, ISO C has no cast for it */

@@ -17,6 +17,7 @@ struct blis_kernel {
     bool multiplies_packed;
     size_t few_rows_of_panel;   /* panels of which little is filled, with no more rows: for our own loops */
     size_t few_rows_of_product; /* a product with no more rows: the same */
+    bool own_loops_hold_panel;  /* the sums of a full narrow panel in registers, and round alike */
 };
 
 const struct blis_kernel *blis_kernel_in_use(void);

@@ -139,10 +139,11 @@ static arch_t best_of(uint64_t ids)
     return (arch_t)__builtin_ctzll(ids);
 }
 
-/* What BLIS would choose by itself, unless another configuration is better. BLIS knows AVX-512 CPUs by their
- * names, and takes one that is newer than itself, or that a hypervisor calls otherwise, for one with a single
- * unit for fused multiply-adds of 512 bits, on which it prefers haswell: half of what two units can do, and
- * slower than skx even where there is but one (github.com/flame/blis/issues/369 and 917). */
+/* What BLIS would choose by itself, unless another configuration is better. BLIS tells by the name of an
+ * AVX-512 CPU whether it has one or two units for fused multiply-adds of 512 bits. Where it has one, and
+ * where the name says nothing to BLIS, of a newer CPU or under a hypervisor, it takes haswell, which can do
+ * half of what two units do (github.com/flame/blis/issues/917). With one, skx was the faster, too, nearly
+ * always (369 there), and our own loops are for AVX-512 in any case. */
 static enum status own_choice(arch_t *choice, struct blis_setup *setup, struct error *error)
 {
     enum status status = what_blis_would_choose(choice, error);
@@ -153,7 +154,7 @@ static enum status own_choice(arch_t *choice, struct blis_setup *setup, struct e
     const struct configuration *best = configuration_of(best_of(runnable(level)));
     bool too_much = of_blis && of_blis->level > level;
     bool unknown = *choice == BLIS_ARCH_GENERIC && level > VECTOR_BASELINE;
-    bool too_little = of_blis && of_blis->level < best->level;
+    bool too_little = of_blis && of_blis->level == VECTOR_AVX2 && best->level == VECTOR_AVX512;
     const char *has = level == VECTOR_AVX512 ? "AVX-512" : "AVX2";
     if (too_much)
         snprintf(setup->reason, sizeof setup->reason, "the vector level is %s", vector_level_name(level));

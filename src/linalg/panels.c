@@ -20,11 +20,10 @@ size_t panels_width(enum panels_side side)
 
 size_t panels_floats(enum panels_side side, size_t lanes, size_t depth)
 {
-    static const size_t alignment = MEMORY_ALIGNMENT / sizeof(float);
     if (panels_are_views())
         return 0;
     size_t floats = (divide_up(lanes, panels_width(side)) * depth + DEPTHS_READ_BEYOND) * panels_width(side);
-    return divide_up(floats, alignment) * alignment;
+    return divide_up(floats, MEMORY_LINE_FLOATS) * MEMORY_LINE_FLOATS;
 }
 
 void panels_place(struct panels *panels, enum panels_side side, size_t lanes, size_t depth, float *memory)

@@ -128,21 +128,21 @@ static bool is_for_own_loops(const struct blis_kernel *kernel, const struct rows
 }
 
 /* The next wide panel lies where the hardware does not look ahead, perhaps beyond the memory: then nothing is
- * fetched. Each tile fetches a part of it: BLIS's kernel can only be given that before it starts, and more
- * lines at once than a core can wait for would hold it up; our own loops fetch it little by little. */
-enum { MOST_LINES_AT_ONCE = 16, LINE_FLOATS = MEMORY_ALIGNMENT / sizeof(float) };
+ * fetched. Each tile fetches a part of it: for BLIS's kernel this can only be asked before it starts, and
+ * more lines at once than a core can wait for would hold it up; our own loops fetch it little by little. */
+enum { MOST_LINES_AT_ONCE = 16 };
 
 static size_t lines_of_panel(const struct rows_product *tile)
 {
-    return divide_up(tile->depth * tile->wide_width, LINE_FLOATS);
+    return divide_up(tile->depth * tile->wide_width, MEMORY_LINE_FLOATS);
 }
 
 static void fetch_at_once(const struct rows_product *tile, size_t part, size_t parts)
 {
     struct range lines = partition_range(lines_of_panel(tile), parts, part);
-    const float *next = tile->wide + tile->panel_stride + lines.first * LINE_FLOATS;
+    const float *next = tile->wide + tile->panel_stride + lines.first * MEMORY_LINE_FLOATS;
     for (size_t i = 0; i < smaller(lines.count, MOST_LINES_AT_ONCE); i++)
-        __builtin_prefetch(next + i * LINE_FLOATS, 0, 2);
+        __builtin_prefetch(next + i * MEMORY_LINE_FLOATS, 0, 2);
 }
 
 /* The panels that come next are so many panels away. */
@@ -156,7 +156,7 @@ static void multiply_tile(const struct blis_kernel *kernel, struct rows_product 
                           const float *next_narrow, size_t part, size_t parts)
 {
     bool much_to_fetch = lines_of_panel(tile) > parts * MOST_LINES_AT_ONCE;
-    if (much_to_fetch && kernel->few_rows_of_product > 0) {
+    if (much_to_fetch && kernel->own_loops_hold_panel) {
         fetch_meanwhile(tile, 1, part, parts);
         tile->fetches_C = true;
         vector_functions_in_use()->multiply_rows(tile);
@@ -185,9 +185,9 @@ static void multiply_depths(const struct blis_kernel *kernel, const struct produ
                             struct range depths)
 {
     size_t tiles = tile_count(&whole->A);
-    size_t most = NARROW_BLOCK_LANES / kernel->narrow;
-    for (size_t tile = 0; tile < tiles; tile += most)
-        multiply_block(kernel, whole, (struct range){tile, smaller(tiles - tile, most)}, depths);
+    size_t blocks = divide_up(tiles, NARROW_BLOCK_LANES / kernel->narrow);
+    for (size_t block = 0; block < blocks; block++)
+        multiply_block(kernel, whole, partition_range(tiles, blocks, block), depths);
 }
 
 /* As many as a strip of columns may lie in. More where they are short, so that a tile of A is not left soon

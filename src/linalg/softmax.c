@@ -44,6 +44,7 @@ double softmax_loss(const struct softmax_block *block, float *bias_gradient)
 enum status softmax_create(struct softmax *softmax, size_t rows, struct error *error)
 {
     enum status status;
+    _Static_assert(_Alignof(struct softmax_row) <= MEMORY_ALIGNMENT, "memory_new aligns its rows");
     *softmax = (struct softmax){.capacity = rows};
     TRY(memory_new(&softmax->row, rows, error));
 done:
@@ -118,7 +119,7 @@ static void prefetch_next_tile(const struct softmax *softmax, const struct softm
 {
     const struct panels *logits = softmax->logits;
     const float *next = tile->logits + logits->panel_depth * logits->width;
-    for (size_t i = 0; i < tile->rows * tile->width; i += MEMORY_ALIGNMENT / sizeof *next)
+    for (size_t i = 0; i < tile->rows * tile->width; i += MEMORY_LINE_FLOATS)
         __builtin_prefetch(next + i, 1);
 }
 

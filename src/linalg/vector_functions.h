@@ -48,7 +48,7 @@ struct rows_product {
     bool accumulate;
     size_t fetch_offset; /* floats from where a strip of columns begins to what is fetched at its depth 0 */
     size_t fetch_step;   /* floats further at each depth */
-    bool fetches_C;      /* its rows, too, one after another */
+    bool fetches_C;      /* the rows of C are fetched, too, each with a part of the depth */
 };
 
 struct vector_functions {

@@ -108,7 +108,7 @@ typedef int32_t integers
     __attribute__((vector_size(VECTOR_FLOATS * sizeof(float)), aligned(sizeof(float)), may_alias));
 typedef float quad __attribute__((vector_size(4 * sizeof(float)), aligned(sizeof(float)), may_alias));
 typedef float couple __attribute__((vector_size(2 * sizeof(float)), aligned(sizeof(float)), may_alias));
-enum { QUAD = 4, COUPLE = 2, PACK_DEPTH = 128, LINE_FLOATS = MEMORY_ALIGNMENT / sizeof(float) };
+enum { QUAD = 4, COUPLE = 2, PACK_DEPTH = 128 };
 
 /* Each quad of `columns` is one depth of four lanes; the next quad is QUAD depths further. */
 static inline void store_quads(floats columns, float *panel, size_t width)
@@ -420,11 +420,11 @@ static inline __attribute__((always_inline)) void add_depths(const struct rows_p
     }
 }
 
-/* It may begin anywhere in a cache line. */
+/* Columns of a row of C, which may begin anywhere in a cache line. */
 static inline __attribute__((always_inline)) void fetch_row(const float *C, size_t columns)
 {
-#pragma GCC unroll 5
-    for (size_t i = 0; i < columns; i += LINE_FLOATS)
+#pragma GCC unroll 4
+    for (size_t i = 0; i < columns; i += MEMORY_LINE_FLOATS)
         __builtin_prefetch(C + i, 1);
     __builtin_prefetch(C + columns - 1, 1);
 }

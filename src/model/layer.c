@@ -39,17 +39,16 @@ static size_t chunks_of(size_t rows, size_t steps)
  * the first cache. Not so with an odd number of cache lines. */
 static size_t stride_of_gates(size_t gate_width)
 {
-    enum { LINE = MEMORY_ALIGNMENT / sizeof(float) };
-    return (divide_up(gate_width, LINE) | 1) * LINE;
+    return (divide_up(gate_width, MEMORY_LINE_FLOATS) | 1) * MEMORY_LINE_FLOATS;
 }
 
-/* Their gates stay in the second cache from the look-up of their rows to the cell, and from the cell's
- * backward to the product. Where they would not, the rows are not divided, and the weights come but once a
- * step. */
-static size_t rows_of_block(size_t rows, size_t gate_stride)
+/* So few rows of a step that their gates stay in the second cache, from the look-up in W_x to the cell, and
+ * from the cell's backward to the product. Where those of as many as make a product fast would not, all rows
+ * are worked on together, and the weights come but once a step. */
+static size_t rows_of_block(size_t rows, size_t gates_of_row)
 {
     enum { BLOCK_ROWS = 144 };
-    bool fits = BLOCK_ROWS * gate_stride * sizeof(float) <= memory_second_cache_bytes();
+    bool fits = BLOCK_ROWS * gates_of_row * sizeof(float) <= memory_second_cache_bytes();
     if (!fits || panels_are_views() || rows == 0)
         return rows;
     size_t of_block = divide_up(rows, divide_up(rows, BLOCK_ROWS));
@@ -76,7 +75,7 @@ enum status layer_create(struct layer *layer, const struct cell_ops *cell, const
         .c_carried = c_carried,
         .gate_stride = stride_of_gates(G),
     };
-    layer->block_rows = rows_of_block(rows, layer->gate_stride);
+    layer->block_rows = rows_of_block(rows, (cell->splits_recurrent ? 2 : 1) * layer->gate_stride);
     size_t gates = steps * rows * layer->gate_stride;
     size_t chunk_steps = divide_up(steps, layer->chunks);
     if (!reads_tokens(layer))

@@ -142,6 +142,6 @@ void touched_rows_prefetch(const struct touched_rows *touched, size_t place, con
     if (place + 1 < touched->count)
         __builtin_prefetch(table + touched->tokens[place + 1] * row_size, 1);
     const float *row = table + touched->tokens[place] * row_size;
-    for (size_t i = 0; i < row_size; i += MEMORY_ALIGNMENT / sizeof *row)
+    for (size_t i = 0; i < row_size; i += MEMORY_LINE_FLOATS)
         __builtin_prefetch(row + i, 1);
 }

@@ -5,7 +5,11 @@
 
 #include <stddef.h>
 
-enum { MEMORY_ALIGNMENT = 64, MEMORY_HUGE_PAGE_BYTES = 1 << 21 };
+enum {
+    MEMORY_ALIGNMENT = 64,
+    MEMORY_LINE_FLOATS = MEMORY_ALIGNMENT / sizeof(float), /* of a cache line */
+    MEMORY_HUGE_PAGE_BYTES = 1 << 21
+};
 
 /* The bytes of the pages that so many bytes take, at least one; SIZE_MAX where there are no such. A huge page
  * that is mostly filled is a whole one: a walk through megabytes of them misses few address translations. */

@@ -10,9 +10,9 @@
  *     a00 a10 … a(n-1)0 | a01 a11 … | …           b00 b01 … b0(w-1) | b10 b11 … | …
  *
  * bli_sgemm packs both operands at every call; here the one that stays the same is packed once. Few rows, for
- * which BLIS's kernel is not made, and deep products, during which more has to come from beyond the second
- * cache than that kernel can be told of, are multiplied by loops of our own. They give the same bits: a row of
- * C never depends on the rows beside it.
+ * which BLIS's kernel is not made, and deep products, during which more has to be brought from beyond the
+ * second cache than it can be asked for, are multiplied by loops of our own. They give the same bits: a row
+ * of C never depends on the rows beside it.
  *
  * A panel is always full: lanes that the matrix does not have are zero. The widths are those of BLIS's
  * configuration in use (wide × narrow: 32 × 12 for skx, 16 × 6 for haswell).

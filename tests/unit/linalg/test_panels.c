@@ -209,7 +209,7 @@ static void large_products_are_exact(void **state)
     }
 }
 
-/* More rows of A than stay in the second cache at a time; deep, and not. */
+/* More rows of A than few, and than are gone through at a time; deep, and not. */
 static void rows_beyond_a_block_are_exact(void **state)
 {
     (void)state;

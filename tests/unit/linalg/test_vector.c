@@ -150,7 +150,6 @@ static void check_rows_product(const struct vector_functions *level, struct rows
     product.wide = wide;
     product.wide_width = 2 * level->strip_columns;
     product.panel_stride = product.wide_width * ROWS_DEPTH + ROWS_PANEL_GAP;
-    product.depth = ROWS_DEPTH;
     product.stride = STRIDE;
     product.fetch_offset = 2 * product.panel_stride;
     product.fetch_step = 5;
@@ -165,11 +164,15 @@ static void check_all_rows_products(const struct vector_functions *level)
 {
     for (size_t rows = 1; rows <= MOST_ROWS; rows++) {
         for (size_t columns = 1; columns <= 4 * level->strip_columns; columns++) {
-            struct rows_product product = {.rows = rows, .columns = columns};
+            struct rows_product product = {.rows = rows, .columns = columns, .depth = ROWS_DEPTH};
             check_rows_product(level, product, true);
             check_rows_product(level, product, false);
             product.accumulate = true;
             check_rows_product(level, product, true);
+            check_rows_product(level, product, false);
+            product.fetches_C = true;
+            check_rows_product(level, product, true);
+            product.depth = 5; /* less than there are rows, with whose fetching it is shared out */
             check_rows_product(level, product, false);
         }
     }
