@@ -15,7 +15,7 @@ import machine
 import table
 from measure_files import Files, check_folder
 from measure_peers import Peers, check_pytorch
-from measure_training import Training, has_invariant, shape_text
+from measure_training import Training, has_invariant
 from programs import Programs, Unavailable
 
 SHAPES = ((3965, 256, 32, 35), (66, 256, 32, 35), (3965, 1024, 32, 35))
@@ -87,24 +87,19 @@ class Benchmark:
             self.section("A corpus, read, counted, numbered and dealt out", self.files.corpus)
 
     def measure_shape(self, shape):
-        if not self.wants("training") and not self.wants("pytorch"):
-            return
+        name = "V {vocabulary}, H {hidden-size}, B {batch-size}, T {num-steps}".format(**shape)
         ranks = self.options.ranks
-        figures = self.section("Updates, V {vocabulary}, H {hidden-size}, B {batch-size}, T {num-steps}".format(**shape),
-                               lambda: self.training.on_ranks(shape, ranks))
-        if not figures:
-            return
-        self.updates += figures
-        one = figures[0]
-        two = next((run for run in figures if run["ranks"] == 2), None)
-        if self.wants("training") and one["ranks"] == 1:
-            table.print_section("  where an update of one rank spends its time", self.training.phases(one))
-        if self.wants("pytorch") and one["ranks"] == 1:
-            self.section(f"PyTorch, {shape_text(one)}", lambda: self.measure_pytorch(shape, one, two))
+        if self.wants("training"):
+            figures = self.section(f"Updates, {name}", lambda: self.training.on_ranks(shape, ranks))
+            self.updates += figures or []
+            if figures and figures[0]["ranks"] == 1:
+                table.print_section("  where an update of one rank spends its time", self.training.phases(figures[0]))
+        if self.wants("pytorch") and 1 in ranks:
+            self.section(f"PyTorch, {name}", lambda: self.measure_pytorch(shape, 2 in ranks))
 
-    def measure_pytorch(self, shape, one, two):
+    def measure_pytorch(self, shape, on_two_ranks):
         check_pytorch(self.programs)
-        return self.peers.pytorch(shape, one, two)
+        return self.peers.pytorch(self.training, shape, on_two_ranks)
 
     def measure_invariant(self, shape):
         has_invariant(self.programs)
