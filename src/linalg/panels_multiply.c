@@ -190,13 +190,17 @@ static void multiply_depths(const struct blis_kernel *kernel, const struct produ
         multiply_block(kernel, whole, partition_range(tiles, blocks, block), depths);
 }
 
-/* In pairs, as a strip of columns may lie in two: several where they are short, so that a tile of A is not
- * left soon after it has come to the first cache. Of long ones one alone stays nearer for the next tile. */
-static size_t panels_at_once(const struct panels *B, size_t depth, size_t tiles)
+/* Several pairs where they are short, so that a tile of A is not left soon after it has come to the first
+ * cache. Of long ones one alone stays nearer for the next tile, unless the last one, if it is not
+ * whole, wants two. */
+static size_t panels_at_once(const struct product *whole, size_t depth)
 {
     enum { PAIR = 2, BYTES_AT_ONCE = 1 << 16 };
-    size_t pairs = BYTES_AT_ONCE / (PAIR * larger(1, depth) * B->width * sizeof(float));
-    return pairs == 0 && tiles > 1 ? 1 : PAIR * larger(1, pairs);
+    const struct tiles *A = &whole->A;
+    size_t pairs = BYTES_AT_ONCE / (PAIR * larger(1, depth) * whole->B->width * sizeof(float));
+    size_t rows_of_last = A->rows % A->rows_of_tile;
+    bool wants_two = rows_of_last > 0 && rows_of_last <= vector_functions_in_use()->two_panel_rows;
+    return pairs == 0 && !wants_two ? 1 : PAIR * larger(1, pairs);
 }
 
 /* For few rows BLIS's kernel waits for the panels of B. Here each of the tiles fetches a part of those that
@@ -205,7 +209,7 @@ static void multiply_few_rows(const struct product *whole, struct range depths)
 {
     const struct panels *B = whole->B;
     size_t tiles = tile_count(&whole->A);
-    size_t at_once = panels_at_once(B, depths.count, tiles);
+    size_t at_once = panels_at_once(whole, depths.count);
     size_t most_columns = at_once * B->width;
     for (size_t column = 0; column < B->source.lanes; column += most_columns) {
         for (size_t i = 0; i < tiles; i++) {

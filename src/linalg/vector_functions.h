@@ -59,9 +59,10 @@ struct vector_functions {
     void (*scale)(size_t count, float a, float *x);
     double (*sum_of_squares)(size_t count, const float *x);
     void (*multiply_rows)(const struct rows_product *product);
-    bool fuses;           /* multiply_rows rounds a product and its addition once, not each of them */
-    size_t strip_columns; /* the width of wide panels must be a multiple of this */
-    size_t register_rows; /* so many rows' sums stay in registers */
+    bool fuses;            /* multiply_rows rounds a product and its addition once, not each of them */
+    size_t strip_columns;  /* the width of wide panels must be a multiple of this */
+    size_t register_rows;  /* so many rows' sums stay in registers */
+    size_t two_panel_rows; /* of no more rows, two panels of a strip's width are multiplied together */
     /* The row becomes exp(logits + bias - largest); returns the sum of that, and the largest. */
     float (*softmax_of_row)(size_t count, float *logits, const float *bias, float *largest);
     /* largest[lane] = the largest of itself and logits + bias */
