@@ -6,7 +6,6 @@
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/linalg/vector_math.h"
 
-#include <stdint.h>
 #include <string.h>
 
 static void add(size_t count, const float *restrict x, float *restrict y)
@@ -103,8 +102,6 @@ static float softmax_of_row(size_t count, float *restrict logits, const float *r
 #define PAIRS_HIGH 2, 3, 6, 7
 #endif
 typedef float floats
-    __attribute__((vector_size(VECTOR_FLOATS * sizeof(float)), aligned(sizeof(float)), may_alias));
-typedef int32_t integers
     __attribute__((vector_size(VECTOR_FLOATS * sizeof(float)), aligned(sizeof(float)), may_alias));
 typedef float quad __attribute__((vector_size(4 * sizeof(float)), aligned(sizeof(float)), may_alias));
 typedef float couple __attribute__((vector_size(2 * sizeof(float)), aligned(sizeof(float)), may_alias));

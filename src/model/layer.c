@@ -354,7 +354,7 @@ static struct position_values some_of(struct position_values values, struct rang
     return values;
 }
 
-/* A few positions at a time, whose gates are then in the first cache for the one that comes second. */
+/* A few positions at a time, whose gates are still in the first cache for the sum that comes second. */
 static void bias_and_token_gradients(const struct layer *layer, const struct layer_gradients *gradients,
                                      const struct chunk *chunk)
 {
