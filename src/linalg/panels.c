@@ -18,6 +18,20 @@ size_t panels_width(enum panels_side side)
     return side == PANELS_WIDE ? blis_kernel_in_use()->wide : blis_kernel_in_use()->narrow;
 }
 
+size_t panels_whole_lanes(enum panels_side side, size_t lanes)
+{
+    size_t width = panels_width(side);
+    return divide_up(lanes, width) * width;
+}
+
+size_t panels_block_lanes(enum panels_side side, size_t lanes, size_t most)
+{
+    if (lanes == 0)
+        return 0;
+    size_t of_block = divide_up(lanes, divide_up(lanes, most));
+    return smaller(lanes, panels_whole_lanes(side, of_block));
+}
+
 size_t panels_floats(enum panels_side side, size_t lanes, size_t depth)
 {
     if (panels_are_views())

@@ -49,11 +49,9 @@ static size_t rows_of_block(size_t rows, size_t gates_of_row)
 {
     enum { BLOCK_ROWS = 144 };
     bool fits = BLOCK_ROWS * gates_of_row * sizeof(float) <= memory_second_cache_bytes();
-    if (!fits || panels_are_views() || rows == 0)
+    if (!fits || panels_are_views())
         return rows;
-    size_t of_block = divide_up(rows, divide_up(rows, BLOCK_ROWS));
-    size_t width = panels_width(PANELS_NARROW);
-    return smaller(rows, divide_up(of_block, width) * width);
+    return panels_block_lanes(PANELS_NARROW, rows, BLOCK_ROWS);
 }
 
 enum status layer_create(struct layer *layer, const struct cell_ops *cell, const struct packed_layer *weights,
@@ -336,12 +334,12 @@ static void state_gradients(struct layer *layer, const struct layer_gradients *g
 
 /* Of tokens, adds the gradient of each one's gates to its row of W_x's. */
 static void bias_and_token_gradients_of(const struct layer *layer, const struct layer_gradients *gradients,
-                                        const struct chunk *chunk, bool accumulate)
+                                        const struct chunk *chunk)
 {
     const struct gradient_sums *sums = &gradients->sums;
-    gradient_sums_vector(sums, gradients->b, &chunk->of_input, accumulate);
+    gradient_sums_vector(sums, gradients->b, &chunk->of_input, !chunk->first);
     if (gradients->has_b_h)
-        gradient_sums_vector(sums, gradients->b_h, &chunk->of_state, accumulate);
+        gradient_sums_vector(sums, gradients->b_h, &chunk->of_state, !chunk->first);
     if (reads_tokens(layer))
         gradient_sums_rows(sums, gradients->W_x, gradients->token_stride, &chunk->of_input,
                            gradients->token_rows + chunk->positions.first);
@@ -364,9 +362,10 @@ static void bias_and_token_gradients(const struct layer *layer, const struct lay
     for (size_t i = 0; i < parts; i++) {
         struct range some = partition_range(count, parts, i);
         struct chunk part = {.positions = {chunk->positions.first + some.first, some.count},
+                             .first = chunk->first && i == 0,
                              .of_input = some_of(chunk->of_input, some),
                              .of_state = some_of(chunk->of_state, some)};
-        bias_and_token_gradients_of(layer, gradients, &part, !chunk->first || i > 0);
+        bias_and_token_gradients_of(layer, gradients, &part);
     }
 }
 

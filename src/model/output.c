@@ -22,30 +22,17 @@ enum {
     PIECE_ROWS_OF_LARGE_W = 48
 };
 
-/* At least so many, in whole panels. */
-static size_t whole_panels(enum panels_side side, size_t lanes)
-{
-    size_t width = panels_width(side);
-    return divide_up(lanes, width) * width;
-}
-
 static size_t rows_of_piece(size_t hidden, size_t vocabulary)
 {
     size_t W_bytes = hidden * smaller(vocabulary, PIECE_COLUMNS) * sizeof(float);
-    return whole_panels(PANELS_NARROW,
-                        W_bytes > memory_second_cache_bytes() ? PIECE_ROWS_OF_LARGE_W : PIECE_ROWS);
+    return panels_whole_lanes(PANELS_NARROW,
+                              W_bytes > memory_second_cache_bytes() ? PIECE_ROWS_OF_LARGE_W : PIECE_ROWS);
 }
 
-/* Batches of like size that end where a panel ends. */
 static size_t rows_of_batch(size_t rows, size_t vocabulary)
 {
     size_t fitting = BATCH_BYTES / (vocabulary * sizeof(float));
-    size_t most = fitting < BATCH_ROWS_AT_LEAST ? BATCH_ROWS_AT_LEAST : fitting;
-    if (rows == 0)
-        return 0;
-    size_t batches = divide_up(rows, most);
-    size_t of_batch = divide_up(rows, batches);
-    return smaller(rows, whole_panels(PANELS_NARROW, of_batch));
+    return panels_block_lanes(PANELS_NARROW, rows, larger(BATCH_ROWS_AT_LEAST, fitting));
 }
 
 enum status output_create(struct output *output, const struct packed_weights *weights, size_t rows,
@@ -55,14 +42,14 @@ enum status output_create(struct output *output, const struct packed_weights *we
     size_t hidden = weights->output_width;
     size_t vocabulary = weights->vocabulary;
     size_t batch = larger(rows_of_batch(rows, vocabulary), rows_at_once);
-    size_t block = panels_are_views() ? batch : smaller(batch, whole_panels(PANELS_NARROW, BLOCK_ROWS));
+    size_t block = panels_are_views() ? batch : smaller(batch, panels_whole_lanes(PANELS_NARROW, BLOCK_ROWS));
     *output = (struct output){.weights = weights,
                               .hidden = hidden,
                               .vocabulary = vocabulary,
                               .batch_rows = batch,
                               .block_rows = block,
                               .piece_rows = rows_of_piece(hidden, vocabulary),
-                              .piece_columns = whole_panels(PANELS_WIDE, PIECE_COLUMNS)};
+                              .piece_columns = panels_whole_lanes(PANELS_WIDE, PIECE_COLUMNS)};
     TRY(panels_create(&output->h_rows, PANELS_NARROW, block, hidden, error));
     if (rows_at_once == 0)
         TRY(panels_create(&output->h_columns, PANELS_NARROW, hidden, batch, error));

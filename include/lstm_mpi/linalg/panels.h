@@ -90,6 +90,13 @@ void panels_add_weighted_depths(const struct panels *panels, const float *factor
 /* How many lanes a panel has. */
 size_t panels_width(enum panels_side side);
 
+/* At least so many lanes, in whole panels. */
+size_t panels_whole_lanes(enum panels_side side, size_t lanes);
+
+/* The lanes of blocks of like size that end where a panel ends, but for the last: so few blocks that each has
+ * about `most` lanes at most. */
+size_t panels_block_lanes(enum panels_side side, size_t lanes, size_t most);
+
 /* Does BLIS have more than one thread, so that panels only remember their matrices? */
 bool panels_are_views(void);
 

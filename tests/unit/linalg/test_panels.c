@@ -507,6 +507,20 @@ static void kernels_read_nothing_beyond_the_panels(void **state)
     }
 }
 
+static void blocks_of_lanes_are_alike_and_end_with_panels(void **state)
+{
+    (void)state;
+    size_t width = panels_width(PANELS_NARROW);
+    enum { MOST = 144 };
+    assert_int_equal(panels_block_lanes(PANELS_NARROW, 0, MOST), 0);
+    for (size_t lanes = 1; lanes < 600; lanes++) {
+        size_t block = panels_block_lanes(PANELS_NARROW, lanes, MOST);
+        size_t blocks = (lanes + MOST - 1) / MOST;
+        assert_true(block == lanes || block % width == 0);
+        assert_true(block * blocks >= lanes && block < lanes / blocks + 1 + width);
+    }
+}
+
 static void lack_of_memory_is_an_error(void **state)
 {
     (void)state;
@@ -538,6 +552,7 @@ int main(int count, char **arguments)
         cmocka_unit_test(a_row_does_not_depend_on_the_rows_beside_it),
         cmocka_unit_test(real_numbers_are_close),
         cmocka_unit_test(kernels_read_nothing_beyond_the_panels),
+        cmocka_unit_test(blocks_of_lanes_are_alike_and_end_with_panels),
         cmocka_unit_test(lack_of_memory_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
