@@ -45,13 +45,13 @@ static enum status open_handles(struct comm_handles *handles, struct error *erro
     TRY(mpi_check(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler",
                   error));
     TRY(mpi_check(MPI_Comm_dup(MPI_COMM_WORLD, &handles->ranks), "MPI_Comm_dup", error));
-    TRY(mpi_check(MPI_Comm_dup(MPI_COMM_WORLD, &handles->library), "MPI_Comm_dup", error));
+    TRY(mpi_check(MPI_Comm_dup(MPI_COMM_WORLD, &handles->for_libraries), "MPI_Comm_dup", error));
     TRY(mpi_check(MPI_Comm_split_type(handles->ranks, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &handles->node),
                   "MPI_Comm_split_type", error));
     int node_rank;
     TRY(mpi_check(MPI_Comm_rank(handles->node, &node_rank), "MPI_Comm_rank", error));
     TRY(mpi_check(MPI_Comm_split(handles->ranks, node_rank, 0, &handles->lane), "MPI_Comm_split", error));
-    MPI_Comm all[] = {handles->ranks, handles->library, handles->node, handles->lane};
+    MPI_Comm all[] = {handles->ranks, handles->for_libraries, handles->node, handles->lane};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         TRY(mpi_check(MPI_Comm_set_errhandler(all[i], MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler", error));
 done:
@@ -134,7 +134,7 @@ enum status comm_start(struct comm *comm, struct error *error)
     *comm->handles = (struct comm_handles){.ranks = MPI_COMM_NULL,
                                            .node = MPI_COMM_NULL,
                                            .lane = MPI_COMM_NULL,
-                                           .library = MPI_COMM_NULL,
+                                           .for_libraries = MPI_COMM_NULL,
                                            .workers = MPI_COMM_NULL,
                                            .node_workers = MPI_COMM_NULL};
     TRY(open_handles(comm->handles, error));
@@ -173,7 +173,7 @@ void comm_finish(struct comm *comm)
         comm_forget_workers(comm);
         close_handle(&comm->handles->lane);
         close_handle(&comm->handles->node);
-        close_handle(&comm->handles->library);
+        close_handle(&comm->handles->for_libraries);
         close_handle(&comm->handles->ranks);
         memory_free(comm->handles);
         comm->handles = NULL;
@@ -190,7 +190,7 @@ _Noreturn void comm_abort(const struct comm *comm, enum status status)
 
 MPI_Comm comm_library_handle(const struct comm *comm)
 {
-    return comm->handles->library;
+    return comm->handles->for_libraries;
 }
 
 enum status comm_broadcast_pieces(const struct comm *comm, void *buffer, size_t bytes, int root, size_t piece,

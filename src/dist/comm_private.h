@@ -17,10 +17,10 @@ struct comm_position {
 
 /* Duplicates of our own, so that no library's messages can meet ours. On all of them errors return. */
 struct comm_handles {
-    MPI_Comm ranks;   /* all ranks of the run */
-    MPI_Comm node;    /* those that share memory with this one */
-    MPI_Comm lane;    /* of each node, the rank with the same node_rank */
-    MPI_Comm library; /* lent to libraries */
+    MPI_Comm ranks; /* all ranks of the run */
+    MPI_Comm node;  /* those that share memory with this one */
+    MPI_Comm lane;  /* of each node, the rank with the same node_rank */
+    MPI_Comm for_libraries;
     MPI_Comm workers;
     MPI_Comm node_workers;
     struct rest *rest; /* NULL: all ranks of all nodes are workers */

@@ -156,17 +156,18 @@ static enum status own_choice(arch_t *choice, struct blis_setup *setup, struct e
     bool unknown = *choice == BLIS_ARCH_GENERIC && level > VECTOR_BASELINE;
     bool too_little = of_blis && of_blis->level == VECTOR_AVX2 && best->level == VECTOR_AVX512;
     const char *has = level == VECTOR_AVX512 ? "AVX-512" : "AVX2";
+    if (!too_much && !unknown && !too_little) {
+        snprintf(setup->reason, sizeof setup->reason, "BLIS chose it for this CPU");
+        return STATUS_OK;
+    }
+    *choice = best->id;
     if (too_much)
         snprintf(setup->reason, sizeof setup->reason, "the vector level is %s", vector_level_name(level));
     else if (unknown)
         snprintf(setup->reason, sizeof setup->reason, "BLIS does not know this CPU; it has %s", has);
-    else if (too_little)
+    else
         snprintf(setup->reason, sizeof setup->reason, "BLIS would take %s; this CPU has %s", of_blis->name,
                  has);
-    else
-        snprintf(setup->reason, sizeof setup->reason, "BLIS chose it for this CPU");
-    if (too_much || unknown || too_little)
-        *choice = best->id;
     return STATUS_OK;
 }
 

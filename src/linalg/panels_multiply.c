@@ -159,11 +159,10 @@ static void multiply_tile(const struct blis_kernel *kernel, struct rows_product 
     if (much_to_fetch && kernel->own_loops_hold_panel) {
         fetch_meanwhile(tile, 1, part, parts);
         tile->fetches_C = true;
-        vector_functions_in_use()->multiply_rows(tile);
-        return;
+    } else {
+        fetch_at_once(tile, part, parts);
     }
-    fetch_at_once(tile, part, parts);
-    if (is_for_own_loops(kernel, tile))
+    if (tile->fetches_C || is_for_own_loops(kernel, tile))
         vector_functions_in_use()->multiply_rows(tile);
     else
         multiply_by_blis(kernel, tile, next_narrow);

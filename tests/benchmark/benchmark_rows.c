@@ -111,7 +111,7 @@ static void prepare(struct table *table)
         for (size_t c = 0; c < table->row_size; c++)
             gradients[i * table->row_size + c] = 1e-3F * (float)(c % 7);
 #if defined(__x86_64__)
-        for (size_t c = 0; c < table->row_size; c += MEMORY_ALIGNMENT / sizeof *row)
+        for (size_t c = 0; c < table->row_size; c += MEMORY_LINE_FLOATS)
             __builtin_ia32_clflush(row + c);
 #else
         (void)row;

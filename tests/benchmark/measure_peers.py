@@ -1,5 +1,7 @@
 """The same work done by others: PyTorch on one core and on two, oneDNN's LSTM layer."""
 
+import functools
+
 import machine
 from measure_training import best
 from programs import Unavailable, words
@@ -10,9 +12,9 @@ class Peers:
     def __init__(self, programs, effort):
         self.programs = programs
         self.effort = effort
-        self.for_openblas = None
 
-    def fastest_openblas(self):
+    @functools.cached_property
+    def for_fastest_openblas(self):
         """The variables with which OpenBLAS multiplies fastest: on a CPU newer than itself it may take old kernels."""
         choices = [{}, {"OPENBLAS_CORETYPE": "SkylakeX"}, {"OPENBLAS_CORETYPE": "Haswell"}]
         flops = []
@@ -25,9 +27,7 @@ class Peers:
         return choices[flops.index(max(flops))]
 
     def measure_form(self, *arguments):
-        if self.for_openblas is None:
-            self.for_openblas = self.fastest_openblas()
-        return self.programs.measure_script("pytorch_forms.py", *arguments, variables=self.for_openblas)
+        return self.programs.measure_script("pytorch_forms.py", *arguments, variables=self.for_fastest_openblas)
 
     def pytorch(self, training, shape, on_two_ranks):
         """The forms of PyTorch and one rank, DistributedDataParallel and two."""
