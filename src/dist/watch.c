@@ -247,6 +247,20 @@ done:
     return status;
 }
 
+/* Before any rank goes on: one that is stopped before its thread first beats was there all the same, for this
+ * host and for the others. */
+static enum status enter_all(struct watch *watch, struct error *error)
+{
+    enum status status;
+    watch->beaten_at = milliseconds();
+    beat(watch, watch->beaten_at);
+    TRY(comm_node_barrier(watch->comm, error));
+    if (watch->comm->nodes > 1)
+        ask(watch, watch->beaten_at);
+done:
+    return status;
+}
+
 enum status watch_start(struct watch **out, const struct comm *comm, const struct watch_spec *spec,
                         struct error *error)
 {
@@ -259,9 +273,7 @@ enum status watch_start(struct watch **out, const struct comm *comm, const struc
         .comm = comm, .spec = *spec, .end_event = -1, .letters = {.roll = &watch->roll, .socket = -1}};
     TRY(make_roll(watch, error));
     set_times(watch);
-    /* Before any rank goes on: one that is stopped before its thread first beats was there all the same. */
-    watch->beaten_at = milliseconds();
-    beat(watch, watch->beaten_at);
+    TRY(enter_all(watch, error));
     TRY(agree_on_status(comm, start_thread(watch, error), error));
 done:
     if (status != STATUS_OK) {
