@@ -75,7 +75,7 @@ float *panels_element(const struct panels *panels, size_t lane, size_t depth)
 {
     size_t width = panels->width;
     size_t lane_of_panel = lane % width;
-    return panels->data + (lane - lane_of_panel) * panels->panel_depth + depth * width + lane_of_panel;
+    return panels->data + lane / width * panels->panel_stride + depth * panels->depth_stride + lane_of_panel;
 }
 
 struct panels panels_slice(const struct panels *whole, struct range lanes, struct range depths)
@@ -99,7 +99,29 @@ void panels_begin(struct panels *panels, size_t lanes, size_t depth)
     assert(!panels->data || (divide_up(lanes, panels->width) * depth + DEPTHS_READ_BEYOND) * panels->width <=
                                 panels->capacity);
     panels->source = (struct panels_source){.lanes = lanes, .depth = depth};
-    panels->panel_depth = depth;
+    panels->depth_stride = panels->width;
+    panels->panel_stride = depth * panels->width;
+}
+
+bool panels_read_in_place(void)
+{
+    const struct blis_kernel *kernel = blis_kernel_in_use();
+    return kernel->multiplies_packed && kernel->own_loops_hold_panel;
+}
+
+void panels_take_in_place(struct panels *panels, struct panels_source source)
+{
+    size_t lanes_read = divide_up(source.lanes, MEMORY_LINE_FLOATS) * MEMORY_LINE_FLOATS;
+    assert(panels_read_in_place() && source.lane_stride == 1 && source.depth_stride >= lanes_read);
+    *panels = (struct panels){
+        .side = PANELS_WIDE,
+        .width = panels_width(PANELS_WIDE),
+        .source = source,
+        .in_place = true,
+        .depth_stride = source.depth_stride,
+        .panel_stride = panels_width(PANELS_WIDE),
+        .data = (float *)source.data,
+    };
 }
 
 /* Packs some of the panels. */

@@ -53,9 +53,9 @@ static struct tiles tiles_of_panels(const struct panels *A)
         .rows = A->source.lanes,
         .depth = A->source.depth,
         .rows_of_tile = A->width,
-        .tile_stride = A->panel_depth * A->width,
+        .tile_stride = A->panel_stride,
         .row_stride = 1,
-        .depth_stride = A->width,
+        .depth_stride = A->depth_stride,
     };
 }
 
@@ -90,7 +90,8 @@ static struct rows_product product_of_tile(const struct product *whole, size_t t
         .depth_stride = A->depth_stride,
         .wide = panels_element(B, column, depths.first),
         .wide_width = B->width,
-        .panel_stride = B->panel_depth * B->width,
+        .wide_depth_stride = B->depth_stride,
+        .panel_stride = B->panel_stride,
         .depth = depths.count,
         .C = whole->C + row * whole->stride + column,
         .stride = whole->stride,
@@ -220,13 +221,32 @@ static void multiply_few_rows(const struct product *whole, struct range depths)
     }
 }
 
+/* B where its matrix lies. The first tiles fetch a line of each depth of the columns that come next. */
+static void multiply_in_place(const struct product *whole, struct range depths)
+{
+    const struct panels *B = whole->B;
+    for (size_t column = 0; column < B->source.lanes; column += B->width) {
+        for (size_t i = 0; i < tile_count(&whole->A); i++) {
+            struct rows_product tile = product_of_tile(whole, i, column, B->width, depths);
+            tile.fetches_C = true;
+            if (i * MEMORY_LINE_FLOATS < B->width) {
+                tile.fetch_offset = B->panel_stride + i * MEMORY_LINE_FLOATS;
+                tile.fetch_step = B->depth_stride;
+            }
+            vector_functions_in_use()->multiply_rows(&tile);
+        }
+    }
+}
+
 static void multiply(const struct blis_kernel *kernel, const struct product *whole)
 {
     size_t depth = whole->A.depth;
     size_t blocks = larger(1, divide_up(depth, DEPTH_BLOCK)); /* one of no depth: C becomes zero */
     for (size_t block = 0; block < blocks; block++) {
         struct range depths = partition_range(depth, blocks, block);
-        if (whole->A.rows <= kernel->few_rows_of_product)
+        if (whole->B->in_place)
+            multiply_in_place(whole, depths);
+        else if (whole->A.rows <= kernel->few_rows_of_product)
             multiply_few_rows(whole, depths);
         else
             multiply_depths(kernel, whole, depths);

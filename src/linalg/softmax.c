@@ -118,7 +118,7 @@ void softmax_end_of_largest(struct softmax *softmax)
 static void prefetch_next_tile(const struct softmax *softmax, const struct softmax_tile *tile)
 {
     const struct panels *logits = softmax->logits;
-    const float *next = tile->logits + logits->panel_depth * logits->width;
+    const float *next = tile->logits + logits->panel_stride;
     for (size_t i = 0; i < tile->rows * tile->width; i += MEMORY_LINE_FLOATS)
         __builtin_prefetch(next + i, 1);
 }

@@ -37,9 +37,10 @@ struct rows_product {
     const float *A; /* row r at depth k is A[r·row_stride + k·depth_stride] */
     size_t row_stride;
     size_t depth_stride;
-    const float *wide; /* [panel][depth][wide_width], panels panel_stride floats apart */
-    size_t wide_width;
-    size_t panel_stride;
+    const float *wide; /* column c of a panel at depth k is wide[k·wide_depth_stride + c] */
+    size_t wide_width; /* columns of a panel */
+    size_t wide_depth_stride;
+    size_t panel_stride; /* floats from a panel to the next */
     size_t depth;
     float *C; /* rows `stride` apart */
     size_t stride;

@@ -412,7 +412,7 @@ static inline __attribute__((always_inline)) void add_depths(const struct rows_p
         for (size_t i = 0; i * PAIR < vectors; i++) {
             __builtin_prefetch(strip->fetched[i], 0, 2);
             strip->fetched[i] += product->fetch_step;
-            strip->pairs[i] += product->wide_width;
+            strip->pairs[i] += product->wide_depth_stride;
         }
     }
 }

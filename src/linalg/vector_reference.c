@@ -50,7 +50,7 @@ static void multiply_rows(const struct rows_product *product)
             float *C = product->C + row * product->stride + column;
             double total = product->accumulate ? (double)*C : 0;
             for (size_t k = 0; k < product->depth; k++)
-                total += (double)A[k * product->depth_stride] * (double)wide[k * product->wide_width];
+                total += (double)A[k * product->depth_stride] * (double)wide[k * product->wide_depth_stride];
             *C = (float)total;
         }
     }

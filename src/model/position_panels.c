@@ -2,20 +2,36 @@
 
 #include "lstm_mpi/base/memory.h"
 
+static enum status create_pieces(struct position_panels *operand, size_t pieces, struct error *error)
+{
+    *operand = (struct position_panels){0};
+    enum status status = memory_new(&operand->panels, pieces, error);
+    if (status == STATUS_OK)
+        operand->pieces = pieces;
+    return status;
+}
+
 enum status position_panels_create(struct position_panels *operand, enum panels_side side, size_t width,
                                    size_t rows, size_t steps, bool exact, struct error *error)
 {
     enum status status;
-    size_t pieces = exact ? rows : 1;
     size_t positions = exact ? steps : steps * rows;
-    *operand = (struct position_panels){0};
-    TRY(memory_new(&operand->panels, pieces, error));
-    operand->pieces = pieces;
-    for (size_t i = 0; i < pieces; i++)
+    TRY(create_pieces(operand, exact ? rows : 1, error));
+    for (size_t i = 0; i < operand->pieces; i++)
         TRY(panels_create(&operand->panels[i], side, width, positions, error));
 done:
     if (status != STATUS_OK)
         position_panels_free(operand);
+    return status;
+}
+
+enum status position_panels_create_in_place(struct position_panels *operand, size_t width, size_t rows,
+                                            size_t steps, bool exact, struct error *error)
+{
+    if (!panels_read_in_place())
+        return position_panels_create(operand, PANELS_WIDE, width, rows, steps, exact, error);
+    enum status status = create_pieces(operand, exact ? rows : 1, error);
+    operand->in_place = true;
     return status;
 }
 
@@ -40,10 +56,12 @@ void position_panels_pack(struct position_panels *operand, const struct position
 {
     size_t pieces = operand->pieces;
     operand->largest = values->largest;
-    for (size_t i = 0; i < pieces; i++)
-        panels_pack(&operand->panels[i], (struct panels_source){.data = values->values + i * values->stride,
-                                                                .lanes = values->width,
-                                                                .depth = values->positions / pieces,
-                                                                .lane_stride = 1,
-                                                                .depth_stride = pieces * values->stride});
+    for (size_t i = 0; i < pieces; i++) {
+        struct panels_source source = {.data = values->values + i * values->stride,
+                                       .lanes = values->width,
+                                       .depth = values->positions / pieces,
+                                       .lane_stride = 1,
+                                       .depth_stride = pieces * values->stride};
+        (operand->in_place ? panels_take_in_place : panels_pack)(&operand->panels[i], source);
+    }
 }

@@ -46,9 +46,11 @@ struct panels {
     size_t width;                /* lanes of a panel */
     size_t capacity;             /* floats in data: the panels, and what a kernel may read beyond them */
     struct panels_source source; /* of the last packing */
-    size_t panel_depth;          /* depths of a panel in memory: more than the source's in a slice */
-    float *data;                 /* [panel][panel_depth][width] */
-    float *owned;                /* what panels_free frees */
+    bool in_place;               /* made by panels_take_in_place */
+    size_t depth_stride;         /* floats from a depth to the next: the width, where packed */
+    size_t panel_stride;         /* floats from a panel to the next */
+    float *data;
+    float *owned; /* what panels_free frees */
 };
 
 /* Room for any matrix with at most these lanes and this depth. The caller owns: panels_free. */
@@ -66,6 +68,14 @@ void panels_pack(struct panels *panels, struct panels_source source);
 
 /* Packs the panels of part `part` of `parts`: together the parts are the whole. */
 void panels_pack_part(struct panels *panels, struct panels_source source, size_t part, size_t parts);
+
+/* Are our own loops as fast with rows of a matrix as with wide panels of them? Then nothing need be packed.
+ */
+bool panels_read_in_place(void);
+
+/* Wide panels that lie in a matrix, for whom panels_read_in_place says so: each depth is a row of it, whose
+ * stride holds the lanes in whole cache lines. It must stay in place; nothing to free. */
+void panels_take_in_place(struct panels *panels, struct panels_source source);
 
 /* For whoever writes the panels of a matrix himself: says its lanes and depth. Only where panels are packed.
  */

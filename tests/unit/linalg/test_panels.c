@@ -3,6 +3,7 @@
 
 #include "lstm_mpi/linalg/panels.h"
 
+#include "lstm_mpi/base/divide_up.h"
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/base/random.h"
 #include "support/blis_configuration.h"
@@ -37,7 +38,7 @@ static float normal(uint64_t seed, size_t index)
     return (float)random_normal(seed, 0, index);
 }
 
-/* An operand as it lies in memory, with gaps between its rows. */
+/* An operand as it lies in memory: rows of whole cache lines, with gaps between them. */
 struct operand {
     float *data;
     struct panels_source source;
@@ -48,7 +49,8 @@ static struct operand make_operand(size_t lanes, size_t depth, bool lanes_are_ro
 {
     enum { GAP = 3 };
     size_t rows = lanes_are_rows ? lanes : depth;
-    size_t stride = (lanes_are_rows ? depth : lanes) + GAP;
+    size_t elements = lanes_are_rows ? depth : lanes;
+    size_t stride = divide_up(elements, MEMORY_LINE_FLOATS) * MEMORY_LINE_FLOATS + GAP;
     struct operand operand = {.data = new_floats(rows * stride)};
     for (size_t i = 0; i < rows * stride; i++)
         operand.data[i] = number(seed, i);
@@ -80,6 +82,11 @@ static struct panels pack(enum panels_side side, const struct operand *operand)
     struct panels panels = new_panels(side, operand->source.lanes, operand->source.depth);
     panels_pack(&panels, operand->source);
     return panels;
+}
+
+static bool can_be_read_in_place(const struct operand *operand)
+{
+    return panels_read_in_place() && operand->source.lane_stride == 1;
 }
 
 /* What panels_multiply does, as plain as it can be said. */
@@ -132,15 +139,23 @@ static void check_product(const struct shape *shape)
     size_t room = shape->M * stride + 2 * MARGIN;
     float *C = new_floats(room);
     float *of_matrix = new_floats(room);
+    float *of_rows = new_floats(room);
     float *expected = new_floats(room);
     for (size_t i = 0; i < room; i++)
-        C[i] = of_matrix[i] = expected[i] = whole_number(seed + 2, i);
+        C[i] = of_matrix[i] = of_rows[i] = expected[i] = whole_number(seed + 2, i);
     plain_multiply(expected + MARGIN, stride, &A.source, &B.source, shape->accumulate);
     panels_multiply(C + MARGIN, stride, &left, &right, shape->accumulate);
     check_all(C, expected, room, shape);
     struct panels unpacked = new_panels(PANELS_NARROW, shape->M, shape->K);
     panels_multiply_matrix(of_matrix + MARGIN, stride, &A.source, &unpacked, &right, shape->accumulate);
     check_all(of_matrix, expected, room, shape);
+    if (can_be_read_in_place(&B)) {
+        struct panels unpacked_right;
+        panels_take_in_place(&unpacked_right, B.source);
+        panels_multiply(of_rows + MARGIN, stride, &left, &unpacked_right, shape->accumulate);
+        check_all(of_rows, expected, room, shape);
+        panels_free(&unpacked_right);
+    }
     panels_free(&unpacked);
     panels_free(&left);
     panels_free(&right);
@@ -148,6 +163,7 @@ static void check_product(const struct shape *shape)
     memory_free(B.data);
     memory_free(C);
     memory_free(of_matrix);
+    memory_free(of_rows);
     memory_free(expected);
 }
 
@@ -222,34 +238,46 @@ static void rows_beyond_a_block_are_exact(void **state)
     }
 }
 
+enum { WHOLE_M = 30, WHOLE_N = 100, WHOLE_K = 90 };
+
+static void check_slices(const struct panels *left, const struct panels_source *A, const struct panels *right,
+                         const struct panels_source *B)
+{
+    for (size_t m = 0; m < WHOLE_M; m += left->width) {
+        for (size_t n = 0; n < WHOLE_N; n += right->width) {
+            struct range depths = {(m + n) % 50, 40};
+            struct panels_source some = *A;
+            some.data += m * some.lane_stride + depths.first;
+            some.lanes = WHOLE_M - m;
+            some.depth = depths.count;
+            struct panels_source other = *B;
+            other.data += n + depths.first * other.depth_stride;
+            other.lanes = WHOLE_N - n;
+            other.depth = depths.count;
+            struct panels A_slice = panels_slice(left, (struct range){m, WHOLE_M - m}, depths);
+            struct panels B_slice = panels_slice(right, (struct range){n, WHOLE_N - n}, depths);
+            float C[WHOLE_M * WHOLE_N] = {0};
+            float expected[WHOLE_M * WHOLE_N] = {0};
+            plain_multiply(expected, WHOLE_N, &some, &other, false);
+            panels_multiply(C, WHOLE_N, &A_slice, &B_slice, false);
+            assert_memory_equal(C, expected, sizeof C);
+        }
+    }
+}
+
 /* A slice is what packing that part alone would give. */
 static void slices_multiply_as_if_packed_alone(void **state)
 {
     (void)state;
-    enum { M = 30, N = 100, K = 90 };
-    struct operand A = make_operand(M, K, true, 1, whole_number);
-    struct operand B = make_operand(N, K, false, 2, whole_number);
+    struct operand A = make_operand(WHOLE_M, WHOLE_K, true, 1, whole_number);
+    struct operand B = make_operand(WHOLE_N, WHOLE_K, false, 2, whole_number);
     struct panels left = pack(PANELS_NARROW, &A);
     struct panels right = pack(PANELS_WIDE, &B);
-    for (size_t m = 0; m < M; m += left.width) {
-        for (size_t n = 0; n < N; n += right.width) {
-            struct range depths = {(m + n) % 50, 40};
-            struct panels_source some = A.source;
-            some.data += m * some.lane_stride + depths.first;
-            some.lanes = M - m;
-            some.depth = depths.count;
-            struct panels_source other = B.source;
-            other.data += n + depths.first * other.depth_stride;
-            other.lanes = N - n;
-            other.depth = depths.count;
-            struct panels A_slice = panels_slice(&left, (struct range){m, M - m}, depths);
-            struct panels B_slice = panels_slice(&right, (struct range){n, N - n}, depths);
-            float C[M * N] = {0};
-            float expected[M * N] = {0};
-            plain_multiply(expected, N, &some, &other, false);
-            panels_multiply(C, N, &A_slice, &B_slice, false);
-            assert_memory_equal(C, expected, sizeof C);
-        }
+    check_slices(&left, &A.source, &right, &B.source);
+    if (can_be_read_in_place(&B)) {
+        struct panels unpacked_right;
+        panels_take_in_place(&unpacked_right, B.source);
+        check_slices(&left, &A.source, &unpacked_right, &B.source);
     }
     panels_free(&left);
     panels_free(&right);
@@ -406,6 +434,13 @@ static void check_rows_alone(size_t rows, size_t N, size_t K, bool accumulate)
             struct panels unpacked = new_panels(PANELS_NARROW, count, K);
             panels_multiply_matrix(apart, N, &source, &unpacked, &right, accumulate);
             check_same_bits(apart, together, N, K, some);
+            if (can_be_read_in_place(&B)) {
+                struct panels unpacked_right;
+                panels_take_in_place(&unpacked_right, B.source);
+                memcpy(apart, before + first * N, count * N * sizeof *apart);
+                panels_multiply(apart, N, &left, &unpacked_right, accumulate);
+                check_same_bits(apart, together, N, K, some);
+            }
             panels_free(&unpacked);
         }
     }
@@ -463,21 +498,38 @@ static void real_numbers_are_close(void **state)
     memory_free(B.data);
 }
 
-/* The same panels in memory that ends with a page which nobody may read. */
-static void move_before_a_guard(struct panels *panels, void **memory, size_t *bytes)
+/* Floats in memory that ends with a page which nobody may read. */
+struct guarded {
+    void *memory;
+    size_t bytes;
+    float *floats;
+};
+
+static struct guarded copy_before_a_guard(const float *floats, size_t count)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    size_t size = (panels->capacity * sizeof *panels->data + MEMORY_ALIGNMENT - 1) / MEMORY_ALIGNMENT *
-                  MEMORY_ALIGNMENT;
-    size_t before_guard = (size + page - 1) / page * page;
-    *bytes = before_guard + page;
-    *memory = mmap(NULL, *bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    assert_true(*memory != MAP_FAILED);
-    assert_int_equal(mprotect((char *)*memory + before_guard, page, PROT_NONE), 0);
-    float *data = (float *)((char *)*memory + before_guard - size);
-    memcpy(data, panels->data, panels->capacity * sizeof *data);
+    size_t size = divide_up(count * sizeof *floats, MEMORY_ALIGNMENT) * MEMORY_ALIGNMENT;
+    size_t before_guard = divide_up(size, page) * page;
+    struct guarded guarded = {.bytes = before_guard + page};
+    guarded.memory = mmap(NULL, guarded.bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_true(guarded.memory != MAP_FAILED);
+    assert_int_equal(mprotect((char *)guarded.memory + before_guard, page, PROT_NONE), 0);
+    guarded.floats = (float *)((char *)guarded.memory + before_guard - size);
+    memcpy(guarded.floats, floats, count * sizeof *floats);
+    return guarded;
+}
+
+static struct guarded move_before_a_guard(struct panels *panels)
+{
+    struct guarded guarded = copy_before_a_guard(panels->data, panels->capacity);
     memory_free(panels->data);
-    panels->data = data;
+    panels->data = guarded.floats;
+    return guarded;
+}
+
+static void unmap(const struct guarded *guarded)
+{
+    assert_int_equal(munmap(guarded->memory, guarded->bytes), 0);
 }
 
 static void kernels_read_nothing_beyond_the_panels(void **state)
@@ -491,20 +543,43 @@ static void kernels_read_nothing_beyond_the_panels(void **state)
         struct operand B = make_operand(N, K, true, 2, whole_number);
         struct panels left = pack(PANELS_NARROW, &A);
         struct panels right = pack(PANELS_WIDE, &B);
-        void *memory[2];
-        size_t bytes[2];
-        move_before_a_guard(&left, &memory[0], &bytes[0]);
-        move_before_a_guard(&right, &memory[1], &bytes[1]);
+        struct guarded memory[] = {move_before_a_guard(&left), move_before_a_guard(&right)};
         float C[M * N];
         for (size_t rows = 1; rows <= M; rows++) {
             left.source.lanes = rows;
             panels_multiply(C, N, &left, &right, false);
         }
-        munmap(memory[0], bytes[0]);
-        munmap(memory[1], bytes[1]);
+        unmap(&memory[0]);
+        unmap(&memory[1]);
         memory_free(A.data);
         memory_free(B.data);
     }
+}
+
+/* Rows of whole cache lines, the last of which ends where the memory does. */
+static void loops_read_nothing_beyond_a_matrix(void **state)
+{
+    (void)state;
+    if (!panels_read_in_place())
+        skip();
+    enum { M = 156, MOST = 80, K = 5 };
+    struct operand A = make_operand(M, K, true, 1, whole_number);
+    struct panels left = pack(PANELS_NARROW, &A);
+    static const float zeros[MOST * K];
+    for (size_t N = 1; N <= MOST; N++) {
+        size_t stride = divide_up(N, MEMORY_LINE_FLOATS) * MEMORY_LINE_FLOATS;
+        struct guarded guarded = copy_before_a_guard(zeros, K * stride);
+        struct panels unpacked_right;
+        panels_take_in_place(&unpacked_right, (struct panels_source){guarded.floats, N, K, 1, stride});
+        for (size_t rows = 1; rows <= M; rows++) {
+            float C[M * MOST];
+            left.source.lanes = rows;
+            panels_multiply(C, N, &left, &unpacked_right, false);
+        }
+        unmap(&guarded);
+    }
+    panels_free(&left);
+    memory_free(A.data);
 }
 
 static void blocks_of_lanes_are_alike_and_end_with_panels(void **state)
@@ -552,6 +627,7 @@ int main(int count, char **arguments)
         cmocka_unit_test(a_row_does_not_depend_on_the_rows_beside_it),
         cmocka_unit_test(real_numbers_are_close),
         cmocka_unit_test(kernels_read_nothing_beyond_the_panels),
+        cmocka_unit_test(loops_read_nothing_beyond_a_matrix),
         cmocka_unit_test(blocks_of_lanes_are_alike_and_end_with_panels),
         cmocka_unit_test(lack_of_memory_is_an_error),
     };

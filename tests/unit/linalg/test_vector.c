@@ -129,7 +129,7 @@ static void check_all_packing(const struct vector_functions *level)
 
 enum { ROWS_DEPTH = 19, ROWS_PANEL_GAP = 3, ROWS_LEAST_STRIDE = 13 };
 
-/* A in memory row by row (`packed`: depth by depth), B in two wide panels with a gap between them. */
+/* A and B in memory row by row. Packed: A depth by depth, B in two wide panels with a gap between them. */
 static void check_rows_product(const struct vector_functions *level, struct rows_product product, bool packed)
 {
     enum { MOST_WIDE = 64, STRIDE = 2 * MOST_WIDE + 5, WIDE = 2 * (MOST_WIDE * ROWS_DEPTH + ROWS_PANEL_GAP) };
@@ -149,7 +149,8 @@ static void check_rows_product(const struct vector_functions *level, struct rows
     product.depth_stride = packed ? ROWS_LEAST_STRIDE : 1;
     product.wide = wide;
     product.wide_width = 2 * level->strip_columns;
-    product.panel_stride = product.wide_width * ROWS_DEPTH + ROWS_PANEL_GAP;
+    product.wide_depth_stride = packed ? product.wide_width : 2 * product.wide_width;
+    product.panel_stride = packed ? product.wide_width * ROWS_DEPTH + ROWS_PANEL_GAP : product.wide_width;
     product.stride = STRIDE;
     product.fetch_offset = 2 * product.panel_stride;
     product.fetch_step = 5;
