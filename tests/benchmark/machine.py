@@ -1,11 +1,24 @@
 """The machine that is measured, and whether anything else is using it."""
 
+import contextlib
 import os
 import pathlib
 
+CPUS = sorted(os.sched_getaffinity(0))
+
 
 def cores():
-    return len(os.sched_getaffinity(0))
+    return len(CPUS)
+
+
+@contextlib.contextmanager
+def on_cpu(cpu):
+    """This thread, and what it starts meanwhile, stays on a CPU."""
+    os.sched_setaffinity(0, {cpu})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, CPUS)
 
 
 def _line(path, beginning):

@@ -3,7 +3,6 @@
 import functools
 
 import machine
-from measure_training import best
 from programs import Unavailable, words
 from table import Row
 
@@ -26,14 +25,15 @@ class Peers:
                 flops.append(0)
         return choices[flops.index(max(flops))]
 
-    def measure_form(self, *arguments):
-        return self.programs.measure_script("pytorch_forms.py", *arguments, variables=self.for_fastest_openblas)
+    def measure_form(self, *arguments, ranks=1):
+        return self.programs.measure_script("pytorch_forms.py", *arguments, variables=self.for_fastest_openblas,
+                                            ranks=ranks)
 
     def pytorch(self, training, shape, on_two_ranks):
         """The forms of PyTorch and one rank, DistributedDataParallel and two."""
         timing = ["--rounds", self.effort.rounds, "--seconds", self.effort.seconds]
         forms = ["lookup", "module"] if shape["hidden-size"] <= 512 else ["lookup"]
-        one, *figures = best(self.effort.turns, [lambda: training.update(shape)] + [
+        one, *figures = self.programs.best(self.effort.turns, [lambda: training.update(shape)] + [
             lambda form=form: self.measure_form("--form", form, *words(shape), *timing) for form in forms])
         fastest = max(figures, key=lambda form: form["tokens_per_second"])
         goal = {66: 2.1}.get(shape["vocabulary"], 1.7 if shape["hidden-size"] >= 1024 else 1.5)
@@ -44,9 +44,9 @@ class Peers:
                     + f"; {fastest['blas']}", at_least=goal)]
         figures.append(one)
         if on_two_ranks and machine.cores() > 1:
-            two, both = best(self.effort.turns, [
+            two, both = self.programs.best(self.effort.turns, [
                 lambda: training.update(shape, 2),
-                lambda: self.measure_form("--form", "lookup", "--ranks", 2, *words(shape), *timing)])
+                lambda: self.measure_form("--form", "lookup", *words(shape), *timing, ranks=2)])
             figures += [two, both]
             rows.append(Row("2 ranks / PyTorch DDP, 2 ranks", two["tokens_per_second"] / both["tokens_per_second"],
                             f"{two['tokens_per_second']:,.0f} tokens/s; lookup, gloo: {both['tokens_per_second']:,.0f}",
@@ -58,7 +58,7 @@ class Peers:
         rows, figures = [], []
         self.programs.path("benchmark_onednn")
         for batch in (4, 32):
-            ours, theirs = best(self.effort.turns, [
+            ours, theirs = self.programs.best(self.effort.turns, [
                 lambda: training.recurrent(batch),
                 lambda: self.programs.measure("benchmark_onednn", "--batch-size", batch, "--rounds",
                                               self.effort.rounds)])

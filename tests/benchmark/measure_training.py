@@ -2,20 +2,11 @@
 
 What is compared is run in turn, and the best of the turns counts: whatever disturbs a run makes it slower."""
 
+import concurrent.futures
+
 import machine
 from programs import Unavailable, words
 from table import Row
-
-
-def best(turns, commands):
-    """Runs each of several measurements in turn, so many times; gives the fastest of each."""
-    found = [None] * len(commands)
-    for _ in range(turns):
-        for i, command in enumerate(commands):
-            figures = command()
-            if found[i] is None or figures["seconds"] < found[i]["seconds"]:
-                found[i] = figures
-    return found
 
 
 def shape_text(figures):
@@ -28,13 +19,25 @@ class Training:
         self.programs = programs
         self.effort = effort
 
-    def update(self, shape, ranks=1, extra=()):
+    def update(self, shape, ranks=1, extra=(), cpu=None):
         timing = ["--rounds", self.effort.rounds, "--seconds", self.effort.seconds]
-        return self.programs.measure("benchmark_update", *words(shape), *timing, *extra, ranks=ranks)
+        return self.programs.measure("benchmark_update", *words(shape), *timing, *extra, ranks=ranks, cpu=cpu)
+
+    def halves_at_once(self, shape):
+        """What two cores do together where neither waits for the other: a run on each, of half the rows."""
+        half = shape | {"batch-size": max(1, shape["batch-size"] // 2)}
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            runs = list(pool.map(lambda cpu: self.update(half, cpu=cpu), machine.CPUS[:2]))
+        speed = sum(run["tokens_per_second"] for run in runs)
+        return {"seconds": 1 / speed, "tokens_per_second": speed, "runs": runs}
 
     def on_ranks(self, shape, ranks):
         """Figures for each number of ranks, and the table of them."""
-        figures = dict(zip(ranks, best(self.effort.turns, [lambda n=n: self.update(shape, n) for n in ranks])))
+        commands = [lambda n=n: self.update(shape, n) for n in ranks]
+        if machine.cores() > 1 and {1, 2} <= set(ranks):
+            commands.append(lambda: self.halves_at_once(shape))
+        found = self.programs.best(self.effort.turns, commands)
+        figures = dict(zip(ranks, found))
         one = figures[ranks[0]]
         goal = 0.75 if shape["vocabulary"] < 1000 else 0.85
         peak = f"{1e-9 * one['flops']:.0f} of {1e-9 * one['fma_peak']:.0f} GFLOP/s, {one['kernels']} kernels"
@@ -50,6 +53,10 @@ class Training:
             at_least = at_least if machine.cores() == 2 else None
             rows.append(Row(f"{many} ranks / {few} rank{'s' if few > 1 else ''}",
                             speed / figures[few]["tokens_per_second"], f"{speed:,.0f} tokens/s", at_least=at_least))
+            if many == 2:
+                speed = found[-1]["tokens_per_second"]
+                rows.append(Row("2 runs of half the rows at once / 1 rank", speed / one["tokens_per_second"],
+                                f"{speed:,.0f} tokens/s, what these cores give together"))
         return list(figures.values()), rows
 
     def phases(self, figures):
@@ -68,7 +75,7 @@ class Training:
         """As few rows as a rank has of a batch of 32 on 8 ranks, and all 32."""
         rows, figures = [], []
         for batch in (4, 32):
-            found, = best(self.effort.turns, [lambda: self.recurrent(batch)])
+            found, = self.programs.best(self.effort.turns, [lambda: self.recurrent(batch)])
             figures.append(found)
             rows.append(Row(f"recurrent part at {batch} rows, share of the peak", found["share_of_peak"],
                             f"H 256: {1e3 * found['seconds']:.2f} ms, {1e-9 * found['flops']:.0f} GFLOP/s",
@@ -78,7 +85,7 @@ class Training:
     def touched_rows(self):
         rows, figures = [], []
         for ranks in (1, 2) if machine.cores() > 1 else (1,):
-            small, large = best(2 * self.effort.turns, [
+            small, large = self.programs.best(2 * self.effort.turns, [
                 lambda v=v: self.programs.measure("benchmark_rows", "--vocabulary", v, ranks=ranks)
                 for v in (4000, 100000)])
             figures += [small, large]
@@ -98,8 +105,8 @@ class Training:
         return rows or [Row("memory", None, "this system does not tell it")]
 
     def invariant(self, shape, ranks):
-        plain, exact = best(self.effort.turns, [lambda: self.update(shape, ranks),
-                                                lambda: self.update(shape, ranks, ["--rank-invariant"])])
+        plain, exact = self.programs.best(self.effort.turns, [
+            lambda: self.update(shape, ranks), lambda: self.update(shape, ranks, ["--rank-invariant"])])
         return [plain, exact], [Row(f"time / time without, {ranks} rank{'s' if ranks > 1 else ''}",
                                     exact["seconds"] / plain["seconds"],
                                     f"{1e3 * exact['seconds']:.1f} and {1e3 * plain['seconds']:.1f} ms an update")]

@@ -6,6 +6,8 @@ import pathlib
 import subprocess
 import sys
 
+import machine
+
 
 class Unavailable(Exception):
     """What cannot be measured here, and why."""
@@ -27,6 +29,7 @@ class Programs:
         self.build = pathlib.Path(build)
         self.mpiexec = mpiexec
         self.timeout = timeout
+        self.cpu = machine.CPUS[0]  # of what runs on one core
 
     def path(self, name):
         folder = self.build / ("src" if name == "lstm_mpi" else "tests/benchmark")
@@ -45,19 +48,36 @@ class Programs:
             raise Unavailable(last)
         return result.stdout
 
-    def run(self, name, *arguments, ranks=1):
+    def best(self, turns, commands):
+        """Runs each of several measurements in turn, so many times; gives the fastest of each. What runs on one core
+        has another one in the next turn: those of a shared machine are not equally fast."""
+        found = [None] * len(commands)
+        for turn in range(turns):
+            self.cpu = machine.CPUS[turn % machine.cores()]
+            for i, command in enumerate(commands):
+                figures = command()
+                if found[i] is None or figures["seconds"] < found[i]["seconds"]:
+                    found[i] = figures
+        return found
+
+    def run(self, name, *arguments, ranks=1, cpu=None):
         """The output of a program of this build."""
         command = [self.path(name), *map(str, arguments)]
         if ranks > 1:
-            command = [self.mpiexec, "-np", str(ranks), *command]
-        return self.text(command)
+            return self.text([self.mpiexec, "-np", str(ranks), *command])
+        with machine.on_cpu(self.cpu if cpu is None else cpu):
+            return self.text(command)
 
-    def measure(self, name, *arguments, ranks=1):
-        return json.loads(self.run(name, "--json", *arguments, ranks=ranks))
+    def measure(self, name, *arguments, ranks=1, cpu=None):
+        return json.loads(self.run(name, "--json", *arguments, ranks=ranks, cpu=cpu))
 
-    def measure_script(self, name, *arguments, variables=None):
+    def measure_script(self, name, *arguments, variables=None, ranks=1):
         script = pathlib.Path(__file__).with_name(name)
-        return json.loads(self.text([sys.executable, str(script), *map(str, arguments)], variables))
+        command = [sys.executable, str(script), *map(str, arguments)]
+        if ranks > 1:
+            return json.loads(self.text([*command, "--ranks", str(ranks)], variables))
+        with machine.on_cpu(self.cpu):
+            return json.loads(self.text(command, variables))
 
 
 def words(options):
