@@ -124,8 +124,8 @@ void panels_take_in_place(struct panels *panels, struct panels_source source)
     };
 }
 
-/* Packs some of the panels. */
-static void pack(struct panels *panels, struct range some)
+/* Packs some of the panels, every depth times its factor if there are any. */
+static void pack(struct panels *panels, struct range some, const float *factors)
 {
     const struct vector_functions *vector = vector_functions_in_use();
     const struct panels_source *source = &panels->source;
@@ -136,7 +136,7 @@ static void pack(struct panels *panels, struct range some)
         float *packed = panels_element(panels, lane, 0);
         if (source->lane_stride == 1)
             vector->pack_copied(width, lanes, source->depth, source->data + lane, source->depth_stride,
-                                packed);
+                                factors, packed);
         else
             vector->pack_transposed(width, lanes, source->depth, source->data + lane * source->lane_stride,
                                     source->lane_stride, packed);
@@ -154,7 +154,15 @@ void panels_pack_part(struct panels *panels, struct panels_source source, size_t
     panels_begin(panels, source.lanes, source.depth);
     panels->source = source;
     if (panels->data)
-        pack(panels, partition_range(divide_up(source.lanes, panels->width), parts, part));
+        pack(panels, partition_range(divide_up(source.lanes, panels->width), parts, part), NULL);
+}
+
+void panels_pack_scaled(struct panels *panels, struct panels_source source, const float *factors)
+{
+    assert(panels->data && source.lane_stride == 1);
+    panels_begin(panels, source.lanes, source.depth);
+    panels->source = source;
+    pack(panels, (struct range){0, divide_up(source.lanes, panels->width)}, factors);
 }
 
 void panels_scale_depths(struct panels *panels, const float *factors)
@@ -165,11 +173,12 @@ void panels_scale_depths(struct panels *panels, const float *factors)
                                               panels_element(panels, lane, 0));
 }
 
-void panels_add_depth(const struct panels *panels, size_t depth, float factor, float *out)
+void panels_add_depth(const struct panels *panels, size_t depth, float factor, float scale, float *out)
 {
     for (size_t lane = 0; lane < panels->source.lanes; lane += panels->width) {
         size_t lanes = smaller(panels->source.lanes - lane, panels->width);
-        vector_functions_in_use()->axpy(lanes, factor, panels_element(panels, lane, depth), out + lane);
+        vector_functions_in_use()->axpby(lanes, factor, panels_element(panels, lane, depth), scale,
+                                         out + lane);
     }
 }
 

@@ -57,6 +57,7 @@ struct vector_functions {
     void (*sum)(size_t count, const float *x, const float *y, float *out);
     void (*multiply)(size_t count, const float *x, float *y);
     void (*axpy)(size_t count, float a, const float *x, float *y);
+    void (*axpby)(size_t count, float a, const float *x, float b, float *y); /* y = a·x + b·y */
     void (*scale)(size_t count, float a, float *x);
     double (*sum_of_squares)(size_t count, const float *x);
     void (*multiply_rows)(const struct rows_product *product);
@@ -77,11 +78,11 @@ struct vector_functions {
     /* panel[row][column] *= factors[row] */
     void (*scale_rows)(size_t rows, size_t width, const float *factors, float *panel);
     /* A panel (see panels.h) of which `lanes` are filled and the rest is zero: lane l at depth k is
-     * source[l·lane_stride + k], or source[k·depth_stride + l]. */
+     * source[l·lane_stride + k], or source[k·depth_stride + l], times factors[k] unless factors is NULL. */
     void (*pack_transposed)(size_t width, size_t lanes, size_t depth, const float *source, size_t lane_stride,
                             float *panel);
     void (*pack_copied)(size_t width, size_t lanes, size_t depth, const float *source, size_t depth_stride,
-                        float *panel);
+                        const float *factors, float *panel);
     /* The largest |x|; NaN counts as nothing. */
     float (*largest)(size_t count, const float *x);
     /* sums += (x + rounder) - rounder (see exact_sum.h) */

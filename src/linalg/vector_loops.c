@@ -32,6 +32,12 @@ static void axpy(size_t count, float a, const float *restrict x, float *restrict
         y[i] += a * x[i];
 }
 
+static void axpby(size_t count, float a, const float *restrict x, float b, float *restrict y)
+{
+    for (size_t i = 0; i < count; i++)
+        y[i] = a * x[i] + b * y[i];
+}
+
 static void scale(size_t count, float a, float *x)
 {
     for (size_t i = 0; i < count; i++)
@@ -194,32 +200,37 @@ static void pack_transposed(size_t width, size_t lanes, size_t depth, const floa
 }
 
 /* `width` is a constant where this is called, so that the copies become a few vector moves. */
-static inline __attribute__((always_inline)) void copy_lanes(size_t width, size_t depth,
-                                                             const float *restrict source,
-                                                             size_t depth_stride, float *restrict panel)
+static inline __attribute__((always_inline)) void
+copy_lanes(size_t width, size_t depth, const float *restrict source, size_t depth_stride,
+           const float *restrict factors, float *restrict panel)
 {
-    for (size_t k = 0; k < depth; k++)
+    for (size_t k = 0; k < depth && !factors; k++)
         memcpy(panel + k * width, source + k * depth_stride, width * sizeof *panel);
+    for (size_t k = 0; k < depth && factors; k++) {
+        for (size_t lane = 0; lane < width; lane++)
+            panel[k * width + lane] = factors[k] * source[k * depth_stride + lane];
+    }
 }
 
 static void pack_copied(size_t width, size_t lanes, size_t depth, const float *source, size_t depth_stride,
-                        float *panel)
+                        const float *factors, float *panel)
 {
     if (lanes < width) {
         for (size_t k = 0; k < depth; k++) {
+            float factor = factors ? factors[k] : 1;
             for (size_t lane = 0; lane < width; lane++)
-                panel[k * width + lane] = lane < lanes ? source[k * depth_stride + lane] : 0;
+                panel[k * width + lane] = lane < lanes ? factor * source[k * depth_stride + lane] : 0;
         }
     } else if (width == 32) {
-        copy_lanes(32, depth, source, depth_stride, panel);
+        copy_lanes(32, depth, source, depth_stride, factors, panel);
     } else if (width == 16) {
-        copy_lanes(16, depth, source, depth_stride, panel);
+        copy_lanes(16, depth, source, depth_stride, factors, panel);
     } else if (width == 12) {
-        copy_lanes(12, depth, source, depth_stride, panel);
+        copy_lanes(12, depth, source, depth_stride, factors, panel);
     } else if (width == 6) {
-        copy_lanes(6, depth, source, depth_stride, panel);
+        copy_lanes(6, depth, source, depth_stride, factors, panel);
     } else {
-        copy_lanes(width, depth, source, depth_stride, panel);
+        copy_lanes(width, depth, source, depth_stride, factors, panel);
     }
 }
 
@@ -534,6 +545,7 @@ const struct vector_functions LSTM_MPI_LEVEL_NAME(vector_functions) = {
     .sum = sum,
     .multiply = multiply,
     .axpy = axpy,
+    .axpby = axpby,
     .scale = scale,
     .sum_of_squares = sum_of_squares,
     .multiply_rows = multiply_rows,

@@ -26,6 +26,12 @@ static void axpy(size_t count, float a, const float *x, float *y)
         y[i] = (float)((double)a * (double)x[i] + (double)y[i]);
 }
 
+static void axpby(size_t count, float a, const float *x, float b, float *y)
+{
+    for (size_t i = 0; i < count; i++)
+        y[i] = (float)((double)a * (double)x[i] + (double)b * (double)y[i]);
+}
+
 static void scale(size_t count, float a, float *x)
 {
     for (size_t i = 0; i < count; i++)
@@ -131,11 +137,12 @@ static void pack_transposed(size_t width, size_t lanes, size_t depth, const floa
 }
 
 static void pack_copied(size_t width, size_t lanes, size_t depth, const float *source, size_t depth_stride,
-                        float *panel)
+                        const float *factors, float *panel)
 {
     for (size_t k = 0; k < depth; k++) {
+        float factor = factors ? factors[k] : 1;
         for (size_t lane = 0; lane < width; lane++)
-            panel[k * width + lane] = lane < lanes ? source[k * depth_stride + lane] : 0;
+            panel[k * width + lane] = lane < lanes ? factor * source[k * depth_stride + lane] : 0;
     }
 }
 
@@ -162,6 +169,7 @@ const struct vector_functions vector_reference = {
     .sum = sum,
     .multiply = multiply,
     .axpy = axpy,
+    .axpby = axpby,
     .scale = scale,
     .sum_of_squares = sum_of_squares,
     .multiply_rows = multiply_rows,

@@ -109,10 +109,10 @@ static void pack_h_rows(struct output *output, const float *h, size_t rows)
     panels_pack(&output->h_rows, (struct panels_source){h, .lanes = rows, .depth = H, H, 1});
 }
 
-static void pack_h_columns(struct output *output, const struct batch_of_rows *batch)
+static struct panels_source h_columns_of(const struct output *output, const struct batch_of_rows *batch)
 {
     size_t H = output->hidden;
-    panels_pack(&output->h_columns, (struct panels_source){batch->h, .lanes = H, .depth = batch->rows, 1, H});
+    return (struct panels_source){batch->h, .lanes = H, .depth = batch->rows, 1, H};
 }
 
 /* The logits of a batch where BLIS has threads, and panels are views. */
@@ -150,7 +150,7 @@ static double plain_loss(struct output *output, const struct batch_of_rows *batc
     struct panels logit_columns;
     panels_place(&logit_columns, PANELS_WIDE, output->vocabulary, batch->rows, NULL);
     double loss = plain_rows_loss(output, batch, batch->gradients->b, &logit_columns, times);
-    pack_h_columns(output, batch);
+    panels_pack(&output->h_columns, h_columns_of(output, batch));
     panels_multiply(batch->gradients->W, output->vocabulary, &output->h_columns, &logit_columns,
                     !batch->first);
     phase_end(times, PHASE_OUTPUT_DW);
@@ -229,9 +229,8 @@ static void finish_dh(const struct output *output, const struct block *block)
 {
     size_t H = output->hidden;
     for (size_t row = 0; row < block->rows; row++) {
-        vector_scale(H, block->factors[row], block->dh + row * H);
         panels_add_depth(&output->weights->W_backward, block->targets[row], -block->scale,
-                         block->dh + row * H);
+                         block->factors[row], block->dh + row * H);
     }
 }
 
@@ -253,8 +252,7 @@ static void batch_dW_and_db(struct output *output, const struct batch_of_rows *b
     struct range rows = {0, batch->rows};
     size_t V = output->vocabulary;
     size_t width = output->logit_columns.width;
-    pack_h_columns(output, batch);
-    panels_scale_depths(&output->h_columns, output->factors);
+    panels_pack_scaled(&output->h_columns, h_columns_of(output, batch), output->factors);
     for (size_t column = 0; column < V; column += width) {
         struct range columns = {column, smaller(V - column, width)};
         struct panels logits = panels_slice(&output->logit_columns, columns, rows);

@@ -66,6 +66,10 @@ void panels_place(struct panels *panels, enum panels_side side, size_t lanes, si
 /* Packs a matrix that fits into what panels_create or panels_place was told. */
 void panels_pack(struct panels *panels, struct panels_source source);
 
+/* Packs a matrix whose depths are its rows, every lane of depth k times factors[k]. Only where panels are
+ * packed. */
+void panels_pack_scaled(struct panels *panels, struct panels_source source, const float *factors);
+
 /* Packs the panels of part `part` of `parts`: together the parts are the whole. */
 void panels_pack_part(struct panels *panels, struct panels_source source, size_t part, size_t parts);
 
@@ -91,8 +95,8 @@ struct panels panels_slice(const struct panels *whole, struct range lanes, struc
 /* Every lane of depth k times factors[k]. */
 void panels_scale_depths(struct panels *panels, const float *factors);
 
-/* out[lane] += factor · the lane's element at this depth */
-void panels_add_depth(const struct panels *panels, size_t depth, float factor, float *out);
+/* out[lane] = scale · out[lane] + factor · the lane's element at this depth */
+void panels_add_depth(const struct panels *panels, size_t depth, float factor, float scale, float *out);
 
 /* out[lane] += Σ over the depths k of factors[k] · the lane's element at k */
 void panels_add_weighted_depths(const struct panels *panels, const float *factors, float *out);

@@ -331,7 +331,7 @@ static void depths_are_scaled_and_added(void **state)
         float all[LANES];
         for (size_t lane = 0; lane < LANES; lane++)
             one[lane] = all[lane] = (float)lane;
-        panels_add_depth(&panels, 3, 2, one);
+        panels_add_depth(&panels, 3, 2, 0.5F, one);
         panels_add_weighted_depths(&panels, factors, all);
         panels_scale_depths(&panels, factors);
         for (size_t lane = 0; lane < LANES; lane++) {
@@ -342,9 +342,30 @@ static void depths_are_scaled_and_added(void **state)
                 sum += scaled;
             }
             assert_true(all[lane] == sum);
-            assert_true(one[lane] == (float)lane + 2 * element(&operand.source, lane, 3));
+            assert_true(one[lane] == 0.5F * (float)lane + 2 * element(&operand.source, lane, 3));
         }
         panels_free(&panels);
+    }
+    memory_free(operand.data);
+}
+
+static void depths_are_scaled_when_they_are_packed(void **state)
+{
+    (void)state;
+    if (panels_are_views())
+        skip();
+    enum { LANES = 45, DEPTH = 7 };
+    struct operand operand = make_operand(LANES, DEPTH, false, 3, normal);
+    float factors[DEPTH] = {1, -2, 3, 0.3F, 0, 4, -1};
+    for (unsigned side = 0; side < 2; side++) {
+        struct panels apart = pack(side ? PANELS_WIDE : PANELS_NARROW, &operand);
+        struct panels together = pack(side ? PANELS_WIDE : PANELS_NARROW, &operand);
+        panels_scale_depths(&apart, factors);
+        panels_pack_scaled(&together, operand.source, factors);
+        for (size_t i = 0; i < apart.capacity; i++)
+            assert_true(apart.data[i] == together.data[i]);
+        panels_free(&apart);
+        panels_free(&together);
     }
     memory_free(operand.data);
 }
@@ -622,6 +643,7 @@ int main(int count, char **arguments)
         cmocka_unit_test(slices_multiply_as_if_packed_alone),
         cmocka_unit_test(a_product_becomes_the_right_operand_of_the_next),
         cmocka_unit_test(depths_are_scaled_and_added),
+        cmocka_unit_test(depths_are_scaled_when_they_are_packed),
         cmocka_unit_test(panels_are_full_and_padded_with_zeros),
         cmocka_unit_test(panels_are_used_again_for_a_smaller_matrix),
         cmocka_unit_test(a_row_does_not_depend_on_the_rows_beside_it),

@@ -65,6 +65,13 @@ static void check_rows(const struct vector_functions *level, size_t count)
 
     memcpy(out, y, sizeof out);
     memcpy(expected, y, sizeof expected);
+    level->axpby(count, 1.75F, x + 1, -0.3F, out + 1);
+    vector_reference.axpby(count, 1.75F, x + 1, -0.3F, expected + 1);
+    assert_close(out + 1, expected + 1, count, 3e-7);
+    assert_memory_equal(out + 1 + count, expected + 1 + count, (ROOM - 1 - count) * sizeof *out);
+
+    memcpy(out, y, sizeof out);
+    memcpy(expected, y, sizeof expected);
     level->multiply(count, x + 1, out + 1);
     vector_reference.multiply(count, x + 1, expected + 1);
     assert_memory_equal(out, expected, sizeof out);
@@ -111,9 +118,14 @@ static void check_packing(const struct vector_functions *level, size_t width, si
 
     memset(panel, 0x41, sizeof panel);
     memset(expected, 0x41, sizeof expected);
-    level->pack_copied(width, lanes, depth, source + 1, MOST_WIDTH - 1, panel);
-    vector_reference.pack_copied(width, lanes, depth, source + 1, MOST_WIDTH - 1, expected);
-    assert_memory_equal(panel, expected, sizeof panel);
+    for (unsigned scaled = 0; scaled < 2; scaled++) {
+        const float *factors = scaled ? source + 7 : NULL;
+        memset(panel, 0x41, sizeof panel);
+        memset(expected, 0x41, sizeof expected);
+        level->pack_copied(width, lanes, depth, source + 1, MOST_WIDTH - 1, factors, panel);
+        vector_reference.pack_copied(width, lanes, depth, source + 1, MOST_WIDTH - 1, factors, expected);
+        assert_memory_equal(panel, expected, sizeof panel);
+    }
 }
 
 static void check_all_packing(const struct vector_functions *level)
