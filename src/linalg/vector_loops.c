@@ -204,11 +204,14 @@ static inline __attribute__((always_inline)) void
 copy_lanes(size_t width, size_t depth, const float *restrict source, size_t depth_stride,
            const float *restrict factors, float *restrict panel)
 {
-    for (size_t k = 0; k < depth && !factors; k++)
-        memcpy(panel + k * width, source + k * depth_stride, width * sizeof *panel);
-    for (size_t k = 0; k < depth && factors; k++) {
-        for (size_t lane = 0; lane < width; lane++)
-            panel[k * width + lane] = factors[k] * source[k * depth_stride + lane];
+    if (factors) {
+        for (size_t k = 0; k < depth; k++) {
+            for (size_t lane = 0; lane < width; lane++)
+                panel[k * width + lane] = factors[k] * source[k * depth_stride + lane];
+        }
+    } else {
+        for (size_t k = 0; k < depth; k++)
+            memcpy(panel + k * width, source + k * depth_stride, width * sizeof *panel);
     }
 }
 

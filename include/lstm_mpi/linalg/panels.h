@@ -12,7 +12,8 @@
  * bli_sgemm packs both operands at every call; here the one that stays the same is packed once. Few rows, for
  * which BLIS's kernel is not made, and deep products, during which more has to be brought from beyond the
  * second cache than it can be asked for, are multiplied by loops of our own. They give the same bits: a row
- * of C never depends on the rows beside it.
+ * of C never depends on the rows beside it. Those loops can also read B where it lies, which saves packing
+ * what is multiplied once.
  *
  * A panel is always full: lanes that the matrix does not have are zero. The widths are those of BLIS's
  * configuration in use (wide × narrow: 32 × 12 for skx, 16 × 6 for haswell).
@@ -46,11 +47,11 @@ struct panels {
     size_t width;                /* lanes of a panel */
     size_t capacity;             /* floats in data: the panels, and what a kernel may read beyond them */
     struct panels_source source; /* of the last packing */
-    bool in_place;               /* made by panels_take_in_place */
-    size_t depth_stride;         /* floats from a depth to the next: the width, where packed */
-    size_t panel_stride;         /* floats from a panel to the next */
-    float *data;
-    float *owned; /* what panels_free frees */
+    bool in_place;               /* nothing is packed: they lie in the matrix (panels_take_in_place) */
+    float *data;                 /* [panel][depth][lane], at the strides that follow: */
+    size_t panel_stride;
+    size_t depth_stride; /* the width, where packed */
+    float *owned;        /* what panels_free frees */
 };
 
 /* Room for any matrix with at most these lanes and this depth. The caller owns: panels_free. */
@@ -73,12 +74,12 @@ void panels_pack_scaled(struct panels *panels, struct panels_source source, cons
 /* Packs the panels of part `part` of `parts`: together the parts are the whole. */
 void panels_pack_part(struct panels *panels, struct panels_source source, size_t part, size_t parts);
 
-/* Are our own loops as fast with rows of a matrix as with wide panels of them? Then nothing need be packed.
- */
+/* Do our own loops read the rows of a matrix as fast as wide panels that are made of them? They do where the
+ * sums of a whole narrow panel stay in registers. */
 bool panels_read_in_place(void);
 
-/* Wide panels that lie in a matrix, for whom panels_read_in_place says so: each depth is a row of it, whose
- * stride holds the lanes in whole cache lines. It must stay in place; nothing to free. */
+/* Wide panels that lie in a matrix, where panels_read_in_place: each depth is a row of it, whose stride holds
+ * the lanes in whole cache lines. The matrix must stay; nothing to free. */
 void panels_take_in_place(struct panels *panels, struct panels_source source);
 
 /* For whoever writes the panels of a matrix himself: says its lanes and depth. Only where panels are packed.
