@@ -221,32 +221,56 @@ done:
     return status;
 }
 
-static enum status check_direction(struct direction *direction, struct gradient_finding *finding,
-                                   struct error *error)
+/* What one direction says. */
+struct look {
+    bool is_wrong;
+    bool is_unsure;
+    double difference;
+};
+
+static enum status look_along(struct look *look, struct direction *direction, double first,
+                              struct error *error)
 {
-    enum status status;
     const struct gradient_check *check = direction->check;
     double norm = direction->block->norm;
     struct central_difference slope;
     struct central_difference_spec difference = {
         .function = loss_at,
         .context = direction,
-        .first_step = first_step(direction),
+        .first_step = first,
         .noise = NOISE_FACTOR * check->noise,
         .wanted_error = tolerance * norm / 16,
     };
-    TRY(central_difference(&slope, &difference, error));
+    enum status status = central_difference(&slope, &difference, error);
+    if (status != STATUS_OK)
+        return status;
     double size = fmax(norm, fabs(slope.value));
     double off = fabs(slope.value - promised_slope(direction));
-    bool is_wrong = !(off <= tolerance * size + 4 * slope.error);
-    if (!is_wrong && slope.error > most_unsure * tolerance * size) {
+    look->is_wrong = !(off <= tolerance * size + 4 * slope.error);
+    look->is_unsure = !look->is_wrong && slope.error > most_unsure * tolerance * size;
+    look->difference = off / size;
+    return STATUS_OK;
+}
+
+/* Where the loss bends much within the first step, its differences may agree with each other and yet be a
+ * little wrong: a gradient that seems to be is looked at once more, from nearer by. */
+static enum status check_direction(struct direction *direction, struct gradient_finding *finding,
+                                   struct error *error)
+{
+    enum status status;
+    struct look look;
+    double first = first_step(direction);
+    TRY(look_along(&look, direction, first, error));
+    if (look.is_wrong)
+        TRY(look_along(&look, direction, first / 4, error));
+    if (look.is_unsure) {
         finding->left_open = true;
         goto done;
     }
-    finding->wrong = finding->wrong || is_wrong;
+    finding->wrong = finding->wrong || look.is_wrong;
     finding->blocks_told |= UINT64_C(1) << direction->block->number;
     finding->tensor.directions++;
-    finding->tensor.difference = fmax(finding->tensor.difference, off / size);
+    finding->tensor.difference = fmax(finding->tensor.difference, look.difference);
 done:
     return status;
 }

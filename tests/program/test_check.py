@@ -71,6 +71,11 @@ class FreshTest(SoundTest):
         self.assertSound(sized)
         self.assertIn("7 rows of 3 random tokens", sized.stdout)
 
+    def test_a_loss_that_bends(self):
+        """Where differences over long steps agree with each other, but not with the gradient."""
+        words = ("--cell", "rnn", "--hidden-size", 4, "--num-layers", 3, "--bidirectional", "--seed", 107)
+        self.assertSound(run("check", *words, "--batch-size", 16, "--num-steps", 10))
+
     def test_every_vector_level(self):
         for level in ("baseline", "avx2"):
             result = run("check", "--cell", "gru", environment={"LSTM_MPI_VECTOR_LEVEL": level})
