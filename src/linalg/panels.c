@@ -124,11 +124,16 @@ void panels_take_in_place(struct panels *panels, struct panels_source source)
     };
 }
 
-/* Packs some of the panels, every depth times its factor if there are any. */
-static void pack(struct panels *panels, struct range some, const float *factors)
+/* Packs the panels of part `part` of `parts`, every depth times its factor if there are any. */
+static void pack(struct panels *panels, const struct panels_source *source, size_t part, size_t parts,
+                 const float *factors)
 {
     const struct vector_functions *vector = vector_functions_in_use();
-    const struct panels_source *source = &panels->source;
+    panels_begin(panels, source->lanes, source->depth);
+    panels->source = *source;
+    if (!panels->data)
+        return;
+    struct range some = partition_range(divide_up(source->lanes, panels->width), parts, part);
     size_t width = panels->width;
     for (size_t panel = some.first; panel < some.first + some.count; panel++) {
         size_t lane = panel * width;
@@ -151,18 +156,13 @@ void panels_pack(struct panels *panels, struct panels_source source)
 void panels_pack_part(struct panels *panels, struct panels_source source, size_t part, size_t parts)
 {
     assert(source.lane_stride == 1 || source.depth_stride == 1);
-    panels_begin(panels, source.lanes, source.depth);
-    panels->source = source;
-    if (panels->data)
-        pack(panels, partition_range(divide_up(source.lanes, panels->width), parts, part), NULL);
+    pack(panels, &source, part, parts, NULL);
 }
 
 void panels_pack_scaled(struct panels *panels, struct panels_source source, const float *factors)
 {
     assert(panels->data && source.lane_stride == 1);
-    panels_begin(panels, source.lanes, source.depth);
-    panels->source = source;
-    pack(panels, (struct range){0, divide_up(source.lanes, panels->width)}, factors);
+    pack(panels, &source, 0, 1, factors);
 }
 
 void panels_scale_depths(struct panels *panels, const float *factors)

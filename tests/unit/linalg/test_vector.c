@@ -116,8 +116,6 @@ static void check_packing(const struct vector_functions *level, size_t width, si
     vector_reference.pack_transposed(width, lanes, depth, source + 1, STRIDE, expected);
     assert_memory_equal(panel, expected, sizeof panel);
 
-    memset(panel, 0x41, sizeof panel);
-    memset(expected, 0x41, sizeof expected);
     for (unsigned scaled = 0; scaled < 2; scaled++) {
         const float *factors = scaled ? source + 7 : NULL;
         memset(panel, 0x41, sizeof panel);
