@@ -77,28 +77,36 @@ static size_t tile_count(const struct tiles *tiles)
     return divide_up(tiles->rows, tiles->rows_of_tile);
 }
 
-/* One tile by some columns from the first of a wide panel on, at some depths. */
-static struct rows_product product_of_tile(const struct product *whole, size_t tile, size_t column,
-                                           size_t most_columns, struct range depths)
+/* Some columns from the first of a wide panel on, at some depths: all but what depends on the tile. */
+static struct rows_product product_of_columns(const struct product *whole, size_t column, size_t most_columns,
+                                              struct range depths)
 {
-    const struct tiles *A = &whole->A;
     const struct panels *B = whole->B;
-    size_t row = tile * A->rows_of_tile;
     return (struct rows_product){
-        .A = A->data + tile * A->tile_stride + depths.first * A->depth_stride,
-        .row_stride = A->row_stride,
-        .depth_stride = A->depth_stride,
+        .row_stride = whole->A.row_stride,
+        .depth_stride = whole->A.depth_stride,
         .wide = panels_element(B, column, depths.first),
         .wide_width = B->width,
         .wide_depth_stride = B->depth_stride,
         .panel_stride = B->panel_stride,
         .depth = depths.count,
-        .C = whole->C + row * whole->stride + column,
+        .C = whole->C + column,
         .stride = whole->stride,
-        .rows = smaller(A->rows - row, A->rows_of_tile),
         .columns = smaller(B->source.lanes - column, most_columns),
         .accumulate = whole->accumulate || depths.first > 0,
     };
+}
+
+static struct rows_product product_of_tile(const struct product *whole, const struct rows_product *columns,
+                                           size_t tile, size_t depth)
+{
+    const struct tiles *A = &whole->A;
+    struct rows_product product = *columns;
+    size_t row = tile * A->rows_of_tile;
+    product.A = A->data + tile * A->tile_stride + depth * A->depth_stride;
+    product.C += row * product.stride;
+    product.rows = smaller(A->rows - row, A->rows_of_tile);
+    return product;
 }
 
 /* The tile is a narrow panel, the columns are those of one wide panel. */
@@ -133,40 +141,58 @@ static bool is_for_own_loops(const struct blis_kernel *kernel, const struct rows
  * more lines at once than a core can wait for would hold it up; our own loops fetch it little by little. */
 enum { MOST_LINES_AT_ONCE = 16 };
 
-static size_t lines_of_panel(const struct rows_product *tile)
+static size_t lines_of_panel(const struct rows_product *product)
 {
-    return divide_up(tile->depth * tile->wide_width, MEMORY_LINE_FLOATS);
+    return divide_up(product->depth * product->wide_width, MEMORY_LINE_FLOATS);
 }
 
-static void fetch_at_once(const struct rows_product *tile, size_t part, size_t parts)
+static void fetch_at_once(const struct rows_product *tile, size_t part, size_t lines)
 {
-    struct range lines = partition_range(lines_of_panel(tile), parts, part);
-    const float *next = tile->wide + tile->panel_stride + lines.first * MEMORY_LINE_FLOATS;
-    for (size_t i = 0; i < smaller(lines.count, MOST_LINES_AT_ONCE); i++)
+    const float *next = tile->wide + tile->panel_stride + part * lines * MEMORY_LINE_FLOATS;
+    for (size_t i = 0; i < lines; i++)
         __builtin_prefetch(next + i * MEMORY_LINE_FLOATS, 0, 2);
 }
 
-/* The panels that come next are so many panels away. */
-static void fetch_meanwhile(struct rows_product *tile, size_t panels, size_t part, size_t parts)
+/* What comes next is so many panels away, and fetched by so many tiles. */
+static void fetch_meanwhile(struct rows_product *columns, size_t panels, size_t tiles)
 {
-    tile->fetch_step = divide_up(tile->wide_width, parts);
-    tile->fetch_offset = panels * tile->panel_stride + part * tile->depth * tile->fetch_step;
+    size_t times = larger(1, columns->depth / FETCH_DEPTHS);
+    columns->fetch_offset = panels * columns->panel_stride;
+    columns->fetch_stride = MEMORY_LINE_FLOATS;
+    columns->fetch_lines = divide_up(lines_of_panel(columns), times * tiles);
 }
 
-static void multiply_tile(const struct blis_kernel *kernel, struct rows_product *tile,
-                          const float *next_narrow, size_t part, size_t parts)
+/* The part of a tile behind those of the tiles before it. */
+static size_t fetch_offset_of_tile(const struct rows_product *columns, size_t part)
 {
-    bool much_to_fetch = lines_of_panel(tile) > parts * MOST_LINES_AT_ONCE;
-    if (much_to_fetch && kernel->own_loops_hold_panel) {
-        fetch_meanwhile(tile, 1, part, parts);
-        tile->fetches_C = true;
-    } else {
-        fetch_at_once(tile, part, parts);
+    size_t times = columns->depth / FETCH_DEPTHS;
+    return columns->fetch_offset + part * times * columns->fetch_lines * columns->fetch_stride;
+}
+
+static void multiply_columns_by_blis(const struct blis_kernel *kernel, const struct product *whole,
+                                     const struct rows_product *columns, struct range tiles, size_t depth)
+{
+    void (*multiply_rows)(const struct rows_product *) = vector_functions_in_use()->multiply_rows;
+    size_t lines = smaller(divide_up(lines_of_panel(columns), tiles.count), MOST_LINES_AT_ONCE);
+    for (size_t i = 0; i < tiles.count; i++) {
+        struct rows_product tile = product_of_tile(whole, columns, tiles.first + i, depth);
+        fetch_at_once(&tile, i, lines);
+        if (is_for_own_loops(kernel, &tile))
+            multiply_rows(&tile);
+        else
+            multiply_by_blis(kernel, &tile, tile.A + whole->A.tile_stride);
     }
-    if (tile->fetches_C || is_for_own_loops(kernel, tile))
-        vector_functions_in_use()->multiply_rows(tile);
-    else
-        multiply_by_blis(kernel, tile, next_narrow);
+}
+
+static void multiply_columns(const struct product *whole, const struct rows_product *columns,
+                             struct range tiles, size_t depth)
+{
+    void (*multiply_rows)(const struct rows_product *) = vector_functions_in_use()->multiply_rows;
+    for (size_t i = 0; i < tiles.count; i++) {
+        struct rows_product tile = product_of_tile(whole, columns, tiles.first + i, depth);
+        tile.fetch_offset = fetch_offset_of_tile(columns, i);
+        multiply_rows(&tile);
+    }
 }
 
 static void multiply_block(const struct blis_kernel *kernel, const struct product *whole, struct range tiles,
@@ -174,9 +200,14 @@ static void multiply_block(const struct blis_kernel *kernel, const struct produc
 {
     const struct panels *B = whole->B;
     for (size_t column = 0; column < B->source.lanes; column += B->width) {
-        for (size_t i = tiles.first; i < tiles.first + tiles.count; i++) {
-            struct rows_product tile = product_of_tile(whole, i, column, B->width, depths);
-            multiply_tile(kernel, &tile, tile.A + whole->A.tile_stride, i - tiles.first, tiles.count);
+        struct rows_product columns = product_of_columns(whole, column, B->width, depths);
+        bool much_to_fetch = lines_of_panel(&columns) > tiles.count * MOST_LINES_AT_ONCE;
+        if (much_to_fetch && kernel->own_loops_hold_panel) {
+            fetch_meanwhile(&columns, 1, tiles.count);
+            columns.fetches_C = true;
+            multiply_columns(whole, &columns, tiles, depths.first);
+        } else {
+            multiply_columns_by_blis(kernel, whole, &columns, tiles, depths.first);
         }
     }
 }
@@ -208,16 +239,14 @@ static size_t panels_at_once(const struct product *whole, size_t depth)
 static void multiply_few_rows(const struct product *whole, struct range depths)
 {
     const struct panels *B = whole->B;
-    size_t tiles = tile_count(&whole->A);
+    struct range tiles = {0, tile_count(&whole->A)};
     size_t at_once = panels_at_once(whole, depths.count);
     size_t most_columns = at_once * B->width;
     for (size_t column = 0; column < B->source.lanes; column += most_columns) {
-        for (size_t i = 0; i < tiles; i++) {
-            struct rows_product tile = product_of_tile(whole, i, column, most_columns, depths);
-            if (tiles > 1)
-                fetch_meanwhile(&tile, at_once, i, tiles);
-            vector_functions_in_use()->multiply_rows(&tile);
-        }
+        struct rows_product columns = product_of_columns(whole, column, most_columns, depths);
+        if (tiles.count > 1)
+            fetch_meanwhile(&columns, at_once, tiles.count);
+        multiply_columns(whole, &columns, tiles, depths.first);
     }
 }
 
@@ -226,12 +255,14 @@ static void multiply_in_place(const struct product *whole, struct range depths)
 {
     const struct panels *B = whole->B;
     for (size_t column = 0; column < B->source.lanes; column += B->width) {
+        struct rows_product columns = product_of_columns(whole, column, B->width, depths);
+        columns.fetches_C = true;
         for (size_t i = 0; i < tile_count(&whole->A); i++) {
-            struct rows_product tile = product_of_tile(whole, i, column, B->width, depths);
-            tile.fetches_C = true;
+            struct rows_product tile = product_of_tile(whole, &columns, i, depths.first);
             if (i * MEMORY_LINE_FLOATS < B->width) {
                 tile.fetch_offset = B->panel_stride + i * MEMORY_LINE_FLOATS;
-                tile.fetch_step = B->depth_stride;
+                tile.fetch_stride = B->depth_stride;
+                tile.fetch_lines = FETCH_DEPTHS;
             }
             vector_functions_in_use()->multiply_rows(&tile);
         }

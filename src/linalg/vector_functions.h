@@ -32,7 +32,7 @@ struct softmax_tile {
 
 /* C = A·B or C += A·B for a few rows, B in wide panels (see panels.h). What it needs later may be fetched
  * into the caches meanwhile. */
-enum { MOST_ROWS = 12 };
+enum { MOST_ROWS = 12, FETCH_DEPTHS = 16 };
 struct rows_product {
     const float *A; /* row r at depth k is A[r·row_stride + k·depth_stride] */
     size_t row_stride;
@@ -47,9 +47,10 @@ struct rows_product {
     size_t rows; /* at most MOST_ROWS */
     size_t columns;
     bool accumulate;
-    size_t fetch_offset; /* floats from where a strip of columns begins to what is fetched at its depth 0 */
-    size_t fetch_step;   /* floats further at each depth */
-    bool fetches_C;      /* the rows of C are fetched, too, each with a part of the depth */
+    size_t fetch_offset; /* floats from where a strip of columns begins to the first line that is fetched */
+    size_t fetch_stride; /* floats from such a line to the next */
+    size_t fetch_lines;  /* so many for every FETCH_DEPTHS */
+    bool fetches_C;      /* the rows of C are fetched, too, one for every FETCH_DEPTHS */
 };
 
 struct vector_functions {

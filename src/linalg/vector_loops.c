@@ -1,9 +1,9 @@
 /* The loops behind lstm_mpi/linalg/vector.h and the packing of panels: compiled once for each vector level.
  */
 
+#include "multiply_rows.h"
 #include "vector_functions.h"
 
-#include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/linalg/vector_math.h"
 
 #include <string.h>
@@ -89,26 +89,21 @@ static float softmax_of_row(size_t count, float *restrict logits, const float *r
 }
 
 #if defined(__AVX512F__)
-#define VECTOR_FLOATS ((size_t)16)
 #define INTERLEAVE_LOW 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29
 #define INTERLEAVE_HIGH 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31
 #define PAIRS_LOW 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29
 #define PAIRS_HIGH 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31
 #elif defined(__AVX__)
-#define VECTOR_FLOATS ((size_t)8)
 #define INTERLEAVE_LOW 0, 8, 1, 9, 4, 12, 5, 13
 #define INTERLEAVE_HIGH 2, 10, 3, 11, 6, 14, 7, 15
 #define PAIRS_LOW 0, 1, 8, 9, 4, 5, 12, 13
 #define PAIRS_HIGH 2, 3, 10, 11, 6, 7, 14, 15
 #else
-#define VECTOR_FLOATS ((size_t)4)
 #define INTERLEAVE_LOW 0, 4, 1, 5
 #define INTERLEAVE_HIGH 2, 6, 3, 7
 #define PAIRS_LOW 0, 1, 4, 5
 #define PAIRS_HIGH 2, 3, 6, 7
 #endif
-typedef float floats
-    __attribute__((vector_size(VECTOR_FLOATS * sizeof(float)), aligned(sizeof(float)), may_alias));
 typedef float quad __attribute__((vector_size(4 * sizeof(float)), aligned(sizeof(float)), may_alias));
 typedef float couple __attribute__((vector_size(2 * sizeof(float)), aligned(sizeof(float)), may_alias));
 enum { QUAD = 4, COUPLE = 2, PACK_DEPTH = 128 };
@@ -359,190 +354,6 @@ static void scale_rows(size_t rows, size_t width, const float *restrict factors,
     }
 }
 
-/* Vectors of a strip of columns: two, or four where the sums of so few rows leave registers for them, and one
- * for the last columns. */
-enum { PAIR = 2, QUADRUPLE = 4 };
-#if defined(__AVX512F__)
-enum { QUADRUPLE_ROWS = 6, REGISTER_ROWS = 12 };
-#else
-enum { QUADRUPLE_ROWS = 2, REGISTER_ROWS = 6 };
-#endif
-#ifdef __FP_FAST_FMAF
-enum { FUSES = true };
-#else
-enum { FUSES = false };
-#endif
-
-typedef floats strip_sums[MOST_ROWS][QUADRUPLE];
-
-/* Rows that one pointer reaches, by multiples of their stride. */
-enum { ROWS_OF_POINTER = 4 };
-
-/* Where a strip stands: at a depth of the rows, and of the panels' columns, in pairs of vectors, of which
- * each may lie in a panel of its own. What is fetched may lie beyond the memory: then nothing is. */
-struct strip {
-    const float *rows[MOST_ROWS / ROWS_OF_POINTER];
-    const float *pairs[QUADRUPLE / PAIR];
-    const float *fetched[QUADRUPLE / PAIR];
-};
-
-static struct strip strip_begin(const struct rows_product *product, size_t first, size_t rows, size_t vectors)
-{
-    struct strip strip = {0};
-    for (size_t i = 0; i * ROWS_OF_POINTER < rows; i++)
-        strip.rows[i] = product->A + i * ROWS_OF_POINTER * product->row_stride;
-    for (size_t i = 0; i * PAIR < vectors; i++) {
-        size_t column = first + i * PAIR * VECTOR_FLOATS;
-        strip.pairs[i] = product->wide + column / product->wide_width * product->panel_stride +
-                         column % product->wide_width;
-        strip.fetched[i] = strip.pairs[i] + product->fetch_offset;
-    }
-    return strip;
-}
-
-/* `rows` and `vectors` are constants where this is called, so that all sums stay in registers. */
-static inline __attribute__((always_inline)) void add_depths(const struct rows_product *product, size_t depth,
-                                                             size_t rows, size_t vectors, struct strip *strip,
-                                                             strip_sums sums)
-{
-    size_t stride = product->row_stride;
-    size_t strides[ROWS_OF_POINTER] = {0, stride, 2 * stride, 3 * stride};
-    for (size_t k = 0; k < depth; k++) {
-        floats wide[QUADRUPLE];
-#pragma GCC unroll 4
-        for (size_t i = 0; i < vectors; i++)
-            wide[i] = *(const floats *)(strip->pairs[i / PAIR] + i % PAIR * VECTOR_FLOATS);
-#pragma GCC unroll 12
-        for (size_t row = 0; row < rows; row++) {
-            float of_row = strip->rows[row / ROWS_OF_POINTER][strides[row % ROWS_OF_POINTER]];
-#pragma GCC unroll 4
-            for (size_t i = 0; i < vectors; i++)
-                sums[row][i] += of_row * wide[i];
-        }
-#pragma GCC unroll 3
-        for (size_t i = 0; i * ROWS_OF_POINTER < rows; i++)
-            strip->rows[i] += product->depth_stride;
-#pragma GCC unroll 2
-        for (size_t i = 0; i * PAIR < vectors; i++) {
-            __builtin_prefetch(strip->fetched[i], 0, 2);
-            strip->fetched[i] += product->fetch_step;
-            strip->pairs[i] += product->wide_depth_stride;
-        }
-    }
-}
-
-/* Columns of a row of C, which may begin anywhere in a cache line. */
-static inline __attribute__((always_inline)) void fetch_row(const float *C, size_t columns)
-{
-#pragma GCC unroll 4
-    for (size_t i = 0; i < columns; i += MEMORY_LINE_FLOATS)
-        __builtin_prefetch(C + i, 1);
-    __builtin_prefetch(C + columns - 1, 1);
-}
-
-static inline __attribute__((always_inline)) void
-store_whole_strip(const struct rows_product *product, float *C, size_t rows, size_t vectors, strip_sums sums)
-{
-    if (product->accumulate) {
-#pragma GCC unroll 12
-        for (size_t row = 0; row < rows; row++) {
-#pragma GCC unroll 4
-            for (size_t i = 0; i < vectors; i++)
-                sums[row][i] += *(const floats *)(C + row * product->stride + i * VECTOR_FLOATS);
-        }
-    }
-#pragma GCC unroll 12
-    for (size_t row = 0; row < rows; row++) {
-#pragma GCC unroll 4
-        for (size_t i = 0; i < vectors; i++)
-            *(floats *)(C + row * product->stride + i * VECTOR_FLOATS) = sums[row][i];
-    }
-}
-
-static __attribute__((noinline)) void store_some_columns(const struct rows_product *product, float *C,
-                                                         size_t columns, strip_sums sums)
-{
-    for (size_t row = 0; row < product->rows; row++) {
-        const float *some = (const float *)sums[row];
-        float *C_row = C + row * product->stride;
-        for (size_t i = 0; i < columns; i++)
-            C_row[i] = product->accumulate ? C_row[i] + some[i] : some[i];
-    }
-}
-
-static inline __attribute__((always_inline)) void
-store_strip(const struct rows_product *product, size_t first, size_t rows, size_t vectors, strip_sums sums)
-{
-    float *C = product->C + first;
-    size_t columns = product->columns - first;
-    if (columns >= vectors * VECTOR_FLOATS) {
-        store_whole_strip(product, C, rows, vectors, sums);
-    } else {
-        strip_sums copied; /* so that the sums themselves need no place in memory */
-#pragma GCC unroll 12
-        for (size_t row = 0; row < rows; row++) {
-#pragma GCC unroll 4
-            for (size_t i = 0; i < vectors; i++)
-                copied[row][i] = sums[row][i];
-        }
-        store_some_columns(product, C, columns, copied);
-    }
-}
-
-static inline __attribute__((always_inline)) void strip_of_rows(const struct rows_product *product,
-                                                                size_t first, size_t rows, size_t vectors)
-{
-    strip_sums sums = {{{0}}};
-    struct strip strip = strip_begin(product, first, rows, vectors);
-    size_t parts = product->fetches_C ? rows : 1;
-    for (size_t part = 0, depth = 0; part < parts; part++) {
-        size_t end = product->depth * (part + 1) / parts;
-        if (product->fetches_C)
-            fetch_row(product->C + part * product->stride + first, vectors * VECTOR_FLOATS);
-        add_depths(product, end - depth, rows, vectors, &strip, sums);
-        depth = end;
-    }
-    store_strip(product, first, rows, vectors, sums);
-}
-
-static inline __attribute__((always_inline)) void all_strips(const struct rows_product *product, size_t rows)
-{
-    size_t first = 0;
-    if (rows <= QUADRUPLE_ROWS) {
-        for (; first + PAIR * VECTOR_FLOATS < product->columns; first += QUADRUPLE * VECTOR_FLOATS)
-            strip_of_rows(product, first, rows, QUADRUPLE);
-    }
-    for (; first + VECTOR_FLOATS < product->columns; first += PAIR * VECTOR_FLOATS)
-        strip_of_rows(product, first, rows, PAIR);
-    if (first < product->columns)
-        strip_of_rows(product, first, rows, 1);
-}
-
-#define ROWS_CASE(count)            \
-    case count:                     \
-        all_strips(product, count); \
-        break;
-
-static void multiply_rows(const struct rows_product *product)
-{
-    switch (product->rows) {
-        ROWS_CASE(1)
-        ROWS_CASE(2)
-        ROWS_CASE(3)
-        ROWS_CASE(4)
-        ROWS_CASE(5)
-        ROWS_CASE(6)
-        ROWS_CASE(7)
-        ROWS_CASE(8)
-        ROWS_CASE(9)
-        ROWS_CASE(10)
-        ROWS_CASE(11)
-        ROWS_CASE(12)
-    default:
-        break;
-    }
-}
-
 const struct vector_functions LSTM_MPI_LEVEL_NAME(vector_functions) = {
     .add = add,
     .sum = sum,
@@ -551,7 +362,7 @@ const struct vector_functions LSTM_MPI_LEVEL_NAME(vector_functions) = {
     .axpby = axpby,
     .scale = scale,
     .sum_of_squares = sum_of_squares,
-    .multiply_rows = multiply_rows,
+    .multiply_rows = LSTM_MPI_LEVEL_NAME(multiply_rows),
     .strip_columns = PAIR * VECTOR_FLOATS,
     .register_rows = REGISTER_ROWS,
     .two_panel_rows = QUADRUPLE_ROWS,

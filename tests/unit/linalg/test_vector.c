@@ -4,6 +4,7 @@
 #include "lstm_mpi/linalg/vector.h"
 
 #include "lstm_mpi/base/random.h"
+#include "lstm_mpi/base/smaller.h"
 #include "support/scalar_forms.h"
 #include "vector_functions.h"
 #include "vector_reference.h"
@@ -137,12 +138,35 @@ static void check_all_packing(const struct vector_functions *level)
     }
 }
 
-enum { ROWS_DEPTH = 19, ROWS_PANEL_GAP = 3, ROWS_LEAST_STRIDE = 13 };
+/* More than two times FETCH_DEPTHS, and some. */
+enum { ROWS_DEPTH = 39, ROWS_PANEL_GAP = 3, ROWS_LEAST_STRIDE = 13 };
 
-/* A and B in memory row by row. Packed: A depth by depth, B in two wide panels with a gap between them. */
-static void check_rows_product(const struct vector_functions *level, struct rows_product product, bool packed)
+/* How the operands of a product lie in memory: A row by row or depth by depth, as many rows apart as it is
+ * packed or more; B in two wide panels, as wide as a strip or wider, with a gap between them, or row by row.
+ */
+struct rows_layout {
+    bool A_by_rows;
+    bool A_has_gaps;
+    bool B_has_wide_panels;
+    bool B_by_rows;
+};
+
+static void lay_out(struct rows_product *product, const struct vector_functions *level,
+                    struct rows_layout layout)
 {
-    enum { MOST_WIDE = 64, STRIDE = 2 * MOST_WIDE + 5, WIDE = 2 * (MOST_WIDE * ROWS_DEPTH + ROWS_PANEL_GAP) };
+    size_t depths_apart = layout.A_has_gaps ? ROWS_LEAST_STRIDE : larger(product->rows, level->register_rows);
+    product->row_stride = layout.A_by_rows ? ROWS_DEPTH + 2 : 1;
+    product->depth_stride = layout.A_by_rows ? 1 : depths_apart;
+    product->wide_width = (layout.B_has_wide_panels ? 2 : 1) * level->strip_columns;
+    product->wide_depth_stride = layout.B_by_rows ? 5 * level->strip_columns : product->wide_width;
+    product->panel_stride =
+        layout.B_by_rows ? product->wide_width : product->wide_width * ROWS_DEPTH + ROWS_PANEL_GAP;
+}
+
+static void check_rows_product(const struct vector_functions *level, struct rows_product product,
+                               struct rows_layout layout)
+{
+    enum { MOST_WIDE = 64, STRIDE = 2 * MOST_WIDE + 5, WIDE = 3 * (MOST_WIDE * ROWS_DEPTH + ROWS_PANEL_GAP) };
     static float A[MOST_ROWS * (ROWS_DEPTH + ROWS_LEAST_STRIDE)];
     static float wide[WIDE];
     static float C[MOST_ROWS * STRIDE + MARGIN];
@@ -154,16 +178,12 @@ static void check_rows_product(const struct vector_functions *level, struct rows
         wide[i] = (float)random_below(7, 5, i, 9) - 4;
     for (size_t i = 0; i < COUNT(C); i++)
         C[i] = expected[i] = (float)random_below(7, 6, i, 9);
+    lay_out(&product, level, layout);
     product.A = A;
-    product.row_stride = packed ? 1 : ROWS_DEPTH + 2;
-    product.depth_stride = packed ? ROWS_LEAST_STRIDE : 1;
     product.wide = wide;
-    product.wide_width = 2 * level->strip_columns;
-    product.wide_depth_stride = packed ? product.wide_width : 2 * product.wide_width;
-    product.panel_stride = packed ? product.wide_width * ROWS_DEPTH + ROWS_PANEL_GAP : product.wide_width;
     product.stride = STRIDE;
     product.fetch_offset = 2 * product.panel_stride;
-    product.fetch_step = 5;
+    product.fetch_stride = 16;
     product.C = C + 1;
     level->multiply_rows(&product);
     product.C = expected + 1;
@@ -171,20 +191,34 @@ static void check_rows_product(const struct vector_functions *level, struct rows
     assert_memory_equal(C, expected, sizeof C);
 }
 
+static void check_fetching_and_adding(const struct vector_functions *level, struct rows_product product,
+                                      struct rows_layout layout)
+{
+    check_rows_product(level, product, layout);
+    product.accumulate = true;
+    check_rows_product(level, product, layout);
+    product.fetch_lines = 2;
+    check_rows_product(level, product, layout);
+    product.fetches_C = true;
+    check_rows_product(level, product, layout);
+    product.depth = 5; /* less than what is fetched at once is for */
+    check_rows_product(level, product, layout);
+    product.fetches_C = false;
+    product.fetch_lines = 0;
+    check_rows_product(level, product, layout);
+}
+
 static void check_all_rows_products(const struct vector_functions *level)
 {
+    static const struct rows_layout layouts[] = {
+        {false, false, false, false}, {false, true, true, false}, {true, false, false, false},
+        {true, false, true, false},   {false, false, true, true}, {true, false, true, true},
+    };
     for (size_t rows = 1; rows <= MOST_ROWS; rows++) {
-        for (size_t columns = 1; columns <= 4 * level->strip_columns; columns++) {
+        for (size_t columns = 1; columns <= 2 * level->strip_columns; columns++) {
             struct rows_product product = {.rows = rows, .columns = columns, .depth = ROWS_DEPTH};
-            check_rows_product(level, product, true);
-            check_rows_product(level, product, false);
-            product.accumulate = true;
-            check_rows_product(level, product, true);
-            check_rows_product(level, product, false);
-            product.fetches_C = true;
-            check_rows_product(level, product, true);
-            product.depth = 5; /* less than there are rows, with whose fetching it is shared out */
-            check_rows_product(level, product, false);
+            for (size_t i = 0; i < COUNT(layouts); i++)
+                check_fetching_and_adding(level, product, layouts[i]);
         }
     }
 }

@@ -1,0 +1,294 @@
+/* Products of few rows, compiled once for each vector level. vector_reference.c has the plain form.
+ *
+ * A strip is as many rows and vectors of columns as have their sums in registers. Its loop is short of
+ * instructions, not of arithmetic: a core begins some six a cycle, half of them where it is shared with
+ * another thread, and two multiplications of a cycle want at least three of those. So depths are taken
+ * several at a time, addresses are part of the loads as far as strides are known, and nothing is copied. */
+
+#include "multiply_rows.h"
+
+#include "lstm_mpi/base/memory.h"
+#include "lstm_mpi/base/smaller.h"
+
+#include <assert.h>
+
+/* Depths that are taken at once, and those from one fetching to the next. */
+enum { DEPTHS_AT_ONCE = 4 };
+static_assert(FETCH_DEPTHS % DEPTHS_AT_ONCE == 0, "blocks of whole steps");
+
+/* How the operands lie: packed in panels as wide as a strip, or A or B as a matrix. */
+enum layout { PACKED, A_IS_MATRIX, B_IS_MATRIX, ANY_LAYOUT, LAYOUTS };
+
+struct strides {
+    size_t row;
+    size_t depth;
+    size_t wide_depth;
+};
+
+typedef floats strip_sums[REGISTER_ROWS][QUADRUPLE];
+
+/* Rows that one pointer reaches, by multiples of their stride. */
+enum { ROWS_OF_POINTER = 3 };
+
+/* Where a strip stands: at a depth of the rows, and of the panels' columns, in pairs of vectors, of which
+ * each may lie in a panel of its own. What is fetched may lie beyond the memory: then nothing is. */
+struct strip {
+    const float *rows[REGISTER_ROWS / ROWS_OF_POINTER];
+    const float *pairs[QUADRUPLE / PAIR];
+    const float *fetched[QUADRUPLE / PAIR];
+};
+
+/* sum + x·y. The compiler may put it into the place of x and then copy it back. */
+static inline __attribute__((always_inline)) floats multiply_add(floats sum, floats x, floats y)
+{
+#if defined(__x86_64__) && defined(__FP_FAST_FMAF)
+    __asm__("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(x), "v"(y));
+    return sum;
+#else
+    return sum + x * y;
+#endif
+}
+
+static inline __attribute__((always_inline)) floats all_of(float x)
+{
+    return x - (floats){0};
+}
+
+static inline __attribute__((always_inline)) struct strip
+strip_begin(const struct rows_product *product, size_t first, size_t rows, size_t vectors)
+{
+    struct strip strip = {0};
+    for (size_t i = 0; i * ROWS_OF_POINTER < rows; i++)
+        strip.rows[i] = product->A + i * ROWS_OF_POINTER * product->row_stride;
+    for (size_t i = 0; i * PAIR < vectors; i++) {
+        size_t column = first + i * PAIR * VECTOR_FLOATS;
+        strip.pairs[i] = product->wide + column / product->wide_width * product->panel_stride +
+                         column % product->wide_width;
+        strip.fetched[i] = strip.pairs[i] + product->fetch_offset;
+    }
+    return strip;
+}
+
+/* `depths`, `rows` and `vectors` are constants where this is called, and those strides that the layout
+ * knows. */
+static inline __attribute__((always_inline)) void add_some_depths(struct strides strides, size_t depths,
+                                                                  size_t rows, size_t vectors,
+                                                                  struct strip *strip, strip_sums sums)
+{
+    size_t of_row[ROWS_OF_POINTER] = {0, strides.row, 2 * strides.row};
+#pragma GCC unroll 4
+    for (size_t k = 0; k < depths; k++) {
+        floats wide[QUADRUPLE];
+#pragma GCC unroll 4
+        for (size_t i = 0; i < vectors; i++)
+            wide[i] =
+                *(const floats *)(strip->pairs[i / PAIR] + k * strides.wide_depth + i % PAIR * VECTOR_FLOATS);
+#pragma GCC unroll 12
+        for (size_t row = 0; row < rows; row++) {
+            const float *A = strip->rows[row / ROWS_OF_POINTER] + of_row[row % ROWS_OF_POINTER];
+            floats of_row_k = all_of(A[k * strides.depth]);
+#pragma GCC unroll 4
+            for (size_t i = 0; i < vectors; i++)
+                sums[row][i] = multiply_add(sums[row][i], of_row_k, wide[i]);
+        }
+    }
+#pragma GCC unroll 4
+    for (size_t i = 0; i * ROWS_OF_POINTER < rows; i++)
+        strip->rows[i] += depths * strides.depth;
+#pragma GCC unroll 2
+    for (size_t i = 0; i * PAIR < vectors; i++)
+        strip->pairs[i] += depths * strides.wide_depth;
+}
+
+static inline __attribute__((always_inline)) void add_depths(struct strides strides, size_t depth,
+                                                             size_t at_once, size_t rows, size_t vectors,
+                                                             struct strip *strip, strip_sums sums)
+{
+#pragma GCC unroll 1
+    for (size_t k = 0; k + at_once <= depth; k += at_once)
+        add_some_depths(strides, at_once, rows, vectors, strip, sums);
+}
+
+/* Columns of a row of C, which may begin anywhere in a cache line. */
+static inline __attribute__((always_inline)) void fetch_row(const float *C, size_t columns)
+{
+#pragma GCC unroll 4
+    for (size_t i = 0; i < columns; i += MEMORY_LINE_FLOATS)
+        __builtin_prefetch(C + i, 1);
+    __builtin_prefetch(C + columns - 1, 1);
+}
+
+/* A little at a time: more lines at once than a core can wait for would hold it up. */
+static inline __attribute__((always_inline)) void fetch_meanwhile(const struct rows_product *product,
+                                                                  size_t vectors, struct strip *strip)
+{
+    for (size_t line = 0; line < product->fetch_lines; line++) {
+#pragma GCC unroll 2
+        for (size_t i = 0; i * PAIR < vectors; i++) {
+            __builtin_prefetch(strip->fetched[i], 0, 2);
+            strip->fetched[i] += product->fetch_stride;
+        }
+    }
+}
+
+static inline __attribute__((always_inline)) void
+store_whole_strip(const struct rows_product *product, float *C, size_t rows, size_t vectors, strip_sums sums)
+{
+    if (product->accumulate) {
+#pragma GCC unroll 12
+        for (size_t row = 0; row < rows; row++) {
+#pragma GCC unroll 4
+            for (size_t i = 0; i < vectors; i++)
+                sums[row][i] += *(const floats *)(C + row * product->stride + i * VECTOR_FLOATS);
+        }
+    }
+#pragma GCC unroll 12
+    for (size_t row = 0; row < rows; row++) {
+#pragma GCC unroll 4
+        for (size_t i = 0; i < vectors; i++)
+            *(floats *)(C + row * product->stride + i * VECTOR_FLOATS) = sums[row][i];
+    }
+}
+
+static __attribute__((noinline)) void store_some_columns(const struct rows_product *product, float *C,
+                                                         size_t rows, size_t columns, strip_sums sums)
+{
+    for (size_t row = 0; row < rows; row++) {
+        const float *some = (const float *)sums[row];
+        float *C_row = C + row * product->stride;
+        for (size_t i = 0; i < columns; i++)
+            C_row[i] = product->accumulate ? C_row[i] + some[i] : some[i];
+    }
+}
+
+static inline __attribute__((always_inline)) void
+store_strip(const struct rows_product *product, size_t first, size_t rows, size_t vectors, strip_sums sums)
+{
+    float *C = product->C + first;
+    size_t columns = product->columns - first;
+    if (columns >= vectors * VECTOR_FLOATS) {
+        store_whole_strip(product, C, rows, vectors, sums);
+    } else {
+        strip_sums copied; /* so that the sums themselves need no place in memory */
+#pragma GCC unroll 12
+        for (size_t row = 0; row < rows; row++) {
+#pragma GCC unroll 4
+            for (size_t i = 0; i < vectors; i++)
+                copied[row][i] = sums[row][i];
+        }
+        store_some_columns(product, C, rows, columns, copied);
+    }
+}
+
+static inline __attribute__((always_inline)) struct strides strides_of(const struct rows_product *product,
+                                                                       enum layout layout)
+{
+    bool A_is_packed = layout == PACKED || layout == B_IS_MATRIX;
+    bool B_is_packed = layout == PACKED || layout == A_IS_MATRIX;
+    return (struct strides){
+        .row = A_is_packed ? 1 : product->row_stride,
+        .depth = A_is_packed             ? REGISTER_ROWS
+                 : layout == A_IS_MATRIX ? 1
+                                         : product->depth_stride,
+        .wide_depth = B_is_packed ? PAIR * VECTOR_FLOATS : product->wide_depth_stride,
+    };
+}
+
+static enum layout layout_of(const struct rows_product *product)
+{
+    bool A_is_packed = product->row_stride == 1 && product->depth_stride == REGISTER_ROWS;
+    bool B_is_packed = product->wide_depth_stride == PAIR * VECTOR_FLOATS;
+    if (A_is_packed)
+        return B_is_packed ? PACKED : B_IS_MATRIX;
+    return product->depth_stride == 1 && B_is_packed ? A_IS_MATRIX : ANY_LAYOUT;
+}
+
+static inline __attribute__((always_inline)) void multiply_strip(const struct rows_product *product,
+                                                                 size_t first, enum layout layout,
+                                                                 size_t rows, size_t vectors)
+{
+    strip_sums sums = {{{0}}};
+    struct strip strip = strip_begin(product, first, rows, vectors);
+    struct strides strides = strides_of(product, layout);
+    size_t at_once = layout == ANY_LAYOUT ? 1 : DEPTHS_AT_ONCE;
+    bool fetches = product->fetch_lines > 0 || product->fetches_C;
+    size_t depths = fetches ? FETCH_DEPTHS : larger(1, product->depth / at_once) * at_once;
+    size_t blocks = product->depth / depths;
+    for (size_t block = 0; block < blocks; block++) {
+        fetch_meanwhile(product, vectors, &strip);
+        if (product->fetches_C && block < rows)
+            fetch_row(product->C + block * product->stride + first, vectors * VECTOR_FLOATS);
+        add_depths(strides, depths, at_once, rows, vectors, &strip, sums);
+    }
+    add_depths(strides, product->depth - blocks * depths, 1, rows, vectors, &strip, sums);
+    store_strip(product, first, rows, vectors, sums);
+}
+
+/* A function for each: together the compiler would keep few of their sums in registers. */
+typedef void strip_function(const struct rows_product *product, size_t first);
+
+#define EACH_LAYOUT(X, rows, vectors) \
+    X(PACKED, rows, vectors)          \
+    X(A_IS_MATRIX, rows, vectors)     \
+    X(B_IS_MATRIX, rows, vectors)     \
+    X(ANY_LAYOUT, rows, vectors)
+#define EACH_OF_2_ROWS(X, vectors) EACH_LAYOUT(X, 1, vectors) EACH_LAYOUT(X, 2, vectors)
+#define EACH_OF_6_ROWS(X, vectors) \
+    EACH_OF_2_ROWS(X, vectors)     \
+    EACH_LAYOUT(X, 3, vectors)     \
+    EACH_LAYOUT(X, 4, vectors)     \
+    EACH_LAYOUT(X, 5, vectors)     \
+    EACH_LAYOUT(X, 6, vectors)
+#define EACH_OF_12_ROWS(X, vectors) \
+    EACH_OF_6_ROWS(X, vectors)      \
+    EACH_LAYOUT(X, 7, vectors)      \
+    EACH_LAYOUT(X, 8, vectors)      \
+    EACH_LAYOUT(X, 9, vectors)      \
+    EACH_LAYOUT(X, 10, vectors)     \
+    EACH_LAYOUT(X, 11, vectors)     \
+    EACH_LAYOUT(X, 12, vectors)
+#if defined(__AVX512F__)
+#define EACH_STRIP(X) EACH_OF_12_ROWS(X, 1) EACH_OF_12_ROWS(X, 2) EACH_OF_6_ROWS(X, 4)
+#else
+#define EACH_STRIP(X) EACH_OF_6_ROWS(X, 1) EACH_OF_6_ROWS(X, 2) EACH_OF_2_ROWS(X, 4)
+#endif
+
+#define DEFINE(layout, rows, vectors)                                                                     \
+    static __attribute__((noinline)) void layout##_##rows##_##vectors(const struct rows_product *product, \
+                                                                      size_t first)                       \
+    {                                                                                                     \
+        multiply_strip(product, first, layout, rows, vectors);                                            \
+    }
+EACH_STRIP(DEFINE)
+
+#define LIST(layout, rows, vectors) [rows][layout][vectors] = layout##_##rows##_##vectors,
+static strip_function *const strips[REGISTER_ROWS + 1][LAYOUTS][QUADRUPLE + 1] = {EACH_STRIP(LIST)};
+
+static void multiply_register_rows(const struct rows_product *product)
+{
+    strip_function *const *strip = strips[product->rows][layout_of(product)];
+    size_t first = 0;
+    if (product->rows <= QUADRUPLE_ROWS) {
+        for (; first + PAIR * VECTOR_FLOATS < product->columns; first += QUADRUPLE * VECTOR_FLOATS)
+            strip[QUADRUPLE](product, first);
+    }
+    for (; first + VECTOR_FLOATS < product->columns; first += PAIR * VECTOR_FLOATS)
+        strip[PAIR](product, first);
+    if (first < product->columns)
+        strip[1](product, first);
+}
+
+void LSTM_MPI_LEVEL_NAME(multiply_rows)(const struct rows_product *product)
+{
+    if (product->rows <= REGISTER_ROWS) {
+        multiply_register_rows(product);
+        return;
+    }
+    for (size_t row = 0; row < product->rows; row += REGISTER_ROWS) {
+        struct rows_product some = *product;
+        some.A += row * product->row_stride;
+        some.C += row * product->stride;
+        some.rows = smaller(product->rows - row, REGISTER_ROWS);
+        multiply_register_rows(&some);
+    }
+}
