@@ -21,13 +21,15 @@ enum layout { PACKED, A_IS_MATRIX, B_IS_MATRIX, ANY_LAYOUT, LAYOUTS };
 
 struct strides {
     size_t row;
+    size_t rows_of_pointer;
     size_t depth;
     size_t wide_depth;
+    size_t wide_width;
 };
 
 typedef floats strip_sums[REGISTER_ROWS][QUADRUPLE];
 
-/* Rows that one pointer reaches, by multiples of their stride. */
+/* Rows of a matrix that one pointer reaches: an address may have its stride once and twice. */
 enum { ROWS_OF_POINTER = 3 };
 
 /* Where a strip stands: at a depth of the rows, and of the panels' columns, in pairs of vectors, of which
@@ -54,16 +56,18 @@ static inline __attribute__((always_inline)) floats all_of(float x)
     return x - (floats){0};
 }
 
-static inline __attribute__((always_inline)) struct strip
-strip_begin(const struct rows_product *product, size_t first, size_t rows, size_t vectors)
+static inline __attribute__((always_inline)) struct strip strip_begin(const struct rows_product *product,
+                                                                      const struct strides *strides,
+                                                                      size_t first, size_t rows,
+                                                                      size_t vectors)
 {
     struct strip strip = {0};
-    for (size_t i = 0; i * ROWS_OF_POINTER < rows; i++)
-        strip.rows[i] = product->A + i * ROWS_OF_POINTER * product->row_stride;
+    for (size_t i = 0; i * strides->rows_of_pointer < rows; i++)
+        strip.rows[i] = product->A + i * strides->rows_of_pointer * strides->row;
     for (size_t i = 0; i * PAIR < vectors; i++) {
         size_t column = first + i * PAIR * VECTOR_FLOATS;
-        strip.pairs[i] = product->wide + column / product->wide_width * product->panel_stride +
-                         column % product->wide_width;
+        strip.pairs[i] = product->wide + column / strides->wide_width * product->panel_stride +
+                         column % strides->wide_width;
         strip.fetched[i] = strip.pairs[i] + product->fetch_offset;
     }
     return strip;
@@ -71,36 +75,36 @@ strip_begin(const struct rows_product *product, size_t first, size_t rows, size_
 
 /* `depths`, `rows` and `vectors` are constants where this is called, and those strides that the layout
  * knows. */
-static inline __attribute__((always_inline)) void add_some_depths(struct strides strides, size_t depths,
-                                                                  size_t rows, size_t vectors,
+static inline __attribute__((always_inline)) void add_some_depths(const struct strides *strides,
+                                                                  size_t depths, size_t rows, size_t vectors,
                                                                   struct strip *strip, strip_sums sums)
 {
-    size_t of_row[ROWS_OF_POINTER] = {0, strides.row, 2 * strides.row};
+    size_t rows_of_pointer = strides->rows_of_pointer;
 #pragma GCC unroll 4
     for (size_t k = 0; k < depths; k++) {
         floats wide[QUADRUPLE];
 #pragma GCC unroll 4
         for (size_t i = 0; i < vectors; i++)
-            wide[i] =
-                *(const floats *)(strip->pairs[i / PAIR] + k * strides.wide_depth + i % PAIR * VECTOR_FLOATS);
+            wide[i] = *(const floats *)(strip->pairs[i / PAIR] + k * strides->wide_depth +
+                                        i % PAIR * VECTOR_FLOATS);
 #pragma GCC unroll 12
         for (size_t row = 0; row < rows; row++) {
-            const float *A = strip->rows[row / ROWS_OF_POINTER] + of_row[row % ROWS_OF_POINTER];
-            floats of_row_k = all_of(A[k * strides.depth]);
+            const float *A = strip->rows[row / rows_of_pointer] + row % rows_of_pointer * strides->row;
+            floats of_row_k = all_of(A[k * strides->depth]);
 #pragma GCC unroll 4
             for (size_t i = 0; i < vectors; i++)
                 sums[row][i] = multiply_add(sums[row][i], of_row_k, wide[i]);
         }
     }
 #pragma GCC unroll 4
-    for (size_t i = 0; i * ROWS_OF_POINTER < rows; i++)
-        strip->rows[i] += depths * strides.depth;
+    for (size_t i = 0; i * rows_of_pointer < rows; i++)
+        strip->rows[i] += depths * strides->depth;
 #pragma GCC unroll 2
     for (size_t i = 0; i * PAIR < vectors; i++)
-        strip->pairs[i] += depths * strides.wide_depth;
+        strip->pairs[i] += depths * strides->wide_depth;
 }
 
-static inline __attribute__((always_inline)) void add_depths(struct strides strides, size_t depth,
+static inline __attribute__((always_inline)) void add_depths(const struct strides *strides, size_t depth,
                                                              size_t at_once, size_t rows, size_t vectors,
                                                              struct strip *strip, strip_sums sums)
 {
@@ -118,15 +122,16 @@ static inline __attribute__((always_inline)) void fetch_row(const float *C, size
     __builtin_prefetch(C + columns - 1, 1);
 }
 
-/* A little at a time: more lines at once than a core can wait for would hold it up. */
-static inline __attribute__((always_inline)) void fetch_meanwhile(const struct rows_product *product,
-                                                                  size_t vectors, struct strip *strip)
+/* Two lines at a time, the last of which may be one too many: less instructions. */
+static inline __attribute__((always_inline)) void fetch_lines(const struct rows_product *product,
+                                                              size_t vectors, struct strip *strip)
 {
-    for (size_t line = 0; line < product->fetch_lines; line++) {
+    for (size_t line = 0; line < product->fetch_lines; line += 2) {
 #pragma GCC unroll 2
         for (size_t i = 0; i * PAIR < vectors; i++) {
             __builtin_prefetch(strip->fetched[i], 0, 2);
-            strip->fetched[i] += product->fetch_stride;
+            __builtin_prefetch(strip->fetched[i] + product->fetch_stride, 0, 2);
+            strip->fetched[i] += 2 * product->fetch_stride;
         }
     }
 }
@@ -183,21 +188,25 @@ store_strip(const struct rows_product *product, size_t first, size_t rows, size_
 static inline __attribute__((always_inline)) struct strides strides_of(const struct rows_product *product,
                                                                        enum layout layout)
 {
-    bool A_is_packed = layout == PACKED || layout == B_IS_MATRIX;
-    bool B_is_packed = layout == PACKED || layout == A_IS_MATRIX;
-    return (struct strides){
-        .row = A_is_packed ? 1 : product->row_stride,
-        .depth = A_is_packed             ? REGISTER_ROWS
-                 : layout == A_IS_MATRIX ? 1
-                                         : product->depth_stride,
-        .wide_depth = B_is_packed ? PAIR * VECTOR_FLOATS : product->wide_depth_stride,
-    };
+    struct strides strides = {product->row_stride, ROWS_OF_POINTER, product->depth_stride,
+                              product->wide_depth_stride, product->wide_width};
+    if (layout == PACKED || layout == B_IS_MATRIX) {
+        strides.row = 1;
+        strides.rows_of_pointer = REGISTER_ROWS;
+        strides.depth = REGISTER_ROWS;
+    }
+    if (layout == A_IS_MATRIX)
+        strides.depth = 1;
+    if (layout == PACKED || layout == A_IS_MATRIX)
+        strides.wide_depth = strides.wide_width = PAIR * VECTOR_FLOATS;
+    return strides;
 }
 
 static enum layout layout_of(const struct rows_product *product)
 {
     bool A_is_packed = product->row_stride == 1 && product->depth_stride == REGISTER_ROWS;
-    bool B_is_packed = product->wide_depth_stride == PAIR * VECTOR_FLOATS;
+    bool B_is_packed =
+        product->wide_depth_stride == PAIR * VECTOR_FLOATS && product->wide_width == PAIR * VECTOR_FLOATS;
     if (A_is_packed)
         return B_is_packed ? PACKED : B_IS_MATRIX;
     return product->depth_stride == 1 && B_is_packed ? A_IS_MATRIX : ANY_LAYOUT;
@@ -208,19 +217,22 @@ static inline __attribute__((always_inline)) void multiply_strip(const struct ro
                                                                  size_t rows, size_t vectors)
 {
     strip_sums sums = {{{0}}};
-    struct strip strip = strip_begin(product, first, rows, vectors);
     struct strides strides = strides_of(product, layout);
+    struct strip strip = strip_begin(product, &strides, first, rows, vectors);
     size_t at_once = layout == ANY_LAYOUT ? 1 : DEPTHS_AT_ONCE;
-    bool fetches = product->fetch_lines > 0 || product->fetches_C;
-    size_t depths = fetches ? FETCH_DEPTHS : larger(1, product->depth / at_once) * at_once;
-    size_t blocks = product->depth / depths;
-    for (size_t block = 0; block < blocks; block++) {
-        fetch_meanwhile(product, vectors, &strip);
-        if (product->fetches_C && block < rows)
-            fetch_row(product->C + block * product->stride + first, vectors * VECTOR_FLOATS);
-        add_depths(strides, depths, at_once, rows, vectors, &strip, sums);
+    size_t rest = product->depth;
+    if (product->fetch_lines > 0 || product->fetches_C) {
+        for (size_t block = 0; block < product->depth / FETCH_DEPTHS; block++) {
+            fetch_lines(product, vectors, &strip);
+            if (product->fetches_C && block < rows)
+                fetch_row(product->C + block * product->stride + first, vectors * VECTOR_FLOATS);
+            add_depths(&strides, FETCH_DEPTHS, at_once, rows, vectors, &strip, sums);
+        }
+        rest %= FETCH_DEPTHS;
     }
-    add_depths(strides, product->depth - blocks * depths, 1, rows, vectors, &strip, sums);
+    add_depths(&strides, rest, at_once, rows, vectors, &strip, sums);
+    if (at_once > 1)
+        add_depths(&strides, rest % at_once, 1, rows, vectors, &strip, sums);
     store_strip(product, first, rows, vectors, sums);
 }
 

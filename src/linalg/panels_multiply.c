@@ -162,11 +162,11 @@ static void fetch_meanwhile(struct rows_product *columns, size_t panels, size_t 
     columns->fetch_lines = divide_up(lines_of_panel(columns), times * tiles);
 }
 
-/* The part of a tile behind those of the tiles before it. */
-static size_t fetch_offset_of_tile(const struct rows_product *columns, size_t part)
+/* From what the first of several tiles fetches to what another one does. */
+static size_t fetch_offset_of_part(const struct rows_product *product, size_t part)
 {
-    size_t times = columns->depth / FETCH_DEPTHS;
-    return columns->fetch_offset + part * times * columns->fetch_lines * columns->fetch_stride;
+    size_t times = product->depth / FETCH_DEPTHS;
+    return part * times * product->fetch_lines * product->fetch_stride;
 }
 
 static void multiply_columns_by_blis(const struct blis_kernel *kernel, const struct product *whole,
@@ -190,7 +190,7 @@ static void multiply_columns(const struct product *whole, const struct rows_prod
     void (*multiply_rows)(const struct rows_product *) = vector_functions_in_use()->multiply_rows;
     for (size_t i = 0; i < tiles.count; i++) {
         struct rows_product tile = product_of_tile(whole, columns, tiles.first + i, depth);
-        tile.fetch_offset = fetch_offset_of_tile(columns, i);
+        tile.fetch_offset += fetch_offset_of_part(columns, i);
         multiply_rows(&tile);
     }
 }
@@ -244,25 +244,28 @@ static void multiply_few_rows(const struct product *whole, struct range depths)
     size_t most_columns = at_once * B->width;
     for (size_t column = 0; column < B->source.lanes; column += most_columns) {
         struct rows_product columns = product_of_columns(whole, column, most_columns, depths);
+        columns.fetches_C = true;
         if (tiles.count > 1)
             fetch_meanwhile(&columns, at_once, tiles.count);
         multiply_columns(whole, &columns, tiles, depths.first);
     }
 }
 
-/* B where its matrix lies. The first tiles fetch a line of each depth of the columns that come next. */
+/* B where its matrix lies. Of the columns that come next a tile fetches a line of some depths. */
 static void multiply_in_place(const struct product *whole, struct range depths)
 {
+    enum { TILES_OF_LINE = 2 };
     const struct panels *B = whole->B;
     for (size_t column = 0; column < B->source.lanes; column += B->width) {
         struct rows_product columns = product_of_columns(whole, column, B->width, depths);
         columns.fetches_C = true;
+        columns.fetch_stride = B->depth_stride;
         for (size_t i = 0; i < tile_count(&whole->A); i++) {
             struct rows_product tile = product_of_tile(whole, &columns, i, depths.first);
-            if (i * MEMORY_LINE_FLOATS < B->width) {
-                tile.fetch_offset = B->panel_stride + i * MEMORY_LINE_FLOATS;
-                tile.fetch_stride = B->depth_stride;
-                tile.fetch_lines = FETCH_DEPTHS;
+            size_t lane = i / TILES_OF_LINE * MEMORY_LINE_FLOATS;
+            if (lane < B->width) {
+                tile.fetch_lines = FETCH_DEPTHS / TILES_OF_LINE;
+                tile.fetch_offset = B->panel_stride + lane + fetch_offset_of_part(&tile, i % TILES_OF_LINE);
             }
             vector_functions_in_use()->multiply_rows(&tile);
         }
