@@ -40,7 +40,7 @@ struct strip {
     const float *fetched[QUADRUPLE / PAIR];
 };
 
-/* sum + x·y. The compiler may put it into the place of x and then copy it back. */
+/* sum + x·y. Left to itself the compiler may let the sum take the place of x and copy it back. */
 static inline __attribute__((always_inline)) floats multiply_add(floats sum, floats x, floats y)
 {
 #if defined(__x86_64__) && defined(__FP_FAST_FMAF)
@@ -122,7 +122,7 @@ static inline __attribute__((always_inline)) void fetch_row(const float *C, size
     __builtin_prefetch(C + columns - 1, 1);
 }
 
-/* Two lines at a time, the last of which may be one too many: less instructions. */
+/* Two lines at a time, of which the last may be one too many: that takes fewer instructions. */
 static inline __attribute__((always_inline)) void fetch_lines(const struct rows_product *product,
                                                               size_t vectors, struct strip *strip)
 {
