@@ -12,7 +12,6 @@
 
 #include <assert.h>
 
-/* Depths that are taken at once, and those from one fetching to the next. */
 enum { DEPTHS_AT_ONCE = 4 };
 static_assert(FETCH_DEPTHS % DEPTHS_AT_ONCE == 0, "blocks of whole steps");
 
@@ -109,7 +108,7 @@ static inline __attribute__((always_inline)) void add_depths(const struct stride
                                                              struct strip *strip, strip_sums sums)
 {
 #pragma GCC unroll 1
-    for (size_t k = 0; k + at_once <= depth; k += at_once)
+    for (size_t step = 0; step < depth / at_once; step++)
         add_some_depths(strides, at_once, rows, vectors, strip, sums);
 }
 

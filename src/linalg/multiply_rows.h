@@ -12,9 +12,9 @@
  * for the last columns. */
 enum { PAIR = 2, QUADRUPLE = 4 };
 #if defined(__AVX512F__)
-enum { QUADRUPLE_ROWS = 6, REGISTER_ROWS = 12 };
+enum { QUADRUPLE_ROWS = 6, REGISTER_ROWS = 12, FETCH_DEPTHS = 16 };
 #else
-enum { QUADRUPLE_ROWS = 2, REGISTER_ROWS = 6 };
+enum { QUADRUPLE_ROWS = 2, REGISTER_ROWS = 6, FETCH_DEPTHS = 32 };
 #endif
 #ifdef __FP_FAST_FMAF
 enum { FUSES = true };

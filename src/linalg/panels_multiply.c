@@ -153,10 +153,15 @@ static void fetch_at_once(const struct rows_product *tile, size_t part, size_t l
         __builtin_prefetch(next + i * MEMORY_LINE_FLOATS, 0, 2);
 }
 
+static size_t times_to_fetch(const struct rows_product *product)
+{
+    return product->depth / vector_functions_in_use()->fetch_depths;
+}
+
 /* What comes next is so many panels away, and fetched by so many tiles. */
 static void fetch_meanwhile(struct rows_product *columns, size_t panels, size_t tiles)
 {
-    size_t times = larger(1, columns->depth / FETCH_DEPTHS);
+    size_t times = larger(1, times_to_fetch(columns));
     columns->fetch_offset = panels * columns->panel_stride;
     columns->fetch_stride = MEMORY_LINE_FLOATS;
     columns->fetch_lines = divide_up(lines_of_panel(columns), times * tiles);
@@ -165,8 +170,7 @@ static void fetch_meanwhile(struct rows_product *columns, size_t panels, size_t 
 /* From what the first of several tiles fetches to what another one does. */
 static size_t fetch_offset_of_part(const struct rows_product *product, size_t part)
 {
-    size_t times = product->depth / FETCH_DEPTHS;
-    return part * times * product->fetch_lines * product->fetch_stride;
+    return part * times_to_fetch(product) * product->fetch_lines * product->fetch_stride;
 }
 
 static void multiply_columns_by_blis(const struct blis_kernel *kernel, const struct product *whole,
@@ -254,7 +258,8 @@ static void multiply_few_rows(const struct product *whole, struct range depths)
 /* B where its matrix lies. Of the columns that come next a tile fetches a line of some depths. */
 static void multiply_in_place(const struct product *whole, struct range depths)
 {
-    enum { TILES_OF_LINE = 2 };
+    enum { TILES_OF_LINE = 4 };
+    const struct vector_functions *vector = vector_functions_in_use();
     const struct panels *B = whole->B;
     for (size_t column = 0; column < B->source.lanes; column += B->width) {
         struct rows_product columns = product_of_columns(whole, column, B->width, depths);
@@ -264,10 +269,10 @@ static void multiply_in_place(const struct product *whole, struct range depths)
             struct rows_product tile = product_of_tile(whole, &columns, i, depths.first);
             size_t lane = i / TILES_OF_LINE * MEMORY_LINE_FLOATS;
             if (lane < B->width) {
-                tile.fetch_lines = FETCH_DEPTHS / TILES_OF_LINE;
+                tile.fetch_lines = vector->fetch_depths / TILES_OF_LINE;
                 tile.fetch_offset = B->panel_stride + lane + fetch_offset_of_part(&tile, i % TILES_OF_LINE);
             }
-            vector_functions_in_use()->multiply_rows(&tile);
+            vector->multiply_rows(&tile);
         }
     }
 }

@@ -32,7 +32,7 @@ struct softmax_tile {
 
 /* C = A·B or C += A·B for a few rows, B in wide panels (see panels.h). What it needs later may be fetched
  * into the caches meanwhile. */
-enum { MOST_ROWS = 12, FETCH_DEPTHS = 16 };
+enum { MOST_ROWS = 12 };
 struct rows_product {
     const float *A; /* row r at depth k is A[r·row_stride + k·depth_stride] */
     size_t row_stride;
@@ -49,8 +49,8 @@ struct rows_product {
     bool accumulate;
     size_t fetch_offset; /* floats from where a strip of columns begins to the first line that is fetched */
     size_t fetch_stride; /* floats from such a line to the next */
-    size_t fetch_lines;  /* so many for every FETCH_DEPTHS */
-    bool fetches_C;      /* the rows of C are fetched, too, one for every FETCH_DEPTHS */
+    size_t fetch_lines;  /* so many for every fetch_depths of the level */
+    bool fetches_C;      /* the rows of C are fetched, too, one for every fetch_depths */
 };
 
 struct vector_functions {
@@ -66,6 +66,7 @@ struct vector_functions {
     size_t strip_columns;  /* the width of wide panels must be a multiple of this */
     size_t register_rows;  /* so many rows' sums stay in registers */
     size_t two_panel_rows; /* of no more rows, two panels of a strip's width are multiplied together */
+    size_t fetch_depths;   /* from one time that something is fetched ahead to the next */
     /* The row becomes exp(logits + bias - largest); returns the sum of that, and the largest. */
     float (*softmax_of_row)(size_t count, float *logits, const float *bias, float *largest);
     /* largest[lane] = the largest of itself and logits + bias */

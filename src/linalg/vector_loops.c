@@ -366,6 +366,7 @@ const struct vector_functions LSTM_MPI_LEVEL_NAME(vector_functions) = {
     .strip_columns = PAIR * VECTOR_FLOATS,
     .register_rows = REGISTER_ROWS,
     .two_panel_rows = QUADRUPLE_ROWS,
+    .fetch_depths = FETCH_DEPTHS,
     .fuses = FUSES,
     .softmax_of_row = softmax_of_row,
     .softmax_largest = softmax_largest,

@@ -138,8 +138,8 @@ static void check_all_packing(const struct vector_functions *level)
     }
 }
 
-/* More than two times FETCH_DEPTHS, and some. */
-enum { ROWS_DEPTH = 39, ROWS_PANEL_GAP = 3, ROWS_LEAST_STRIDE = 13 };
+/* More than two times the fetch_depths of any level, and some. */
+enum { ROWS_DEPTH = 71, ROWS_PANEL_GAP = 3, ROWS_LEAST_STRIDE = 13 };
 
 /* How the operands of a product lie in memory: A row by row or depth by depth, as many rows apart as it is
  * packed or more; B in two wide panels, as wide as a strip or wider, with a gap between them, or row by row.
@@ -158,7 +158,7 @@ static void lay_out(struct rows_product *product, const struct vector_functions 
     product->row_stride = layout.A_by_rows ? ROWS_DEPTH + 2 : 1;
     product->depth_stride = layout.A_by_rows ? 1 : depths_apart;
     product->wide_width = (layout.B_has_wide_panels ? 2 : 1) * level->strip_columns;
-    product->wide_depth_stride = layout.B_by_rows ? 5 * level->strip_columns : product->wide_width;
+    product->wide_depth_stride = layout.B_by_rows ? 3 * level->strip_columns : product->wide_width;
     product->panel_stride =
         layout.B_by_rows ? product->wide_width : product->wide_width * ROWS_DEPTH + ROWS_PANEL_GAP;
 }
