@@ -12,6 +12,15 @@
 
 #include <assert.h>
 
+/* With what the sanitizers add to them, loops that are unrolled, and a function for each shape, take minutes
+ * to compile. */
+#ifdef __SANITIZE_ADDRESS__
+#define UNROLL(count)
+#else
+#define PRAGMA(text) _Pragma(#text)
+#define UNROLL(count) PRAGMA(GCC unroll count)
+#endif
+
 enum { DEPTHS_AT_ONCE = 4 };
 static_assert(FETCH_DEPTHS % DEPTHS_AT_ONCE == 0, "blocks of whole steps");
 
@@ -79,26 +88,26 @@ static inline __attribute__((always_inline)) void add_some_depths(const struct s
                                                                   struct strip *strip, strip_sums sums)
 {
     size_t rows_of_pointer = strides->rows_of_pointer;
-#pragma GCC unroll 4
+    UNROLL(4)
     for (size_t k = 0; k < depths; k++) {
         floats wide[QUADRUPLE];
-#pragma GCC unroll 4
+        UNROLL(4)
         for (size_t i = 0; i < vectors; i++)
             wide[i] = *(const floats *)(strip->pairs[i / PAIR] + k * strides->wide_depth +
                                         i % PAIR * VECTOR_FLOATS);
-#pragma GCC unroll 12
+        UNROLL(12)
         for (size_t row = 0; row < rows; row++) {
             const float *A = strip->rows[row / rows_of_pointer] + row % rows_of_pointer * strides->row;
             floats of_row_k = all_of(A[k * strides->depth]);
-#pragma GCC unroll 4
+            UNROLL(4)
             for (size_t i = 0; i < vectors; i++)
                 sums[row][i] = multiply_add(sums[row][i], of_row_k, wide[i]);
         }
     }
-#pragma GCC unroll 4
+    UNROLL(4)
     for (size_t i = 0; i * rows_of_pointer < rows; i++)
         strip->rows[i] += depths * strides->depth;
-#pragma GCC unroll 2
+    UNROLL(2)
     for (size_t i = 0; i * PAIR < vectors; i++)
         strip->pairs[i] += depths * strides->wide_depth;
 }
@@ -107,7 +116,7 @@ static inline __attribute__((always_inline)) void add_depths(const struct stride
                                                              size_t at_once, size_t rows, size_t vectors,
                                                              struct strip *strip, strip_sums sums)
 {
-#pragma GCC unroll 1
+    UNROLL(1)
     for (size_t step = 0; step < depth / at_once; step++)
         add_some_depths(strides, at_once, rows, vectors, strip, sums);
 }
@@ -115,7 +124,7 @@ static inline __attribute__((always_inline)) void add_depths(const struct stride
 /* Columns of a row of C, which may begin anywhere in a cache line. */
 static inline __attribute__((always_inline)) void fetch_row(const float *C, size_t columns)
 {
-#pragma GCC unroll 4
+    UNROLL(4)
     for (size_t i = 0; i < columns; i += MEMORY_LINE_FLOATS)
         __builtin_prefetch(C + i, 1);
     __builtin_prefetch(C + columns - 1, 1);
@@ -126,7 +135,7 @@ static inline __attribute__((always_inline)) void fetch_lines(const struct rows_
                                                               size_t vectors, struct strip *strip)
 {
     for (size_t line = 0; line < product->fetch_lines; line += 2) {
-#pragma GCC unroll 2
+        UNROLL(2)
         for (size_t i = 0; i * PAIR < vectors; i++) {
             __builtin_prefetch(strip->fetched[i], 0, 2);
             __builtin_prefetch(strip->fetched[i] + product->fetch_stride, 0, 2);
@@ -139,16 +148,16 @@ static inline __attribute__((always_inline)) void
 store_whole_strip(const struct rows_product *product, float *C, size_t rows, size_t vectors, strip_sums sums)
 {
     if (product->accumulate) {
-#pragma GCC unroll 12
+        UNROLL(12)
         for (size_t row = 0; row < rows; row++) {
-#pragma GCC unroll 4
+            UNROLL(4)
             for (size_t i = 0; i < vectors; i++)
                 sums[row][i] += *(const floats *)(C + row * product->stride + i * VECTOR_FLOATS);
         }
     }
-#pragma GCC unroll 12
+    UNROLL(12)
     for (size_t row = 0; row < rows; row++) {
-#pragma GCC unroll 4
+        UNROLL(4)
         for (size_t i = 0; i < vectors; i++)
             *(floats *)(C + row * product->stride + i * VECTOR_FLOATS) = sums[row][i];
     }
@@ -174,9 +183,9 @@ store_strip(const struct rows_product *product, size_t first, size_t rows, size_
         store_whole_strip(product, C, rows, vectors, sums);
     } else {
         strip_sums copied; /* so that the sums themselves need no place in memory */
-#pragma GCC unroll 12
+        UNROLL(12)
         for (size_t row = 0; row < rows; row++) {
-#pragma GCC unroll 4
+            UNROLL(4)
             for (size_t i = 0; i < vectors; i++)
                 copied[row][i] = sums[row][i];
         }
@@ -235,6 +244,13 @@ static inline __attribute__((always_inline)) void multiply_strip(const struct ro
     store_strip(product, first, rows, vectors, sums);
 }
 
+#ifdef __SANITIZE_ADDRESS__
+static __attribute__((noinline)) void run_strip(const struct rows_product *product, size_t first,
+                                                enum layout layout, size_t vectors)
+{
+    multiply_strip(product, first, layout, product->rows, vectors);
+}
+#else
 /* A function for each: together the compiler would keep few of their sums in registers. */
 typedef void strip_function(const struct rows_product *product, size_t first);
 
@@ -275,18 +291,24 @@ EACH_STRIP(DEFINE)
 #define LIST(layout, rows, vectors) [rows][layout][vectors] = layout##_##rows##_##vectors,
 static strip_function *const strips[REGISTER_ROWS + 1][LAYOUTS][QUADRUPLE + 1] = {EACH_STRIP(LIST)};
 
+static void run_strip(const struct rows_product *product, size_t first, enum layout layout, size_t vectors)
+{
+    strips[product->rows][layout][vectors](product, first);
+}
+#endif
+
 static void multiply_register_rows(const struct rows_product *product)
 {
-    strip_function *const *strip = strips[product->rows][layout_of(product)];
+    enum layout layout = layout_of(product);
     size_t first = 0;
     if (product->rows <= QUADRUPLE_ROWS) {
         for (; first + PAIR * VECTOR_FLOATS < product->columns; first += QUADRUPLE * VECTOR_FLOATS)
-            strip[QUADRUPLE](product, first);
+            run_strip(product, first, layout, QUADRUPLE);
     }
     for (; first + VECTOR_FLOATS < product->columns; first += PAIR * VECTOR_FLOATS)
-        strip[PAIR](product, first);
+        run_strip(product, first, layout, PAIR);
     if (first < product->columns)
-        strip[1](product, first);
+        run_strip(product, first, layout, 1);
 }
 
 void LSTM_MPI_LEVEL_NAME(multiply_rows)(const struct rows_product *product)
