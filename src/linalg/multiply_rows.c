@@ -164,9 +164,9 @@ store_whole_strip(const struct rows_product *product, float *C, size_t rows, siz
 }
 
 static __attribute__((noinline)) void store_some_columns(const struct rows_product *product, float *C,
-                                                         size_t rows, size_t columns, strip_sums sums)
+                                                         size_t columns, strip_sums sums)
 {
-    for (size_t row = 0; row < rows; row++) {
+    for (size_t row = 0; row < product->rows; row++) {
         const float *some = (const float *)sums[row];
         float *C_row = C + row * product->stride;
         for (size_t i = 0; i < columns; i++)
@@ -189,7 +189,7 @@ store_strip(const struct rows_product *product, size_t first, size_t rows, size_
             for (size_t i = 0; i < vectors; i++)
                 copied[row][i] = sums[row][i];
         }
-        store_some_columns(product, C, rows, columns, copied);
+        store_some_columns(product, C, columns, copied);
     }
 }
 
@@ -239,8 +239,7 @@ static inline __attribute__((always_inline)) void multiply_strip(const struct ro
         rest %= FETCH_DEPTHS;
     }
     add_depths(&strides, rest, at_once, rows, vectors, &strip, sums);
-    if (at_once > 1)
-        add_depths(&strides, rest % at_once, 1, rows, vectors, &strip, sums);
+    add_depths(&strides, rest % at_once, 1, rows, vectors, &strip, sums);
     store_strip(product, first, rows, vectors, sums);
 }
 

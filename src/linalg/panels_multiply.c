@@ -167,10 +167,10 @@ static void fetch_meanwhile(struct rows_product *columns, size_t panels, size_t 
     columns->fetch_lines = divide_up(lines_of_panel(columns), times * tiles);
 }
 
-/* From what the first of several tiles fetches to what another one does. */
-static size_t fetch_offset_of_part(const struct rows_product *product, size_t part)
+/* Floats from what a tile fetches to what the next one does. */
+static size_t fetch_offset_of_next_tile(const struct rows_product *columns)
 {
-    return part * times_to_fetch(product) * product->fetch_lines * product->fetch_stride;
+    return times_to_fetch(columns) * columns->fetch_lines * columns->fetch_stride;
 }
 
 static void multiply_columns_by_blis(const struct blis_kernel *kernel, const struct product *whole,
@@ -192,9 +192,10 @@ static void multiply_columns(const struct product *whole, const struct rows_prod
                              struct range tiles, size_t depth)
 {
     void (*multiply_rows)(const struct rows_product *) = vector_functions_in_use()->multiply_rows;
+    size_t offset_of_next = fetch_offset_of_next_tile(columns);
     for (size_t i = 0; i < tiles.count; i++) {
         struct rows_product tile = product_of_tile(whole, columns, tiles.first + i, depth);
-        tile.fetch_offset += fetch_offset_of_part(columns, i);
+        tile.fetch_offset += i * offset_of_next;
         multiply_rows(&tile);
     }
 }
@@ -265,13 +266,15 @@ static void multiply_in_place(const struct product *whole, struct range depths)
         struct rows_product columns = product_of_columns(whole, column, B->width, depths);
         columns.fetches_C = true;
         columns.fetch_stride = B->depth_stride;
+        columns.fetch_lines = vector->fetch_depths / TILES_OF_LINE;
+        size_t offset_of_next = fetch_offset_of_next_tile(&columns);
         for (size_t i = 0; i < tile_count(&whole->A); i++) {
             struct rows_product tile = product_of_tile(whole, &columns, i, depths.first);
             size_t lane = i / TILES_OF_LINE * MEMORY_LINE_FLOATS;
-            if (lane < B->width) {
-                tile.fetch_lines = vector->fetch_depths / TILES_OF_LINE;
-                tile.fetch_offset = B->panel_stride + lane + fetch_offset_of_part(&tile, i % TILES_OF_LINE);
-            }
+            if (lane < B->width)
+                tile.fetch_offset = B->panel_stride + lane + i % TILES_OF_LINE * offset_of_next;
+            else
+                tile.fetch_lines = 0;
             vector->multiply_rows(&tile);
         }
     }

@@ -151,36 +151,47 @@ struct rows_layout {
     bool B_by_rows;
 };
 
+static size_t panel_width(const struct vector_functions *level, struct rows_layout layout)
+{
+    return layout.B_has_wide_panels ? 2 * level->strip_columns : level->strip_columns;
+}
+
 static void lay_out(struct rows_product *product, const struct vector_functions *level,
                     struct rows_layout layout)
 {
     size_t depths_apart = layout.A_has_gaps ? ROWS_LEAST_STRIDE : larger(product->rows, level->register_rows);
     product->row_stride = layout.A_by_rows ? ROWS_DEPTH + 2 : 1;
     product->depth_stride = layout.A_by_rows ? 1 : depths_apart;
-    product->wide_width = (layout.B_has_wide_panels ? 2 : 1) * level->strip_columns;
-    product->wide_depth_stride = layout.B_by_rows ? 3 * level->strip_columns : product->wide_width;
+    product->wide_width = panel_width(level, layout);
+    product->wide_depth_stride = layout.B_by_rows ? 5 * level->strip_columns : product->wide_width;
     product->panel_stride =
         layout.B_by_rows ? product->wide_width : product->wide_width * ROWS_DEPTH + ROWS_PANEL_GAP;
+}
+
+enum { MOST_WIDE = 64, ROWS_WIDE = 3 * (MOST_WIDE * ROWS_DEPTH + ROWS_PANEL_GAP) };
+static float rows_A[MOST_ROWS * (ROWS_DEPTH + ROWS_LEAST_STRIDE)];
+static float rows_wide[ROWS_WIDE];
+
+static void fill_operands(void)
+{
+    for (size_t i = 0; i < COUNT(rows_A); i++)
+        rows_A[i] = (float)random_below(7, 4, i, 9) - 4;
+    for (size_t i = 0; i < COUNT(rows_wide); i++)
+        rows_wide[i] = (float)random_below(7, 5, i, 9) - 4;
 }
 
 static void check_rows_product(const struct vector_functions *level, struct rows_product product,
                                struct rows_layout layout)
 {
-    enum { MOST_WIDE = 64, STRIDE = 2 * MOST_WIDE + 5, WIDE = 3 * (MOST_WIDE * ROWS_DEPTH + ROWS_PANEL_GAP) };
-    static float A[MOST_ROWS * (ROWS_DEPTH + ROWS_LEAST_STRIDE)];
-    static float wide[WIDE];
+    enum { STRIDE = 2 * MOST_WIDE + 5 };
     static float C[MOST_ROWS * STRIDE + MARGIN];
     static float expected[MOST_ROWS * STRIDE + MARGIN];
     assert_true(2 * level->strip_columns <= MOST_WIDE);
-    for (size_t i = 0; i < COUNT(A); i++)
-        A[i] = (float)random_below(7, 4, i, 9) - 4;
-    for (size_t i = 0; i < COUNT(wide); i++)
-        wide[i] = (float)random_below(7, 5, i, 9) - 4;
     for (size_t i = 0; i < COUNT(C); i++)
         C[i] = expected[i] = (float)random_below(7, 6, i, 9);
     lay_out(&product, level, layout);
-    product.A = A;
-    product.wide = wide;
+    product.A = rows_A;
+    product.wide = rows_wide;
     product.stride = STRIDE;
     product.fetch_offset = 2 * product.panel_stride;
     product.fetch_stride = 16;
@@ -214,11 +225,14 @@ static void check_all_rows_products(const struct vector_functions *level)
         {false, false, false, false}, {false, true, true, false}, {true, false, false, false},
         {true, false, true, false},   {false, false, true, true}, {true, false, true, true},
     };
+    fill_operands();
     for (size_t rows = 1; rows <= MOST_ROWS; rows++) {
-        for (size_t columns = 1; columns <= 2 * level->strip_columns; columns++) {
+        for (size_t columns = 1; columns <= 4 * level->strip_columns; columns++) {
             struct rows_product product = {.rows = rows, .columns = columns, .depth = ROWS_DEPTH};
-            for (size_t i = 0; i < COUNT(layouts); i++)
-                check_fetching_and_adding(level, product, layouts[i]);
+            for (size_t i = 0; i < COUNT(layouts); i++) {
+                if (columns <= 2 * panel_width(level, layouts[i]))
+                    check_fetching_and_adding(level, product, layouts[i]);
+            }
         }
     }
 }
