@@ -28,6 +28,7 @@ const struct comm comm_alone = {
 static enum status start_mpi(struct error *error)
 {
     launch_yield_where_crowded();
+    launch_without_shared_file_pointers();
     int support;
     enum status status =
         mpi_check(MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &support), "MPI_Init_thread", error);

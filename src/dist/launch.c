@@ -94,3 +94,9 @@ void launch_yield_where_crowded(void)
     if (launch_ranks_on_host() > launch_cpus_of_host())
         (void)setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0);
 }
+
+void launch_without_shared_file_pointers(void)
+{
+    /* Where there is no memory for it, files are opened with them, as they would be without us. */
+    (void)setenv("OMPI_MCA_sharedfp", "^sm,lockedfile", 0);
+}

@@ -30,4 +30,10 @@ int launch_slurm_tasks(const char *tasks_per_node, int node);
  * stays. To be called before MPI_Init. */
 void launch_yield_where_crowded(void);
 
+/* Keeps Open MPI from preparing the shared file pointers of MPI-IO, which nothing here uses: for each file
+ * it takes a semaphore that all users of the host share by the file's last name. A rank that is killed while
+ * it holds it (sem_wait in the component sharedfp/sm) would leave every later run on the host waiting, and
+ * another user's run cannot open it. What the user chose stays. To be called before MPI_Init. */
+void launch_without_shared_file_pointers(void);
+
 #endif

@@ -6,6 +6,7 @@
 Small file systems of their own need root; without it their tests are skipped.
 """
 
+import ctypes
 import os
 import random
 import shutil
@@ -230,6 +231,20 @@ class KillTest(FaultTest):
                         ranks=3,
                     )
                 )
+                self.assertAllWhole(run_dir)
+
+    def test_killed_while_it_opened_a_file(self):
+        """What another run's killed rank holds on this host, by the name of a file, stops nobody."""
+        name = b"/OMPIO_checkpoint.h5.part"
+        library = ctypes.CDLL(None, use_errno=True)
+        library.sem_open.restype = ctypes.c_void_p
+        held = library.sem_open(name, os.O_CREAT, 0o600, 0)
+        self.assertTrue(held, os.strerror(ctypes.get_errno()))
+        self.addCleanup(library.sem_unlink, name)
+        for ranks in (None, 2):
+            with self.subTest(ranks=ranks):
+                run_dir = self.folder / f"run{ranks}"
+                self.assertDone(run(*self.options(run_dir, "--epochs", 2), ranks=ranks, timeout=LIMIT))
                 self.assertAllWhole(run_dir)
 
     def test_again_and_again(self):

@@ -140,6 +140,17 @@ static void crowded_hosts_yield(void **state)
     assert_string_equal(getenv("OMPI_MCA_mpi_yield_when_idle"), "0");
 }
 
+static void no_shared_file_pointers_unless_chosen(void **state)
+{
+    (void)state;
+    unsetenv("OMPI_MCA_sharedfp");
+    launch_without_shared_file_pointers();
+    assert_string_equal(getenv("OMPI_MCA_sharedfp"), "^sm,lockedfile");
+    setenv("OMPI_MCA_sharedfp", "sm", 1);
+    launch_without_shared_file_pointers();
+    assert_string_equal(getenv("OMPI_MCA_sharedfp"), "sm");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -151,6 +162,7 @@ int main(void)
         cmocka_unit_test_setup(a_rank_can_be_bound, forget_launcher),
         cmocka_unit_test_setup(cpus_may_be_said, forget_launcher),
         cmocka_unit_test_setup(crowded_hosts_yield, forget_launcher),
+        cmocka_unit_test(no_shared_file_pointers_unless_chosen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
