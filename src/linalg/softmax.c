@@ -126,15 +126,21 @@ static void prefetch_next_tile(const struct softmax *softmax, const struct softm
 void softmax_exponentials(struct softmax *softmax, struct range rows, struct range columns,
                           struct panels *left)
 {
+    const struct vector_functions *vector = vector_functions_in_use();
     panels_begin(left, rows.count, columns.count);
+    size_t width = softmax->logits->width;
     for (size_t row = 0; row < rows.count; row += left->width) {
         struct range some = {rows.first + row, smaller(rows.count - row, left->width)};
-        for (size_t i = 0; i < columns.count; i += softmax->logits->width) {
-            struct softmax_tile tile = tile_at(softmax, some, columns.first + i);
-            tile.narrow = panels_element(left, row, i);
-            tile.narrow_width = left->width;
+        struct softmax_tile tile = tile_at(softmax, some, columns.first);
+        tile.narrow = panels_element(left, row, 0);
+        tile.narrow_width = left->width;
+        for (size_t i = 0; i < columns.count; i += width) {
+            tile.columns = smaller(columns.count - i, width);
             prefetch_next_tile(softmax, &tile);
-            vector_functions_in_use()->softmax_exponentials(&tile);
+            vector->softmax_exponentials(&tile);
+            tile.logits += softmax->logits->panel_stride;
+            tile.bias += width;
+            tile.narrow += width * left->width;
         }
     }
 }

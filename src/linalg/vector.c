@@ -1,6 +1,9 @@
 #include "lstm_mpi/linalg/vector.h"
 
+#include "lstm_mpi/linalg/vector_math.h"
 #include "vector_functions.h"
+
+const struct vector_exp_bounds vector_exp_bounds = {.least = -87.3F, .most = 87.3F};
 
 const struct vector_functions *vector_functions_in_use(void)
 {

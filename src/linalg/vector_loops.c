@@ -6,6 +6,7 @@
 
 #include "lstm_mpi/linalg/vector_math.h"
 
+#include <math.h>
 #include <string.h>
 
 static void add(size_t count, const float *restrict x, float *restrict y)
@@ -81,7 +82,7 @@ static float softmax_of_row(size_t count, float *restrict logits, const float *r
     float total = 0;
 #pragma omp simd reduction(+ : total)
     for (size_t i = 0; i < count; i++) {
-        logits[i] = expf(logits[i] - largest);
+        logits[i] = vector_expf(logits[i] - largest);
         total += logits[i];
     }
     *largest_logit = largest;
@@ -163,8 +164,9 @@ static void transpose_elements(size_t width, struct range lanes, struct range de
     }
 }
 
-static void transpose_block(size_t width, size_t lanes, size_t depth, const float *restrict source,
-                            size_t lane_stride, float *restrict panel)
+static inline __attribute__((always_inline)) void transpose_block(size_t width, size_t lanes, size_t depth,
+                                                                  const float *restrict source,
+                                                                  size_t lane_stride, float *restrict panel)
 {
     size_t whole_depth = depth / VECTOR_FLOATS * VECTOR_FLOATS;
     size_t lane = 0;
@@ -283,33 +285,47 @@ static void exponentials_of_columns(const struct softmax_tile *tile)
         float *logits = tile->logits + r * tile->width;
         struct softmax_row *row = &tile->row[r];
         for (size_t i = 0; i < tile->columns; i++)
-            logits[i] = expf(logits[i] + tile->bias[i] - row->largest[0]);
+            logits[i] = vector_expf(logits[i] + tile->bias[i] - row->largest[0]);
         for (size_t i = 0; i < tile->columns; i++)
             row->total[i % SOFTMAX_LANES] += logits[i];
         memset(logits + tile->columns, 0, (tile->width - tile->columns) * sizeof *logits);
     }
 }
 
-/* `width` is a constant where this is called, a multiple of SOFTMAX_LANES. Without `simd` gcc unrolls a loop
- * of 16 before it could make vectors of it. */
+/* `width` is a constant where this is called, a multiple of SOFTMAX_LANES. */
 static inline __attribute__((always_inline)) void exponentials_of_vectors(const struct softmax_tile *tile,
                                                                           size_t width)
 {
     const float *restrict bias = tile->bias;
-    for (size_t r = 0; r < tile->rows; r++) {
+    struct softmax_row *restrict row = tile->row;
+    size_t rows = tile->rows;
+    for (size_t r = 0; r < rows; r++) {
         float *restrict logits = tile->logits + r * width;
-        float largest = tile->row[r].largest[0];
+        float largest = row[r].largest[0];
 #pragma omp simd
-        for (size_t i = 0; i < width; i++)
-            logits[i] = expf(logits[i] + bias[i] - largest);
-        for (size_t lane = 0; lane < SOFTMAX_LANES; lane += VECTOR_FLOATS) {
-            floats *total = (floats *)(tile->row[r].total + lane);
-            floats of_lanes = *total;
-            for (size_t i = lane; i < width; i += SOFTMAX_LANES)
-                of_lanes += *(const floats *)(logits + i);
-            *total = of_lanes;
+        for (size_t lane = 0; lane < SOFTMAX_LANES; lane++) {
+            float total = row[r].total[lane];
+#pragma GCC unroll 2
+            for (size_t i = lane; i < width; i += SOFTMAX_LANES) {
+                logits[i] = vector_expf(logits[i] + bias[i] - largest);
+                total += logits[i];
+            }
+            row[r].total[lane] = total;
         }
     }
+}
+
+/* Whole tiles are small: known shapes spare most of what comes before the first element. */
+static void transpose_tile(const struct softmax_tile *tile)
+{
+    bool whole = tile->columns == tile->width && tile->rows == tile->narrow_width;
+    if (whole && tile->width == 16 && tile->rows == 6)
+        transpose_block(6, 6, 16, tile->logits, 16, tile->narrow);
+    else if (whole && tile->width == 32 && tile->rows == 12)
+        transpose_block(12, 12, 32, tile->logits, 32, tile->narrow);
+    else
+        pack_transposed(tile->narrow_width, tile->rows, tile->columns, tile->logits, tile->width,
+                        tile->narrow);
 }
 
 static void softmax_exponentials(const struct softmax_tile *tile)
@@ -320,7 +336,7 @@ static void softmax_exponentials(const struct softmax_tile *tile)
         exponentials_of_vectors(tile, 16);
     else
         exponentials_of_columns(tile);
-    pack_transposed(tile->narrow_width, tile->rows, tile->columns, tile->logits, tile->width, tile->narrow);
+    transpose_tile(tile);
 }
 
 /* `columns` is a constant where this is called, for whole panels, so that the sums stay in registers. */

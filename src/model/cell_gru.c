@@ -12,31 +12,27 @@
  *     da_r = dq_r = da_n ⊙ q_n ⊙ R ⊙ (1 - R)
  *     dH_previous += dH ⊙ Z, besides what comes through q
  *
- * Compiled once for each vector level. Each loop does one thing, so that the compiler calls the vector forms
- * of exp and tanh. */
+ * Compiled once for each vector level. */
 
 #include "lstm_mpi/linalg/vector_level.h"
 #include "lstm_mpi/linalg/vector_math.h"
 #include "lstm_mpi/model/cell.h"
 
-static void forward_blocks(size_t hidden, float *restrict gates, const float *restrict recurrent,
-                           const float *restrict h_previous, float *restrict h)
+static void forward_blocks(size_t hidden, float *restrict r, float *restrict z, float *restrict n,
+                           const float *restrict q, const float *restrict h_previous, float *restrict h)
 {
-    for (size_t j = 0; j < 2 * hidden; j++)
-        gates[j] = sigmoidf(gates[j] + recurrent[j]);
-    const float *r = gates;
-    const float *z = gates + hidden;
-    float *n = gates + 2 * hidden;
-    const float *q_n = recurrent + 2 * hidden;
-    for (size_t j = 0; j < hidden; j++)
-        n[j] = tanhf(n[j] + r[j] * q_n[j]);
-    for (size_t j = 0; j < hidden; j++)
+    for (size_t j = 0; j < hidden; j++) {
+        r[j] = vector_sigmoidf(r[j] + q[j]);
+        z[j] = vector_sigmoidf(z[j] + q[hidden + j]);
+        n[j] = vector_tanhf(n[j] + r[j] * q[2 * hidden + j]);
         h[j] = n[j] + z[j] * (h_previous[j] - n[j]);
+    }
 }
 
 static void forward(size_t hidden, const struct cell_row *row)
 {
-    forward_blocks(hidden, row->gates, row->recurrent, row->h_previous, row->h);
+    forward_blocks(hidden, row->gates, row->gates + hidden, row->gates + 2 * hidden, row->recurrent,
+                   row->h_previous, row->h);
 }
 
 static void backward_blocks(size_t hidden, float *restrict r, float *restrict z, float *restrict n,

@@ -11,7 +11,7 @@
 static void forward_block(size_t hidden, float *restrict gates, float *restrict h)
 {
     for (size_t j = 0; j < hidden; j++)
-        h[j] = gates[j] = tanhf(gates[j]);
+        h[j] = gates[j] = vector_tanhf(gates[j]);
 }
 
 static void forward(size_t hidden, const struct cell_row *row)

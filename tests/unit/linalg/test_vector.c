@@ -5,7 +5,6 @@
 
 #include "lstm_mpi/base/random.h"
 #include "lstm_mpi/base/smaller.h"
-#include "support/scalar_forms.h"
 #include "vector_functions.h"
 #include "vector_reference.h"
 
@@ -93,6 +92,39 @@ static void check_rows(const struct vector_functions *level, size_t count)
 }
 
 /* Too large for float, and too small: the sum is in double. */
+/* Exponentials are the same wherever in a row or a tile they are. */
+static void check_places(const struct vector_functions *level)
+{
+    enum { COLUMNS = 23, WIDTH = 32 };
+    float logits[COLUMNS];
+    float panel[2][WIDTH];
+    float narrow[2 * WIDTH];
+    float bias[WIDTH] = {0};
+    float largest;
+    struct softmax_row row[2] = {0};
+    for (size_t i = 0; i < COLUMNS; i++)
+        logits[i] = i == 1 ? 0 : -1.7F;
+    (void)level->softmax_of_row(COLUMNS, logits, bias, &largest);
+    for (size_t i = 0; i < WIDTH; i++)
+        panel[0][i] = panel[1][i] = -1.7F;
+    struct softmax_tile tile = {.logits = panel[0],
+                                .width = WIDTH,
+                                .rows = 1,
+                                .columns = WIDTH,
+                                .bias = bias,
+                                .row = row,
+                                .narrow = narrow,
+                                .narrow_width = 1};
+    level->softmax_exponentials(&tile);
+    tile.logits = panel[1];
+    tile.columns = COLUMNS;
+    level->softmax_exponentials(&tile);
+    for (size_t i = 2; i < COLUMNS; i++) {
+        assert_true(logits[i] == logits[0] && fabsf(logits[0] - expf(-1.7F)) < 1e-7F);
+        assert_true(panel[0][i] == logits[0] && panel[1][i] == logits[0]);
+    }
+}
+
 static void check_range_of_squares(const struct vector_functions *level)
 {
     const float large[] = {1e30F, -1e30F, 3e38F};
@@ -360,37 +392,10 @@ static void check_level(const struct vector_functions *level)
         check_exponentials(level, sizes[i], 100);
     }
     check_range_of_squares(level);
+    check_places(level);
     check_all_packing(level);
     check_all_rows_products(level);
     check_all_tiles(level);
-}
-
-/* The widths of wide panels that BLIS's configurations for AVX2 and AVX-512 have. */
-static void check_vector_forms(const struct vector_functions *level)
-{
-    static const size_t whole_widths[] = {16, 32};
-    float logits[TILE_ROWS * MOST_COLUMNS];
-    float narrow[TILE_ROWS * MOST_COLUMNS];
-    float bias[MOST_COLUMNS];
-    float largest;
-    struct softmax_row row[TILE_ROWS];
-    fill(logits, COUNT(logits), 17);
-    fill(bias, COUNT(bias), 18);
-    (void)scalar_forms_called();
-    (void)level->softmax_of_row(MOST_COLUMNS, logits, bias, &largest);
-    assert_int_equal(scalar_forms_called(), 0);
-    for (size_t i = 0; i < COUNT(whole_widths); i++) {
-        struct softmax_tile tile = {.logits = logits,
-                                    .width = whole_widths[i],
-                                    .rows = 6,
-                                    .columns = whole_widths[i],
-                                    .bias = bias,
-                                    .row = row,
-                                    .narrow = narrow,
-                                    .narrow_width = 6};
-        run_tile(level, &tile, row);
-        assert_int_equal(scalar_forms_called(), 0);
-    }
 }
 
 static const struct vector_functions *const levels[] = VECTOR_LEVELS_ARRAY(vector_functions);
@@ -441,15 +446,6 @@ static void public_functions_use_the_level_in_use(void **state)
     assert_memory_equal(y, ((float[]){18, 72, 162}), sizeof y);
 }
 
-static void whole_vectors_take_the_vector_forms(void **state)
-{
-    (void)state;
-    if (!scalar_forms_are_avoidable())
-        skip();
-    for (unsigned level = VECTOR_BASELINE; level <= vector_level_in_use(); level++)
-        check_vector_forms(levels[level]);
-}
-
 static void a_transpose_exchanges_rows_and_columns(void **unused)
 {
     (void)unused;
@@ -473,7 +469,6 @@ int main(void)
         cmocka_unit_test(baseline_computes_what_the_reference_does),
         cmocka_unit_test(avx2_computes_what_the_reference_does),
         cmocka_unit_test(avx512_computes_what_the_reference_does),
-        cmocka_unit_test(whole_vectors_take_the_vector_forms),
         cmocka_unit_test(a_transpose_exchanges_rows_and_columns),
         cmocka_unit_test(public_functions_use_the_level_in_use),
     };

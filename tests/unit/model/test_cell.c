@@ -6,7 +6,6 @@
 #include "lstm_mpi/base/random.h"
 #include "lstm_mpi/linalg/vector_level.h"
 #include "support/reference_network.h"
-#include "support/scalar_forms.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -199,15 +198,27 @@ static void check_direct_gradient(const struct cell_ops *cell, const struct cell
     assert_memory_equal(row.recurrent, third.recurrent, sizeof row.recurrent);
 }
 
-static void check_vector_forms(const struct cell_ops *cell, const struct cell_functions *functions)
+/* Whether a unit's place is in a vector of many or among the last of a row. */
+static void check_places(const struct cell_ops *cell, const struct cell_functions *functions)
 {
-    enum { WHOLE = 32 };
-    struct row row = make_row(cell, WHOLE, 1);
+    struct row row = make_row(cell, MOST_HIDDEN, 1);
     struct outcome outcome;
+    for (size_t j = 0; j < MOST_HIDDEN; j++) {
+        for (size_t gate = 0; gate < cell->gates; gate++) {
+            row.gates[gate * MOST_HIDDEN + j] = row.gates[gate * MOST_HIDDEN];
+            row.recurrent[gate * MOST_HIDDEN + j] = row.recurrent[gate * MOST_HIDDEN];
+        }
+        row.h_previous[j] = row.h_previous[0];
+        row.c_previous[j] = row.c_previous[0];
+    }
     struct cell_row cell_row = view(cell, &row, &outcome);
-    (void)scalar_forms_called();
-    functions->forward(WHOLE, &cell_row);
-    assert_int_equal(scalar_forms_called(), 0);
+    functions->forward(MOST_HIDDEN, &cell_row);
+    for (size_t j = 1; j < MOST_HIDDEN; j++) {
+        for (size_t gate = 0; gate < cell->gates; gate++)
+            assert_true(row.gates[gate * MOST_HIDDEN + j] == row.gates[gate * MOST_HIDDEN]);
+        assert_true(outcome.h[j] == outcome.h[0]);
+        assert_true(!cell->has_cell_state || outcome.c[j] == outcome.c[0]);
+    }
 }
 
 typedef void check_level(const struct cell_ops *cell, const struct cell_functions *functions);
@@ -293,12 +304,10 @@ static void check_not_a_number(const struct cell_ops *cell, const struct cell_fu
     }
 }
 
-static void whole_vectors_take_the_vector_forms(void **unused)
+static void units_are_computed_alike_wherever_they_are(void **unused)
 {
     (void)unused;
-    if (!scalar_forms_are_avoidable())
-        skip();
-    at_every_level(check_vector_forms);
+    at_every_level(check_places);
 }
 
 /* Else a broken network would look sound. */
@@ -334,7 +343,7 @@ int main(void)
         cmocka_unit_test(backward_agrees_with_central_differences),
         cmocka_unit_test(the_direct_gradient_is_added),
         cmocka_unit_test(extreme_gates_stay_finite),
-        cmocka_unit_test(whole_vectors_take_the_vector_forms),
+        cmocka_unit_test(units_are_computed_alike_wherever_they_are),
         cmocka_unit_test(what_is_no_number_shows),
         cmocka_unit_test(cells_are_found_by_name),
     };
