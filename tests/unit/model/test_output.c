@@ -202,6 +202,36 @@ static void logits_beyond_the_reach_of_exp_have_a_loss(void **unused)
     network_destroy(&network);
 }
 
+/* Softmax does not see a number that is added to all logits, however far it takes them. */
+static void logits_far_from_zero_have_the_same_gradients(void **unused)
+{
+    (void)unused;
+    static const float distances[] = {60, -60, 300, -300};
+    struct network network;
+    float *expected;
+    struct error error;
+    network_create(&network, 53, 5, 40, 1);
+    size_t size = network.parameters.dense_size;
+    float *b = network.weights + network_offset(&network, "output/b");
+    assert_int_equal(memory_new(&expected, size, &error), STATUS_OK);
+    network_set_state(&network);
+    double expected_loss = network_gradients(&network, 1);
+    memcpy(expected, network.gradients, size * sizeof *expected);
+    for (size_t i = 0; i < sizeof distances / sizeof distances[0]; i++) {
+        for (size_t v = 0; v < network.V; v++)
+            b[v] += distances[i];
+        network_load(&network);
+        network_set_state(&network);
+        assert_true(fabs(network_gradients(&network, 1) - expected_loss) < 1e-2);
+        for (size_t j = 0; j < size; j++)
+            assert_true(fabsf(network.gradients[j] - expected[j]) < 1e-3F);
+        for (size_t v = 0; v < network.V; v++)
+            b[v] -= distances[i];
+    }
+    memory_free(expected);
+    network_destroy(&network);
+}
+
 static void a_weight_that_is_no_number_shows_in_the_loss(void **unused)
 {
     (void)unused;
@@ -228,6 +258,7 @@ int main(void)
         cmocka_unit_test(rows_before_a_large_vocabulary_do_not_depend_on_each_other),
         cmocka_unit_test(a_vocabulary_of_one_costs_nothing),
         cmocka_unit_test(logits_beyond_the_reach_of_exp_have_a_loss),
+        cmocka_unit_test(logits_far_from_zero_have_the_same_gradients),
         cmocka_unit_test(a_weight_that_is_no_number_shows_in_the_loss),
     };
     return cmocka_run_group_tests(tests, network_start_blis, NULL);
