@@ -18,12 +18,14 @@
 #include "lstm_mpi/linalg/vector_math.h"
 #include "lstm_mpi/model/cell.h"
 
-static void forward_blocks(size_t hidden, float *restrict r, float *restrict z, float *restrict n,
-                           const float *restrict q, const float *restrict h_previous, float *restrict h)
+static void forward_blocks(size_t hidden, float *restrict gates, float *restrict n, const float *restrict q,
+                           const float *restrict h_previous, float *restrict h)
 {
+    const float *r = gates;
+    const float *z = gates + hidden;
+    for (size_t j = 0; j < 2 * hidden; j++)
+        gates[j] = vector_sigmoidf(gates[j] + q[j]);
     for (size_t j = 0; j < hidden; j++) {
-        r[j] = vector_sigmoidf(r[j] + q[j]);
-        z[j] = vector_sigmoidf(z[j] + q[hidden + j]);
         n[j] = vector_tanhf(n[j] + r[j] * q[2 * hidden + j]);
         h[j] = n[j] + z[j] * (h_previous[j] - n[j]);
     }
@@ -31,8 +33,7 @@ static void forward_blocks(size_t hidden, float *restrict r, float *restrict z, 
 
 static void forward(size_t hidden, const struct cell_row *row)
 {
-    forward_blocks(hidden, row->gates, row->gates + hidden, row->gates + 2 * hidden, row->recurrent,
-                   row->h_previous, row->h);
+    forward_blocks(hidden, row->gates, row->gates + 2 * hidden, row->recurrent, row->h_previous, row->h);
 }
 
 static void backward_blocks(size_t hidden, float *restrict r, float *restrict z, float *restrict n,

@@ -14,22 +14,27 @@
  *     da_c = dC ⊙ I ⊙ (1 - C~²)
  *     dC_previous = dC ⊙ F
  *
- * `saved` is tanh(C). Compiled once for each vector level. */
+ * `saved` is tanh(C). Compiled once for each vector level. Each loop computes one function: a core that waits
+ * for it works on several vectors at once, as many as it sees in so much code. */
 
 #include "lstm_mpi/linalg/vector_level.h"
 #include "lstm_mpi/linalg/vector_math.h"
 #include "lstm_mpi/model/cell.h"
 
-static void forward_blocks(size_t hidden, float *restrict i, float *restrict f, float *restrict o,
-                           float *restrict candidate, const float *restrict c_previous, float *restrict c,
-                           float *restrict tanh_c, float *restrict h)
+static void forward_blocks(size_t hidden, float *restrict gates, float *restrict candidate,
+                           const float *restrict c_previous, float *restrict c, float *restrict tanh_c,
+                           float *restrict h)
 {
+    const float *i = gates;
+    const float *f = gates + hidden;
+    const float *o = gates + 2 * hidden;
+    for (size_t j = 0; j < 3 * hidden; j++)
+        gates[j] = vector_sigmoidf(gates[j]);
     for (size_t j = 0; j < hidden; j++) {
-        i[j] = vector_sigmoidf(i[j]);
-        f[j] = vector_sigmoidf(f[j]);
-        o[j] = vector_sigmoidf(o[j]);
         candidate[j] = vector_tanhf(candidate[j]);
         c[j] = f[j] * c_previous[j] + i[j] * candidate[j];
+    }
+    for (size_t j = 0; j < hidden; j++) {
         tanh_c[j] = vector_tanhf(c[j]);
         h[j] = o[j] * tanh_c[j];
     }
@@ -37,8 +42,7 @@ static void forward_blocks(size_t hidden, float *restrict i, float *restrict f, 
 
 static void forward(size_t hidden, const struct cell_row *row)
 {
-    forward_blocks(hidden, row->gates, row->gates + hidden, row->gates + 2 * hidden, row->gates + 3 * hidden,
-                   row->c_previous, row->c, row->saved, row->h);
+    forward_blocks(hidden, row->gates, row->gates + 3 * hidden, row->c_previous, row->c, row->saved, row->h);
 }
 
 static void backward_blocks(size_t hidden, float *restrict i, float *restrict f, float *restrict o,
