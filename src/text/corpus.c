@@ -13,6 +13,7 @@
 #include "lstm_mpi/base/digest.h"
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/base/smaller.h"
+#include "lstm_mpi/text/utf8.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -257,16 +258,27 @@ static size_t byte_order_mark(const unsigned char *text, size_t bytes)
     return bytes >= sizeof mark && memcmp(text, mark, sizeof mark) == 0 ? sizeof mark : 0;
 }
 
-/* Hands the tokens of the block's piece to `sink`. */
-static enum status cut_block(struct corpus *corpus, const struct window *window, token_sink *sink,
-                             void *context, struct error *error)
+/* Where the last character begins of which a block that has been checked holds a part. */
+static size_t last_character(const struct window *window, size_t begin, size_t end)
+{
+    size_t position = smaller(window->end, end);
+    while (position > begin && utf8_continues(window->text[position - 1]))
+        position--;
+    return position > begin ? position - 1 : begin;
+}
+
+/* Hands the tokens of the block's piece to `sink`. `is_checked`: the bytes of the block, though not what lies
+ * behind it, have been found good before. */
+static enum status cut_block(struct corpus *corpus, const struct window *window, bool is_checked,
+                             token_sink *sink, void *context, struct error *error)
 {
     const struct token_rules *rules = &corpus->cutter.rules;
     size_t begin = cutter_border(rules, window->text, window->bytes, window->begin);
     size_t end = cutter_border(rules, window->text, window->bytes, window->end);
-    size_t good = cutter_check(rules, window->text + begin, end - begin);
-    if (good < end - begin)
-        return not_utf8(window, begin + good, error);
+    size_t from = is_checked ? last_character(window, begin, end) : begin;
+    size_t good = cutter_check(rules, window->text + from, end - from);
+    if (good < end - from)
+        return not_utf8(window, from + good, error);
     if (window->offset + begin == 0 && rules->tokenizer->needs_utf8)
         begin += byte_order_mark(window->text, end);
     return cutter_cut(&corpus->cutter, window->text + begin, end - begin, sink, context, error);
@@ -291,7 +303,7 @@ enum status corpus_scan_block(struct corpus *corpus, size_t block, struct token_
     struct counting counting = {.counts = counts};
     enum status status;
     TRY(load_block(corpus, block, &window, error));
-    TRY(cut_block(corpus, &window, count_tokens, &counting, error));
+    TRY(cut_block(corpus, &window, false, count_tokens, &counting, error));
     *info = (struct corpus_block){.tokens = counting.tokens, .digest = block_digest(&window)};
 done:
     return status;
@@ -386,7 +398,7 @@ enum status corpus_encode_block(struct corpus *corpus, size_t block, const struc
     TRY(load_block(corpus, block, &window, error));
     if (block_digest(&window) != info->digest)
         TRY(has_changed(window.file, error));
-    TRY(cut_block(corpus, &window, encode_tokens, &encoder, error));
+    TRY(cut_block(corpus, &window, true, encode_tokens, &encoder, error));
     /* What lies behind the block is covered by no digest here. */
     if (encoder.token != first_token + info->tokens)
         TRY(has_changed(window.file, error));

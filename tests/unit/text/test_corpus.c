@@ -411,6 +411,29 @@ static void a_file_that_changes_is_an_error(void **state)
     assert_change_is_noticed(other, false);
 }
 
+/* The last character of a block ends behind it, in bytes that the block's digest does not cover. */
+static void what_lies_behind_a_block_may_change_too(void **state)
+{
+    (void)state;
+    const struct text others[] = {TEXT("我有\xE4\xB8x\xE5\x89\x91"), TEXT("我有\xE4\xB8\xFF\xE5\x89\x91")};
+    uint32_t ids[4];
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        write_file(0, (struct text)TEXT("我有一剑"));
+        struct corpus *corpus = opened(1, 8);
+        static struct scan scan;
+        struct vocabulary *vocabulary;
+        scan_all(&scan, corpus);
+        assert_int_equal(scan.blocks[0].tokens, 3);
+        assert_int_equal(vocabulary_create(&vocabulary, &scan.counts, &error), STATUS_OK);
+        assert_int_equal(encode(corpus, scan.blocks, vocabulary, 0, 3, ids), STATUS_OK);
+        write_file(0, others[i]);
+        assert_int_equal(encode(corpus, scan.blocks, vocabulary, 0, 3, ids), STATUS_FAILED);
+        vocabulary_destroy(vocabulary);
+        token_counts_free(&scan.counts);
+        corpus_close(corpus);
+    }
+}
+
 static void a_file_that_vanishes_is_an_error(void **state)
 {
     (void)state;
@@ -553,6 +576,7 @@ int main(void)
         cmocka_unit_test(what_is_no_text_file_is_refused),
         cmocka_unit_test(an_empty_corpus_is_refused),
         cmocka_unit_test(a_file_that_changes_is_an_error),
+        cmocka_unit_test(what_lies_behind_a_block_may_change_too),
         cmocka_unit_test(a_file_that_vanishes_is_an_error),
         cmocka_unit_test(encoding_touches_its_blocks_alone),
         cmocka_unit_test(what_the_vocabulary_lacks_becomes_unknown),
