@@ -19,9 +19,10 @@ static double sigmoid(double x)
 /* The largest error between two arguments, in units in the last place. */
 static double largest_error(float function(float), double reference(double), float from, float to)
 {
+    enum { STEPS = 400000 };
     double largest = 0;
-    for (double i = 0; i <= 400000; i++) {
-        float x = (float)(from + (to - from) * i / 400000);
+    for (int i = 0; i <= STEPS; i++) {
+        float x = from + (to - from) * (float)i / STEPS;
         double expected = reference((double)x);
         double unit = fmax(fabs(expected), FLT_MIN) * FLT_EPSILON;
         largest = fmax(largest, fabs((double)function(x) - expected) / unit);
