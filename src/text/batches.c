@@ -33,8 +33,9 @@ enum { SHUFFLE_ROUNDS = 64 };
 
 struct batches {
     struct batches_spec spec;
-    const uint32_t *ids;
-    size_t first_token; /* ids[0] in the text */
+    struct token_ids ids;
+    size_t first_token; /* that of ids in the text */
+    uint32_t *row;      /* [T + 1] */
     uint32_t *inputs;   /* [T][rows] */
     uint32_t *targets;  /* [T][rows] */
 
@@ -133,7 +134,7 @@ struct range batches_token_range(const struct batches_spec *spec)
     return (struct range){.first = first, .count = smaller(plus(last_target, 1), spec->tokens) - first};
 }
 
-enum status batches_create(struct batches **out, const struct batches_spec *spec, const uint32_t *ids,
+enum status batches_create(struct batches **out, const struct batches_spec *spec, struct token_ids ids,
                            struct error *error)
 {
     *out = NULL;
@@ -147,6 +148,7 @@ enum status batches_create(struct batches **out, const struct batches_spec *spec
     batches->first_token = batches_token_range(spec).first;
     /* At most B·T, which the check has compared with N. */
     size_t places = spec->num_steps * spec->row_count;
+    TRY(memory_new(&batches->row, spec->num_steps + 1, error));
     TRY(memory_new(&batches->inputs, places, error));
     TRY(memory_new(&batches->targets, places, error));
     *out = batches;
@@ -160,6 +162,7 @@ void batches_destroy(struct batches *batches)
 {
     if (!batches)
         return;
+    memory_free(batches->row);
     memory_free(batches->inputs);
     memory_free(batches->targets);
     memory_free(batches);
@@ -227,11 +230,11 @@ bool batches_next(struct batches *batches, struct batch *batch)
     size_t update = batches->next_update++;
     size_t rows = spec->row_count;
     for (size_t row = 0; row < rows; row++) {
-        const uint32_t *ids =
-            batches->ids + (first_input(batches, update, spec->first_row + row) - batches->first_token);
+        size_t first = first_input(batches, update, spec->first_row + row) - batches->first_token;
+        token_ids_read(token_ids_from(batches->ids, first), spec->num_steps + 1, batches->row);
         for (size_t t = 0; t < spec->num_steps; t++) {
-            batches->inputs[t * rows + row] = ids[t];
-            batches->targets[t * rows + row] = ids[t + 1];
+            batches->inputs[t * rows + row] = batches->row[t];
+            batches->targets[t * rows + row] = batches->row[t + 1];
         }
     }
     *batch = (struct batch){

@@ -378,8 +378,8 @@ static enum status encode_tokens(void *context, const struct portion *portion, s
     uint64_t from = encoder->token > encoding->first ? encoder->token : encoding->first;
     uint64_t to = next < encoding->end ? next : encoding->end;
     if (from < to) {
-        vocabulary_encode(encoding->vocabulary, encoding->ids + (from - encoding->first), portion,
-                          from - encoder->token, to - from);
+        vocabulary_encode(encoding->vocabulary, token_ids_from(encoding->ids, from - encoding->first),
+                          portion, from - encoder->token, to - from);
         if (encoding->characters)
             count_characters(vocabulary_rules(encoding->vocabulary)->tokenizer, portion,
                              from - encoder->token, to - encoder->token,

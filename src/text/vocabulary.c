@@ -366,28 +366,37 @@ uint32_t vocabulary_find_code_point(const struct vocabulary *vocabulary, uint32_
                                                                  : VOCABULARY_UNKNOWN;
 }
 
-static void encode_words(const struct vocabulary *vocabulary, uint32_t *ids, const struct portion *portion,
-                         size_t first, size_t count)
+static void encode_words(const struct vocabulary *vocabulary, struct token_ids ids,
+                         const struct portion *portion, size_t first, size_t count)
 {
     const unsigned char *text = portion->text;
     for (size_t i = 0; i < first; i++)
         text += portion->tokens[i];
     for (size_t i = 0; i < count; i++) {
         size_t bytes = portion->tokens[first + i];
-        ids[i] = vocabulary_find(vocabulary, (const char *)text, bytes);
+        uint32_t id = vocabulary_find(vocabulary, (const char *)text, bytes);
+        if (ids.two_bytes)
+            ids.two_bytes[i] = (uint16_t)id;
+        else
+            ids.four_bytes[i] = id;
         text += bytes;
     }
 }
 
-void vocabulary_encode(const struct vocabulary *vocabulary, uint32_t *ids, const struct portion *portion,
-                       size_t first, size_t count)
+void vocabulary_encode(const struct vocabulary *vocabulary, struct token_ids ids,
+                       const struct portion *portion, size_t first, size_t count)
 {
-    if (!vocabulary->ids) {
+    const uint32_t *of_code_point = vocabulary->ids;
+    const uint32_t *code_points = portion->tokens + first;
+    if (!of_code_point) {
         encode_words(vocabulary, ids, portion, first, count);
-        return;
+    } else if (ids.two_bytes) {
+        for (size_t i = 0; i < count; i++)
+            ids.two_bytes[i] = (uint16_t)of_code_point[code_points[i]];
+    } else {
+        for (size_t i = 0; i < count; i++)
+            ids.four_bytes[i] = of_code_point[code_points[i]];
     }
-    for (size_t i = 0; i < count; i++)
-        ids[i] = vocabulary->ids[portion->tokens[first + i]];
 }
 
 struct encoded {
@@ -402,7 +411,8 @@ static enum status encode_portion(void *context, const struct portion *portion, 
     struct encoded *encoded = context;
     enum status status;
     TRY(memory_grow(&encoded->ids, &encoded->capacity, encoded->count + portion->count, error));
-    vocabulary_encode(encoded->vocabulary, encoded->ids + encoded->count, portion, 0, portion->count);
+    struct token_ids next = {.four_bytes = encoded->ids + encoded->count};
+    vocabulary_encode(encoded->vocabulary, next, portion, 0, portion->count);
     encoded->count += portion->count;
 done:
     return status;

@@ -171,6 +171,6 @@ enum status evaluation_memory_read(void *context, size_t row, struct range token
     (void)row;
     (void)error;
     const struct evaluation_memory *memory = context;
-    memcpy(ids, memory->ids + (tokens.first - memory->first), tokens.count * sizeof *ids);
+    token_ids_read(token_ids_from(memory->ids, tokens.first - memory->first), tokens.count, ids);
     return STATUS_OK;
 }

@@ -14,6 +14,7 @@
 #include "lstm_mpi/base/partition.h"
 #include "lstm_mpi/dist/comm.h"
 #include "lstm_mpi/model/model.h"
+#include "lstm_mpi/text/token_ids.h"
 
 struct evaluation_spec {
     size_t tokens;      /* N, at least 2 */
@@ -54,7 +55,7 @@ MUST_CHECK enum status evaluation_run(struct evaluation *evaluation, const struc
 
 /* A text in memory, `ids` those of the tokens from `first` on: the context of evaluation_memory_read. */
 struct evaluation_memory {
-    const uint32_t *ids;
+    struct token_ids ids;
     size_t first;
 };
 MUST_CHECK enum status evaluation_memory_read(void *memory, size_t row, struct range tokens, uint32_t *ids,

@@ -134,15 +134,13 @@ done:
 }
 
 /* The tokens of a range, in memory of this rank's own. */
-static enum status read_tokens(uint32_t **ids, const struct vocabulary *vocabulary, struct range range,
+static enum status read_tokens(struct token_ids *ids, const struct vocabulary *vocabulary, struct range range,
                                struct reading *reading, struct error *error)
 {
     enum status status;
-    size_t capacity = 0;
     struct encoding encoding = {
         .vocabulary = vocabulary, .first = range.first, .end = range.first + range.count};
-    /* Not memory_new: these may be gigabytes, and each number is written just once. */
-    TRY(memory_grow(ids, &capacity, range.count, error));
+    TRY(token_ids_create(ids, range.count, vocabulary_size(vocabulary), error));
     encoding.ids = *ids;
     TRY(encode(reading, &encoding, error));
 done:
@@ -173,14 +171,15 @@ static enum status read_shared_tokens(struct inputs *inputs, struct reading *rea
     const struct comm *comm = reading->comm;
     struct range all = batches_token_range(&inputs->spec);
     void *memory;
-    TRY(comm_shared_allocate(&inputs->shared, &memory, comm, all.count * sizeof *inputs->ids, error));
-    inputs->ids = memory;
+    size_t size = vocabulary_size(inputs->vocabulary);
+    TRY(comm_shared_allocate(&inputs->shared, &memory, comm, all.count * token_ids_bytes(size), error));
+    inputs->ids = token_ids_place(memory, size);
     struct range mine = partition_range(all.count, (size_t)comm->node_size, (size_t)comm->node_rank);
     struct encoding encoding = {
         .vocabulary = inputs->vocabulary,
         .first = all.first + mine.first,
         .end = all.first + mine.first + mine.count,
-        .ids = inputs->ids + mine.first,
+        .ids = token_ids_from(inputs->ids, mine.first),
     };
     TRY(agree_on_status(comm, encode(reading, &encoding, error), error));
     TRY(comm_node_barrier(comm, error));
@@ -282,8 +281,8 @@ void inputs_free(struct inputs *inputs)
     if (inputs->shared)
         comm_shared_free(inputs->shared);
     else
-        memory_free(inputs->ids);
-    memory_free(inputs->held_out_ids);
+        token_ids_free(&inputs->ids);
+    token_ids_free(&inputs->held_out_ids);
     if (inputs->owns_vocabulary)
         vocabulary_destroy(inputs->vocabulary);
     *inputs = (struct inputs){0};

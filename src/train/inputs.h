@@ -18,9 +18,9 @@ struct inputs {
     struct vocabulary *vocabulary; /* the same on every rank; owned unless it was given */
     bool owns_vocabulary;
     struct batches_spec spec;        /* of this rank's rows */
-    uint32_t *ids;                   /* the tokens of batches_token_range(&spec) */
+    struct token_ids ids;            /* the tokens of batches_token_range(&spec) */
     struct evaluation_spec held_out; /* the rows of the held-out part; no tokens: nothing is held out */
-    uint32_t *held_out_ids;          /* the tokens of evaluation_tokens(&held_out) */
+    struct token_ids held_out_ids;   /* the tokens of evaluation_tokens(&held_out) */
     struct comm_shared *shared; /* what `ids` lie in when the ranks of a node share one copy; else NULL */
 };
 

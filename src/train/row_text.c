@@ -51,7 +51,7 @@ static enum status fill_window(struct row_text *text, size_t row, size_t first, 
         .vocabulary = text->vocabulary,
         .first = first,
         .end = first + tokens.count,
-        .ids = text->ids + row * text->window,
+        .ids = {.four_bytes = text->ids + row * text->window},
         .characters = text->token_characters + row * text->window,
     };
     struct range blocks =

@@ -29,7 +29,7 @@ size_t validation_node_bytes(const struct validation *validation)
 }
 
 enum status validation_create(struct validation *validation, const struct evaluation_spec *spec,
-                              const uint32_t *ids, struct update *update, bool keeps_best,
+                              struct token_ids ids, struct update *update, bool keeps_best,
                               struct error *error)
 {
     enum status status = STATUS_OK;

@@ -20,7 +20,7 @@ struct validation {
 /* Over `ids`, those of evaluation_tokens(spec), with the network of `update`; both must outlive it. With
  * `keeps_best` it holds the best weights, to put them back. Collective. */
 MUST_CHECK enum status validation_create(struct validation *validation, const struct evaluation_spec *spec,
-                                         const uint32_t *ids, struct update *update, bool keeps_best,
+                                         struct token_ids ids, struct update *update, bool keeps_best,
                                          struct error *error);
 void validation_free(struct validation *validation);
 

@@ -84,7 +84,7 @@ static double measured_loss(const struct network *network, const struct comm *co
     CHECK(evaluation_create(&evaluation, &spec, &error) == STATUS_OK);
     struct range range = evaluation_tokens(&spec);
     CHECK(range.first + range.count <= tokens);
-    struct evaluation_memory memory = {text + range.first, range.first};
+    struct evaluation_memory memory = {{.four_bytes = (uint32_t *)text + range.first}, range.first};
     struct evaluation_text source = {evaluation_memory_read, &memory};
     for (int times = 0; times < 2; times++)
         CHECK(evaluation_run(&evaluation, comm, model, &source, &loss, &error) == STATUS_OK);

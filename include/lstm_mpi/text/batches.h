@@ -14,6 +14,7 @@
 
 #include "lstm_mpi/base/error.h"
 #include "lstm_mpi/base/partition.h"
+#include "lstm_mpi/text/token_ids.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -71,7 +72,7 @@ struct batches;
 /* Allocates all that is ever needed. `ids` are those of batches_token_range, its first token at index 0; they
  * stay the caller's and must outlive the batches. */
 MUST_CHECK enum status batches_create(struct batches **out, const struct batches_spec *spec,
-                                      const uint32_t *ids, struct error *error);
+                                      struct token_ids ids, struct error *error);
 void batches_destroy(struct batches *batches);
 
 /* Begins an epoch at its update `first_update` (0: at its beginning). Cannot fail. */

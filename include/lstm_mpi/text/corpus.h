@@ -59,7 +59,7 @@ struct encoding {
     const struct vocabulary *vocabulary;
     uint64_t first;
     uint64_t end;
-    uint32_t *ids;        /* [end - first] */
+    struct token_ids ids; /* [end - first] */
     uint32_t *characters; /* [end - first], that a token consists of, or of which it has the first byte; NULL:
                              not asked for */
 };

@@ -6,6 +6,7 @@
 
 #include "lstm_mpi/base/error.h"
 #include "lstm_mpi/text/token_counts.h"
+#include "lstm_mpi/text/token_ids.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -44,9 +45,10 @@ bool vocabulary_has_code_points(const struct vocabulary *vocabulary);
 uint32_t vocabulary_find(const struct vocabulary *vocabulary, const char *text, size_t bytes);
 uint32_t vocabulary_find_code_point(const struct vocabulary *vocabulary, uint32_t code_point);
 
-/* The ids of the tokens [first, first + count) of a portion, unknown ones as VOCABULARY_UNKNOWN. */
-void vocabulary_encode(const struct vocabulary *vocabulary, uint32_t *ids, const struct portion *portion,
-                       size_t first, size_t count);
+/* The ids of the tokens [first, first + count) of a portion into `ids`, unknown ones as VOCABULARY_UNKNOWN.
+ */
+void vocabulary_encode(const struct vocabulary *vocabulary, struct token_ids ids,
+                       const struct portion *portion, size_t first, size_t count);
 
 /* The ids of a text in memory, such as a prefix, cleaned and cut like the corpus. Fails on bytes that are no
  * UTF-8 where tokens need it, naming the offset; the caller owns `*ids`: memory_free. */

@@ -37,7 +37,9 @@ static struct rank rank_of(struct batches_spec spec, size_t ranks, size_t part)
     struct range range = batches_token_range(&rank.spec);
     assert_true(range.first + range.count <= spec.tokens);
     rank.ids = places(range);
-    assert_int_equal(batches_create(&rank.batches, &rank.spec, rank.ids, &error), STATUS_OK);
+    assert_int_equal(
+        batches_create(&rank.batches, &rank.spec, (struct token_ids){.four_bytes = rank.ids}, &error),
+        STATUS_OK);
     return rank;
 }
 
@@ -278,7 +280,7 @@ static void the_shuffle_goes_beyond_32_bits(void **state)
     struct batches_spec spec = {
         .tokens = (size_t)1 << 60, .batch_size = 1, .num_steps = T, .sampling = SAMPLING_RANDOM, .seed = 3};
     struct batches *batches;
-    assert_int_equal(batches_create(&batches, &spec, NULL, &error), STATUS_OK);
+    assert_int_equal(batches_create(&batches, &spec, (struct token_ids){0}, &error), STATUS_OK);
     batches_start_epoch(batches, 0, 0);
     assert_int_equal(batches_updates(batches), ((size_t)1 << 40) - 1);
     size_t high = 0;
@@ -349,7 +351,7 @@ static void a_short_corpus_is_an_error_with_both_numbers(void **state)
         snprintf(numbers, sizeof numbers, "%zu tokens and %zu are needed", spec.tokens, cases[i].needed);
         assert_non_null(strstr(error.why, numbers));
         struct batches *batches;
-        assert_int_equal(batches_create(&batches, &spec, NULL, &error), STATUS_FAILED);
+        assert_int_equal(batches_create(&batches, &spec, (struct token_ids){0}, &error), STATUS_FAILED);
         assert_null(batches);
         spec.tokens = 0;
         assert_int_equal(batches_check(&spec, &error), STATUS_FAILED);
@@ -411,7 +413,7 @@ static void memory_that_nobody_has_is_an_error(void **state)
                                     .row_count = (size_t)1 << 31};
         struct batches *batches;
         assert_int_equal(batches_check(&spec, &error), STATUS_OK);
-        assert_int_equal(batches_create(&batches, &spec, NULL, &error), STATUS_FAILED);
+        assert_int_equal(batches_create(&batches, &spec, (struct token_ids){0}, &error), STATUS_FAILED);
         assert_string_equal(error.what, "out of memory");
         assert_null(batches);
     }

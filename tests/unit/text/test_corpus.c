@@ -111,7 +111,7 @@ static void scan_all(struct scan *scan, struct corpus *corpus)
 static enum status encode(struct corpus *corpus, const struct corpus_block *blocks,
                           const struct vocabulary *vocabulary, uint64_t first, size_t count, uint32_t *ids)
 {
-    const struct encoding encoding = {vocabulary, first, first + count, ids, NULL};
+    const struct encoding encoding = {vocabulary, first, first + count, {.four_bytes = ids}, NULL};
     struct range range = corpus_blocks_of(blocks, corpus_block_count(corpus), first, first + count);
     uint64_t token = corpus_tokens(blocks, range.first);
     enum status status = STATUS_OK;
