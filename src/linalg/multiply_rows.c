@@ -64,6 +64,25 @@ static inline __attribute__((always_inline)) floats all_of(float x)
     return x - (floats){0};
 }
 
+/* The same with one number for all of x, which AVX-512 takes from memory as part of the instruction. */
+static inline __attribute__((always_inline)) floats multiply_add_one(floats sum, const float *x, floats y)
+{
+#if defined(__AVX512F__)
+    __asm__("vfmadd231ps %2%{1to16%}, %1, %0" : "+v"(sum) : "v"(y), "m"(*x));
+    return sum;
+#else
+    return multiply_add(sum, all_of(*x), y);
+#endif
+}
+
+/* Is a row's number loaded once for all vectors, or with each multiplication? That takes an instruction less
+ * for each row, but loads, of which a core has two a cycle, for each vector: of two vectors, half of the rows
+ * leave some of them over. */
+static inline __attribute__((always_inline)) bool loads_once(size_t row, size_t vectors)
+{
+    return !TAKES_ONE_FROM_MEMORY || vectors > PAIR || (vectors == PAIR && row % 2 == 0);
+}
+
 static inline __attribute__((always_inline)) struct strip strip_begin(const struct rows_product *product,
                                                                       const struct strides *strides,
                                                                       size_t first, size_t rows,
@@ -98,10 +117,12 @@ static inline __attribute__((always_inline)) void add_some_depths(const struct s
         UNROLL(12)
         for (size_t row = 0; row < rows; row++) {
             const float *A = strip->rows[row / rows_of_pointer] + row % rows_of_pointer * strides->row;
-            floats of_row_k = all_of(A[k * strides->depth]);
+            const float *element = A + k * strides->depth;
+            floats of_row_k = loads_once(row, vectors) ? all_of(*element) : (floats){0};
             UNROLL(4)
             for (size_t i = 0; i < vectors; i++)
-                sums[row][i] = multiply_add(sums[row][i], of_row_k, wide[i]);
+                sums[row][i] = loads_once(row, vectors) ? multiply_add(sums[row][i], of_row_k, wide[i])
+                                                        : multiply_add_one(sums[row][i], element, wide[i]);
         }
     }
     UNROLL(4)

@@ -12,9 +12,9 @@
  * for the last columns. */
 enum { PAIR = 2, QUADRUPLE = 4 };
 #if defined(__AVX512F__)
-enum { QUADRUPLE_ROWS = 6, REGISTER_ROWS = 12, FETCH_DEPTHS = 16 };
+enum { QUADRUPLE_ROWS = 6, REGISTER_ROWS = 12, FETCH_DEPTHS = 16, TAKES_ONE_FROM_MEMORY = true };
 #else
-enum { QUADRUPLE_ROWS = 2, REGISTER_ROWS = 6, FETCH_DEPTHS = 32 };
+enum { QUADRUPLE_ROWS = 2, REGISTER_ROWS = 6, FETCH_DEPTHS = 32, TAKES_ONE_FROM_MEMORY = false };
 #endif
 #ifdef __FP_FAST_FMAF
 enum { FUSES = true };
