@@ -64,7 +64,7 @@ static inline __attribute__((always_inline)) floats all_of(float x)
     return x - (floats){0};
 }
 
-/* The same with one number for all of x, which AVX-512 takes from memory as part of the instruction. */
+/* sum + x·y for one x, which AVX-512 takes from memory as part of the instruction. */
 static inline __attribute__((always_inline)) floats multiply_add_one(floats sum, const float *x, floats y)
 {
 #if defined(__AVX512F__)

@@ -14,8 +14,8 @@
  *     da_c = dC ⊙ I ⊙ (1 - C~²)
  *     dC_previous = dC ⊙ F
  *
- * `saved` is tanh(C). Compiled once for each vector level. Each loop computes one function: a core that waits
- * for it works on several vectors at once, as many as it sees in so much code. */
+ * `saved` is tanh(C). Compiled once for each vector level. Each loop computes one function: a core works on
+ * as many vectors at once as are in the code that it sees ahead. */
 
 #include "lstm_mpi/linalg/vector_level.h"
 #include "lstm_mpi/linalg/vector_math.h"

@@ -374,11 +374,7 @@ static void encode_words(const struct vocabulary *vocabulary, struct token_ids i
         text += portion->tokens[i];
     for (size_t i = 0; i < count; i++) {
         size_t bytes = portion->tokens[first + i];
-        uint32_t id = vocabulary_find(vocabulary, (const char *)text, bytes);
-        if (ids.two_bytes)
-            ids.two_bytes[i] = (uint16_t)id;
-        else
-            ids.four_bytes[i] = id;
+        token_ids_write(ids, i, vocabulary_find(vocabulary, (const char *)text, bytes));
         text += bytes;
     }
 }
@@ -387,16 +383,12 @@ void vocabulary_encode(const struct vocabulary *vocabulary, struct token_ids ids
                        const struct portion *portion, size_t first, size_t count)
 {
     const uint32_t *of_code_point = vocabulary->ids;
-    const uint32_t *code_points = portion->tokens + first;
     if (!of_code_point) {
         encode_words(vocabulary, ids, portion, first, count);
-    } else if (ids.two_bytes) {
-        for (size_t i = 0; i < count; i++)
-            ids.two_bytes[i] = (uint16_t)of_code_point[code_points[i]];
-    } else {
-        for (size_t i = 0; i < count; i++)
-            ids.four_bytes[i] = of_code_point[code_points[i]];
+        return;
     }
+    for (size_t i = 0; i < count; i++)
+        token_ids_write(ids, i, of_code_point[portion->tokens[first + i]]);
 }
 
 struct encoded {

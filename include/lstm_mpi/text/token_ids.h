@@ -29,6 +29,14 @@ void token_ids_free(struct token_ids *ids);
 /* Those from number `first` on. */
 struct token_ids token_ids_from(struct token_ids ids, size_t first);
 
+static inline void token_ids_write(struct token_ids ids, size_t place, uint32_t id)
+{
+    if (ids.two_bytes)
+        ids.two_bytes[place] = (uint16_t)id;
+    else
+        ids.four_bytes[place] = id;
+}
+
 /* The first `count` of them into `out`. */
 void token_ids_read(struct token_ids ids, size_t count, uint32_t *out);
 

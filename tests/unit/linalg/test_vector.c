@@ -91,7 +91,6 @@ static void check_rows(const struct vector_functions *level, size_t count)
     assert_true(fabs(level->sum_of_squares(count, x + 1) - squares) <= 1e-13 * squares);
 }
 
-/* Too large for float, and too small: the sum is in double. */
 /* Exponentials are the same wherever in a row or a tile they are. */
 static void check_places(const struct vector_functions *level)
 {
@@ -125,6 +124,7 @@ static void check_places(const struct vector_functions *level)
     }
 }
 
+/* Too large for float, and too small: the sum is in double. */
 static void check_range_of_squares(const struct vector_functions *level)
 {
     const float large[] = {1e30F, -1e30F, 3e38F};

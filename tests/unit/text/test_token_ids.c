@@ -18,14 +18,6 @@ static void an_id_takes_as_few_bytes_as_it_needs(void **state)
     assert_int_equal(token_ids_bytes(SIZE_MAX), 4);
 }
 
-static void write_id(struct token_ids ids, size_t place, uint32_t id)
-{
-    if (ids.two_bytes)
-        ids.two_bytes[place] = (uint16_t)id;
-    else
-        ids.four_bytes[place] = id;
-}
-
 static void what_is_read_is_what_was_written(void **state)
 {
     (void)state;
@@ -36,7 +28,7 @@ static void what_is_read_is_what_was_written(void **state)
         uint32_t last = (uint32_t)vocabulary_sizes[i] - 1;
         assert_int_equal(token_ids_create(&ids, COUNT, vocabulary_sizes[i], &error), STATUS_OK);
         for (uint32_t k = 0; k < COUNT; k++)
-            write_id(ids, k, last > k ? last - k : 0);
+            token_ids_write(ids, k, last > k ? last - k : 0);
         uint32_t read[COUNT + 1];
         read[3] = 77;
         token_ids_read(token_ids_from(ids, 2), 3, read);
