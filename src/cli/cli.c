@@ -76,9 +76,11 @@ done:
 static enum status start_blis(const struct comm *comm, const struct blis_offer *mine, struct error *error)
 {
     enum status status;
-    uint64_t lacking_or_preferred[] = {~mine->levels, ~mine->configurations, mine->preferred};
-    TRY(comm_or_u64(comm, lacking_or_preferred, 3, error));
-    struct blis_offer common = {~lacking_or_preferred[0], ~lacking_or_preferred[1], lacking_or_preferred[2]};
+    uint64_t lacking[] = {~mine->levels, ~mine->configurations, !mine->own_loops};
+    uint64_t preferred = mine->preferred;
+    TRY(comm_or_u64(comm, lacking, 3, error));
+    TRY(comm_or_u64(comm, &preferred, 1, error));
+    struct blis_offer common = {~lacking[0], ~lacking[1], preferred, !lacking[2]};
     TRY(agree_on_status(comm, blis_setup_start_common(&common, error), error));
 done:
     return status;

@@ -118,8 +118,11 @@ static void print_head(const struct comm *comm, const struct settings *settings,
         printf("of %s\n", settings->checkpoint);
     else
         printf("fresh\n");
-    printf("arithmetic %s kernels of BLIS, %s vector code\n", blis_setup_in_use()->configuration,
-           vector_level_name(vector_level_in_use()));
+    const char *level = vector_level_name(vector_level_in_use());
+    if (blis_setup_in_use()->own_loops)
+        printf("arithmetic %s vector code, for products too\n", level);
+    else
+        printf("arithmetic %s kernels of BLIS, %s vector code\n", blis_setup_in_use()->configuration, level);
     printf("batch      %" PRIu64 " rows of %" PRIu64 " random tokens, on %d rank%s\n\n", settings->batch_size,
            settings->num_steps, comm->size, comm->size == 1 ? "" : "s");
     printf("Gradients and central differences of the loss\n"

@@ -3,6 +3,7 @@
 #include "lstm_mpi/base/clock.h"
 #include "lstm_mpi/config/settings_specs.h"
 #include "lstm_mpi/linalg/blis_setup.h"
+#include "lstm_mpi/linalg/vector_level.h"
 #include "lstm_mpi/model/cell.h"
 #include "lstm_mpi/report/visdom.h"
 #include "terminal.h"
@@ -181,6 +182,10 @@ static void begin(void *context, const struct settings *settings, const struct t
     const struct blis_setup *blis = blis_setup_in_use();
     fprintf(out, "BLIS       %s kernels (%s), %s library, %d thread%s a rank\n", blis->configuration,
             blis->reason, blis->threading, blis->threads, plural((uint64_t)blis->threads));
+    if (blis->own_loops)
+        fprintf(out,
+                "products   by %s loops of lstm_mpi, which are faster; by BLIS if BLIS_ARCH_TYPE is set\n",
+                vector_level_name(vector_level_in_use()));
     show_corpus(out, settings, facts);
     show_model(out, settings, facts);
     show_memory(out, facts);

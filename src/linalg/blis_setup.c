@@ -1,6 +1,7 @@
 #include "lstm_mpi/linalg/blis_setup.h"
 
 #include "lstm_mpi/linalg/vector_level.h"
+#include "vector_functions.h"
 
 #include <blis.h>
 #include <errno.h>
@@ -187,6 +188,7 @@ enum status blis_setup_offer(struct blis_offer *offer, struct error *error)
     } else {
         TRY(own_choice(&choice, &in_use, error));
         offer->configurations = runnable(level);
+        offer->own_loops = true;
     }
     offer->configurations |= bit(choice);
     offer->preferred = bit(choice);
@@ -266,6 +268,7 @@ enum status blis_setup_start_common(const struct blis_offer *common, struct erro
         setup->threads = threads_of_blis();
     else
         bli_thread_set_num_threads(1);
+    setup->own_loops = common->own_loops && setup->threads <= 1 && vector_functions_in_use()->outruns_blis;
     snprintf(setup->version, sizeof setup->version, "%s", bli_info_get_version_str());
     snprintf(setup->configuration, sizeof setup->configuration, "%s", bli_arch_string(bli_arch_query_id()));
     snprintf(setup->threading, sizeof setup->threading, "%s",

@@ -1,10 +1,11 @@
 #include "lstm_mpi/linalg/panels.h"
 
-#include "blis_kernel.h"
 #include "lstm_mpi/base/divide_up.h"
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/base/partition.h"
 #include "lstm_mpi/base/smaller.h"
+#include "pack_panel.h"
+#include "product_kernel.h"
 #include "vector_functions.h"
 
 #include <assert.h>
@@ -13,9 +14,11 @@
  * last panel must be memory too. Those of BLIS 0.9 read one depth too many. */
 enum { DEPTHS_READ_BEYOND = 2 };
 
+enum { LANES_OF_ONE_PANEL = 1 };
+
 size_t panels_width(enum panels_side side)
 {
-    return side == PANELS_WIDE ? blis_kernel_in_use()->wide : blis_kernel_in_use()->narrow;
+    return side == PANELS_WIDE ? product_kernel_in_use()->wide : product_kernel_in_use()->narrow;
 }
 
 size_t panels_whole_lanes(enum panels_side side, size_t lanes)
@@ -60,6 +63,13 @@ enum status panels_create(struct panels *panels, enum panels_side side, size_t l
     return status;
 }
 
+enum status panels_create_lazy(struct panels *panels, size_t depth, struct error *error)
+{
+    enum status status = panels_create(panels, PANELS_WIDE, LANES_OF_ONE_PANEL, depth, error);
+    panels->lazy = true;
+    return status;
+}
+
 void panels_free(struct panels *panels)
 {
     memory_free(panels->owned);
@@ -68,14 +78,14 @@ void panels_free(struct panels *panels)
 
 bool panels_are_views(void)
 {
-    return !blis_kernel_in_use()->multiplies_packed;
+    return !product_kernel_in_use()->multiplies_packed;
 }
 
 float *panels_element(const struct panels *panels, size_t lane, size_t depth)
 {
     size_t width = panels->width;
     size_t lane_of_panel = lane % width;
-    return panels->data + lane / width * panels->panel_stride + depth * panels->depth_stride + lane_of_panel;
+    return panels->data + lane / width * panels->panel_stride + depth * width + lane_of_panel;
 }
 
 struct panels panels_slice(const struct panels *whole, struct range lanes, struct range depths)
@@ -88,7 +98,7 @@ struct panels panels_slice(const struct panels *whole, struct range lanes, struc
     if (whole->source.data)
         slice.source.data +=
             lanes.first * whole->source.lane_stride + depths.first * whole->source.depth_stride;
-    if (whole->data)
+    if (whole->data && !whole->lazy)
         slice.data = panels_element(whole, lanes.first, depths.first);
     slice.owned = NULL;
     return slice;
@@ -99,52 +109,22 @@ void panels_begin(struct panels *panels, size_t lanes, size_t depth)
     assert(!panels->data || (divide_up(lanes, panels->width) * depth + DEPTHS_READ_BEYOND) * panels->width <=
                                 panels->capacity);
     panels->source = (struct panels_source){.lanes = lanes, .depth = depth};
-    panels->depth_stride = panels->width;
     panels->panel_stride = depth * panels->width;
-}
-
-bool panels_read_in_place(void)
-{
-    const struct blis_kernel *kernel = blis_kernel_in_use();
-    return kernel->multiplies_packed && kernel->own_loops_hold_panel;
-}
-
-void panels_take_in_place(struct panels *panels, struct panels_source source)
-{
-    size_t lanes_read = divide_up(source.lanes, MEMORY_LINE_FLOATS) * MEMORY_LINE_FLOATS;
-    assert(panels_read_in_place() && source.lane_stride == 1 && source.depth_stride >= lanes_read);
-    *panels = (struct panels){
-        .side = PANELS_WIDE,
-        .width = panels_width(PANELS_WIDE),
-        .source = source,
-        .in_place = true,
-        .depth_stride = source.depth_stride,
-        .panel_stride = panels_width(PANELS_WIDE),
-        .data = (float *)source.data,
-    };
 }
 
 /* Packs the panels of part `part` of `parts`, every depth times its factor if there are any. */
 static void pack(struct panels *panels, const struct panels_source *source, size_t part, size_t parts,
                  const float *factors)
 {
-    const struct vector_functions *vector = vector_functions_in_use();
-    panels_begin(panels, source->lanes, source->depth);
+    panels_begin(panels, panels->lazy ? LANES_OF_ONE_PANEL : source->lanes, source->depth);
     panels->source = *source;
-    if (!panels->data)
+    if (!panels->data || panels->lazy)
         return;
     struct range some = partition_range(divide_up(source->lanes, panels->width), parts, part);
-    size_t width = panels->width;
+    struct range depths = {0, source->depth};
     for (size_t panel = some.first; panel < some.first + some.count; panel++) {
-        size_t lane = panel * width;
-        size_t lanes = smaller(source->lanes - lane, width);
-        float *packed = panels_element(panels, lane, 0);
-        if (source->lane_stride == 1)
-            vector->pack_copied(width, lanes, source->depth, source->data + lane, source->depth_stride,
-                                factors, packed);
-        else
-            vector->pack_transposed(width, lanes, source->depth, source->data + lane * source->lane_stride,
-                                    source->lane_stride, packed);
+        size_t lane = panel * panels->width;
+        pack_panel(source, lane, depths, panels->width, factors, panels_element(panels, lane, 0));
     }
 }
 
@@ -161,7 +141,7 @@ void panels_pack_part(struct panels *panels, struct panels_source source, size_t
 
 void panels_pack_scaled(struct panels *panels, struct panels_source source, const float *factors)
 {
-    assert(panels->data && source.lane_stride == 1);
+    assert(panels->data && !panels->lazy && source.lane_stride == 1);
     pack(panels, &source, 0, 1, factors);
 }
 

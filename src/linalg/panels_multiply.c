@@ -1,8 +1,9 @@
-#include "blis_kernel.h"
 #include "lstm_mpi/base/divide_up.h"
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/base/smaller.h"
 #include "lstm_mpi/linalg/panels.h"
+#include "pack_panel.h"
+#include "product_kernel.h"
 #include "vector_functions.h"
 
 #include <assert.h>
@@ -55,7 +56,7 @@ static struct tiles tiles_of_panels(const struct panels *A)
         .rows_of_tile = A->width,
         .tile_stride = A->panel_stride,
         .row_stride = 1,
-        .depth_stride = A->depth_stride,
+        .depth_stride = A->width,
     };
 }
 
@@ -83,11 +84,11 @@ static struct rows_product product_of_columns(const struct product *whole, size_
 {
     const struct panels *B = whole->B;
     return (struct rows_product){
+        .tile_stride = whole->A.tile_stride,
         .row_stride = whole->A.row_stride,
         .depth_stride = whole->A.depth_stride,
-        .wide = panels_element(B, column, depths.first),
+        .wide = B->lazy ? B->data : panels_element(B, column, depths.first),
         .wide_width = B->width,
-        .wide_depth_stride = B->depth_stride,
         .panel_stride = B->panel_stride,
         .depth = depths.count,
         .C = whole->C + column,
@@ -97,20 +98,22 @@ static struct rows_product product_of_columns(const struct product *whole, size_
     };
 }
 
-static struct rows_product product_of_tile(const struct product *whole, const struct rows_product *columns,
-                                           size_t tile, size_t depth)
+/* Tiles of like many rows, from the `first` on. */
+static struct rows_product product_of_tiles(const struct product *whole, const struct rows_product *columns,
+                                            size_t first, size_t count, size_t depth)
 {
     const struct tiles *A = &whole->A;
     struct rows_product product = *columns;
-    size_t row = tile * A->rows_of_tile;
-    product.A = A->data + tile * A->tile_stride + depth * A->depth_stride;
+    size_t row = first * A->rows_of_tile;
+    product.A = A->data + first * A->tile_stride + depth * A->depth_stride;
     product.C += row * product.stride;
+    product.tiles = count;
     product.rows = smaller(A->rows - row, A->rows_of_tile);
     return product;
 }
 
 /* The tile is a narrow panel, the columns are those of one wide panel. */
-static void multiply_by_blis(const struct blis_kernel *kernel, const struct rows_product *tile,
+static void multiply_by_blis(const struct product_kernel *kernel, const struct rows_product *tile,
                              const float *next_narrow)
 {
     float one = 1;
@@ -130,7 +133,7 @@ static void multiply_by_blis(const struct blis_kernel *kernel, const struct rows
 }
 
 /* BLIS's kernel takes as long for panels of which little is filled as for full ones. */
-static bool is_for_own_loops(const struct blis_kernel *kernel, const struct rows_product *tile)
+static bool is_for_own_loops(const struct product_kernel *kernel, const struct rows_product *tile)
 {
     bool little = tile->rows < kernel->narrow || 2 * tile->columns <= kernel->wide;
     return little && tile->rows <= kernel->few_rows_of_panel;
@@ -139,7 +142,7 @@ static bool is_for_own_loops(const struct blis_kernel *kernel, const struct rows
 /* The next wide panel lies where the hardware does not look ahead, perhaps beyond the memory: then nothing is
  * fetched. Each tile fetches a part of it: for BLIS's kernel this can only be asked before it starts, and
  * more lines at once than a core can wait for would hold it up; our own loops fetch it little by little. */
-enum { MOST_LINES_AT_ONCE = 16 };
+enum { MOST_LINES_AT_ONCE = 16, LINES_OF_PAIR = 2 };
 
 static size_t lines_of_panel(const struct rows_product *product)
 {
@@ -148,7 +151,7 @@ static size_t lines_of_panel(const struct rows_product *product)
 
 static void fetch_at_once(const struct rows_product *tile, size_t part, size_t lines)
 {
-    const float *next = tile->wide + tile->panel_stride + part * lines * MEMORY_LINE_FLOATS;
+    const float *next = tile->fetched + part * lines * MEMORY_LINE_FLOATS;
     for (size_t i = 0; i < lines; i++)
         __builtin_prefetch(next + i * MEMORY_LINE_FLOATS, 0, 2);
 }
@@ -158,29 +161,22 @@ static size_t times_to_fetch(const struct rows_product *product)
     return product->depth / vector_functions_in_use()->fetch_depths;
 }
 
-/* What comes next is so many panels away, and fetched by so many tiles. */
-static void fetch_meanwhile(struct rows_product *columns, size_t panels, size_t tiles)
+/* So many pairs of lines are fetched by so many tiles. */
+static void fetch_meanwhile(struct rows_product *columns, size_t pairs, size_t tiles)
 {
     size_t times = larger(1, times_to_fetch(columns));
-    columns->fetch_offset = panels * columns->panel_stride;
-    columns->fetch_stride = MEMORY_LINE_FLOATS;
-    columns->fetch_lines = divide_up(lines_of_panel(columns), times * tiles);
+    columns->fetch_pairs = divide_up(pairs, times * tiles);
 }
 
-/* Floats from what a tile fetches to what the next one does. */
-static size_t fetch_offset_of_next_tile(const struct rows_product *columns)
-{
-    return times_to_fetch(columns) * columns->fetch_lines * columns->fetch_stride;
-}
-
-static void multiply_columns_by_blis(const struct blis_kernel *kernel, const struct product *whole,
+static void multiply_columns_by_blis(const struct product_kernel *kernel, const struct product *whole,
                                      const struct rows_product *columns, struct range tiles, size_t depth)
 {
     void (*multiply_rows)(const struct rows_product *) = vector_functions_in_use()->multiply_rows;
     size_t lines = smaller(divide_up(lines_of_panel(columns), tiles.count), MOST_LINES_AT_ONCE);
     for (size_t i = 0; i < tiles.count; i++) {
-        struct rows_product tile = product_of_tile(whole, columns, tiles.first + i, depth);
-        fetch_at_once(&tile, i, lines);
+        struct rows_product tile = product_of_tiles(whole, columns, tiles.first + i, 1, depth);
+        if (tile.fetched)
+            fetch_at_once(&tile, i, lines);
         if (is_for_own_loops(kernel, &tile))
             multiply_rows(&tile);
         else
@@ -188,108 +184,145 @@ static void multiply_columns_by_blis(const struct blis_kernel *kernel, const str
     }
 }
 
+/* The last tile may have fewer rows than the others. */
 static void multiply_columns(const struct product *whole, const struct rows_product *columns,
                              struct range tiles, size_t depth)
 {
     void (*multiply_rows)(const struct rows_product *) = vector_functions_in_use()->multiply_rows;
-    size_t offset_of_next = fetch_offset_of_next_tile(columns);
-    for (size_t i = 0; i < tiles.count; i++) {
-        struct rows_product tile = product_of_tile(whole, columns, tiles.first + i, depth);
-        tile.fetch_offset += i * offset_of_next;
-        multiply_rows(&tile);
+    size_t end = tiles.first + tiles.count;
+    size_t whole_tiles = smaller(end, whole->A.rows / whole->A.rows_of_tile) - tiles.first;
+    if (whole_tiles > 0) {
+        struct rows_product product = product_of_tiles(whole, columns, tiles.first, whole_tiles, depth);
+        multiply_rows(&product);
+    }
+    if (whole_tiles < tiles.count) {
+        struct rows_product last = product_of_tiles(whole, columns, end - 1, 1, depth);
+        multiply_rows(&last);
     }
 }
 
-static void multiply_block(const struct blis_kernel *kernel, const struct product *whole, struct range tiles,
-                           struct range depths)
+/* How many tiles and panels are multiplied with each other before others come. Two panels, since the last
+ * tile, if it has few rows, wants both at once. All tiles, but of the rows of a matrix, which the hardware
+ * does not bring from the second cache in time, only what stays in the first beside a panel, and with more
+ * panels for that, unless these fill it by themselves. */
+struct together {
+    size_t tiles;
+    size_t panels;
+};
+
+static struct together multiplied_together(const struct product *whole, size_t tiles, size_t depth)
+{
+    enum { SHORT_PANEL_FLOATS = 1 << 12 };
+    bool rows_of_matrix = whole->A.row_stride != 1;
+    if (rows_of_matrix && depth * whole->B->width <= SHORT_PANEL_FLOATS)
+        return (struct together){4, 4};
+    return (struct together){tiles, 2};
+}
+
+static void multiply_by_own_loops(const struct product *whole, struct range tiles, struct range depths)
 {
     const struct panels *B = whole->B;
-    for (size_t column = 0; column < B->source.lanes; column += B->width) {
-        struct rows_product columns = product_of_columns(whole, column, B->width, depths);
-        bool much_to_fetch = lines_of_panel(&columns) > tiles.count * MOST_LINES_AT_ONCE;
-        if (much_to_fetch && kernel->own_loops_hold_panel) {
-            fetch_meanwhile(&columns, 1, tiles.count);
-            columns.fetches_C = true;
-            multiply_columns(whole, &columns, tiles, depths.first);
-        } else {
-            multiply_columns_by_blis(kernel, whole, &columns, tiles, depths.first);
+    struct together together = multiplied_together(whole, tiles.count, depths.count);
+    size_t most_columns = together.panels * B->width;
+    for (size_t column = 0; column < B->source.lanes; column += most_columns) {
+        struct rows_product columns = product_of_columns(whole, column, most_columns, depths);
+        columns.fetches_C = true;
+        columns.fetched = columns.wide + together.panels * columns.panel_stride;
+        columns.fetch_stride = LINES_OF_PAIR * MEMORY_LINE_FLOATS;
+        if (tiles.count > 1) /* one alone would only fetch what it needs next */
+            fetch_meanwhile(&columns, divide_up(lines_of_panel(&columns), LINES_OF_PAIR), tiles.count);
+        for (size_t tile = 0; tile < tiles.count; tile += together.tiles) {
+            struct range some = {tiles.first + tile, smaller(tiles.count - tile, together.tiles)};
+            multiply_columns(whole, &columns, some, depths.first);
         }
     }
 }
 
-static void multiply_depths(const struct blis_kernel *kernel, const struct product *whole,
+static void multiply_mostly_by_blis(const struct product_kernel *kernel, const struct product *whole,
+                                    struct range tiles, struct range depths)
+{
+    const struct panels *B = whole->B;
+    for (size_t column = 0; column < B->source.lanes; column += B->width) {
+        struct rows_product columns = product_of_columns(whole, column, B->width, depths);
+        columns.fetched = columns.wide + columns.panel_stride;
+        multiply_columns_by_blis(kernel, whole, &columns, tiles, depths.first);
+    }
+}
+
+/* For few rows BLIS's kernel waits for the panels of B, and for many where there is much to fetch. */
+static bool own_loops_are_faster(const struct product_kernel *kernel, const struct product *whole,
+                                 struct range tiles, struct range depths)
+{
+    if (kernel->own_loops_alone || whole->A.rows <= kernel->few_rows_of_product)
+        return true;
+    size_t lines_of_panel = divide_up(depths.count * whole->B->width, MEMORY_LINE_FLOATS);
+    return kernel->own_loops_hold_panel && lines_of_panel > tiles.count * MOST_LINES_AT_ONCE;
+}
+
+static void multiply_depths(const struct product_kernel *kernel, const struct product *whole,
                             struct range depths)
 {
     size_t tiles = tile_count(&whole->A);
     size_t blocks = divide_up(tiles, NARROW_BLOCK_LANES / kernel->narrow);
-    for (size_t block = 0; block < blocks; block++)
-        multiply_block(kernel, whole, partition_range(tiles, blocks, block), depths);
-}
-
-/* Several pairs where they are short, so that a tile of A is not left soon after it has come to the first
- * cache. Of long ones one alone stays nearer for the next tile, unless the last one, if it is not
- * whole, wants two. */
-static size_t panels_at_once(const struct product *whole, size_t depth)
-{
-    enum { PAIR = 2, BYTES_AT_ONCE = 1 << 16 };
-    const struct tiles *A = &whole->A;
-    size_t pairs = BYTES_AT_ONCE / (PAIR * larger(1, depth) * whole->B->width * sizeof(float));
-    size_t rows_of_last = A->rows % A->rows_of_tile;
-    bool wants_two = rows_of_last > 0 && rows_of_last <= vector_functions_in_use()->two_panel_rows;
-    return pairs == 0 && !wants_two ? 1 : PAIR * larger(1, pairs);
-}
-
-/* For few rows BLIS's kernel waits for the panels of B. Here each of the tiles fetches a part of those that
- * come next; one tile alone would only fetch what it needs at once. */
-static void multiply_few_rows(const struct product *whole, struct range depths)
-{
-    const struct panels *B = whole->B;
-    struct range tiles = {0, tile_count(&whole->A)};
-    size_t at_once = panels_at_once(whole, depths.count);
-    size_t most_columns = at_once * B->width;
-    for (size_t column = 0; column < B->source.lanes; column += most_columns) {
-        struct rows_product columns = product_of_columns(whole, column, most_columns, depths);
-        columns.fetches_C = true;
-        if (tiles.count > 1)
-            fetch_meanwhile(&columns, at_once, tiles.count);
-        multiply_columns(whole, &columns, tiles, depths.first);
+    for (size_t block = 0; block < blocks; block++) {
+        struct range some = partition_range(tiles, blocks, block);
+        if (own_loops_are_faster(kernel, whole, some, depths))
+            multiply_by_own_loops(whole, some, depths);
+        else
+            multiply_mostly_by_blis(kernel, whole, some, depths);
     }
 }
 
-/* B where its matrix lies. Of the columns that come next a tile fetches a line of some depths. */
-static void multiply_in_place(const struct product *whole, struct range depths)
+/* The columns that come next, where they lie depth by depth: a pair of lines of each depth. The last tiles
+ * fetch them, for all of A, coming by, would drive them out of the second cache again. */
+static void fetch_from_matrix(struct rows_product *columns, const struct panels *B, size_t next_column,
+                              struct range depths, size_t tiles)
 {
-    enum { TILES_OF_LINE = 4 };
-    const struct vector_functions *vector = vector_functions_in_use();
+    enum { MOST_PAIRS = 8 };
+    if (B->source.lane_stride != 1)
+        return;
+    columns->fetched = B->source.data + next_column + depths.first * B->source.depth_stride;
+    columns->fetch_stride = B->source.depth_stride;
+    fetch_meanwhile(columns, depths.count, tiles);
+    columns->fetch_pairs = smaller(columns->fetch_pairs, MOST_PAIRS);
+}
+
+static size_t last_tiles(const struct tiles *A, size_t depth)
+{
+    enum { LAST_TILES_FLOATS = 1 << 15 };
+    size_t tiles = LAST_TILES_FLOATS / (A->rows_of_tile * larger(1, depth));
+    return smaller(tile_count(A), larger(1, tiles));
+}
+
+/* Each panel of B is packed into the room for one. */
+static void multiply_lazily(const struct product_kernel *kernel, const struct product *whole,
+                            struct range depths)
+{
     const struct panels *B = whole->B;
+    size_t tiles = tile_count(&whole->A);
+    size_t last = last_tiles(&whole->A, depths.count);
     for (size_t column = 0; column < B->source.lanes; column += B->width) {
         struct rows_product columns = product_of_columns(whole, column, B->width, depths);
-        columns.fetches_C = true;
-        columns.fetch_stride = B->depth_stride;
-        columns.fetch_lines = vector->fetch_depths / TILES_OF_LINE;
-        size_t offset_of_next = fetch_offset_of_next_tile(&columns);
-        for (size_t i = 0; i < tile_count(&whole->A); i++) {
-            struct rows_product tile = product_of_tile(whole, &columns, i, depths.first);
-            size_t lane = i / TILES_OF_LINE * MEMORY_LINE_FLOATS;
-            if (lane < B->width)
-                tile.fetch_offset = B->panel_stride + lane + i % TILES_OF_LINE * offset_of_next;
-            else
-                tile.fetch_lines = 0;
-            vector->multiply_rows(&tile);
+        pack_panel(&B->source, column, depths, B->width, NULL, B->data);
+        if (!kernel->own_loops_hold_panel) {
+            multiply_columns_by_blis(kernel, whole, &columns, (struct range){0, tiles}, depths.first);
+            continue;
         }
+        columns.fetches_C = true;
+        multiply_columns(whole, &columns, (struct range){0, tiles - last}, depths.first);
+        fetch_from_matrix(&columns, B, column + B->width, depths, last);
+        multiply_columns(whole, &columns, (struct range){tiles - last, last}, depths.first);
     }
 }
 
-static void multiply(const struct blis_kernel *kernel, const struct product *whole)
+static void multiply(const struct product_kernel *kernel, const struct product *whole)
 {
     size_t depth = whole->A.depth;
     size_t blocks = larger(1, divide_up(depth, DEPTH_BLOCK)); /* one of no depth: C becomes zero */
     for (size_t block = 0; block < blocks; block++) {
         struct range depths = partition_range(depth, blocks, block);
-        if (whole->B->in_place)
-            multiply_in_place(whole, depths);
-        else if (whole->A.rows <= kernel->few_rows_of_product)
-            multiply_few_rows(whole, depths);
+        if (whole->B->lazy)
+            multiply_lazily(kernel, whole, depths);
         else
             multiply_depths(kernel, whole, depths);
     }
@@ -297,7 +330,7 @@ static void multiply(const struct blis_kernel *kernel, const struct product *who
 
 void panels_multiply(float *C, size_t stride, const struct panels *A, const struct panels *B, bool accumulate)
 {
-    const struct blis_kernel *kernel = blis_kernel_in_use();
+    const struct product_kernel *kernel = product_kernel_in_use();
     assert(A->side == PANELS_NARROW && B->side == PANELS_WIDE && A->source.depth == B->source.depth);
     if (kernel->multiplies_packed)
         multiply(kernel, &(struct product){C, stride, tiles_of_panels(A), B, accumulate});
@@ -307,7 +340,7 @@ void panels_multiply(float *C, size_t stride, const struct panels *A, const stru
 
 /* More than a few rows are multiplied faster side by side, but only many columns make up for the time that it
  * takes to put them there. */
-static bool multiplies_in_place(const struct blis_kernel *kernel, const struct panels_source *A,
+static bool multiplies_in_place(const struct product_kernel *kernel, const struct panels_source *A,
                                 const struct panels *B)
 {
     enum { ROWS_IN_PLACE = 8, COLUMNS_IN_PLACE = 512 };
@@ -318,7 +351,7 @@ static bool multiplies_in_place(const struct blis_kernel *kernel, const struct p
 void panels_multiply_matrix(float *C, size_t stride, const struct panels_source *A, struct panels *packed,
                             const struct panels *B, bool accumulate)
 {
-    const struct blis_kernel *kernel = blis_kernel_in_use();
+    const struct product_kernel *kernel = product_kernel_in_use();
     if (multiplies_in_place(kernel, A, B)) {
         assert(B->side == PANELS_WIDE && A->depth == B->source.depth);
         multiply(kernel, &(struct product){C, stride, tiles_of_matrix(A, kernel->narrow), B, accumulate});

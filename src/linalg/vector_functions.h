@@ -30,27 +30,28 @@ struct softmax_tile {
     size_t narrow_width;
 };
 
-/* C = A·B or C += A·B for a few rows, B in wide panels (see panels.h). What it needs later may be fetched
- * into the caches meanwhile. */
+/* C = A·B or C += A·B, A in tiles of a few rows, B in wide panels (see panels.h). What it needs later may be
+ * fetched into the caches meanwhile. */
 enum { MOST_ROWS = 12 };
 struct rows_product {
-    const float *A; /* row r at depth k is A[r·row_stride + k·depth_stride] */
+    const float *A; /* row r of tile t at depth k is A[t·tile_stride + r·row_stride + k·depth_stride] */
+    size_t tiles;
+    size_t tile_stride; /* where rows do not lie side by side, that of all the rows of a tile */
     size_t row_stride;
     size_t depth_stride;
-    const float *wide; /* column c of a panel at depth k is wide[k·wide_depth_stride + c] */
-    size_t wide_width; /* columns of a panel */
-    size_t wide_depth_stride;
+    const float *wide;   /* column c of a panel at depth k is wide[k·wide_width + c] */
+    size_t wide_width;   /* columns of a panel */
     size_t panel_stride; /* floats from a panel to the next */
     size_t depth;
-    float *C; /* rows `stride` apart */
+    float *C; /* rows `stride` apart, those of all tiles */
     size_t stride;
-    size_t rows; /* at most MOST_ROWS */
+    size_t rows; /* of a tile, at most MOST_ROWS */
     size_t columns;
     bool accumulate;
-    size_t fetch_offset; /* floats from where a strip of columns begins to the first line that is fetched */
-    size_t fetch_stride; /* floats from such a line to the next */
-    size_t fetch_lines;  /* so many for every fetch_depths of the level */
-    bool fetches_C;      /* the rows of C are fetched, too, one for every fetch_depths */
+    const float *fetched; /* pairs of memory lines that are fetched: the first, for the first column */
+    size_t fetch_stride;  /* floats from such a pair to the next */
+    size_t fetch_pairs;   /* so many for every fetch_depths of the level, by each strip of columns */
+    bool fetches_C;       /* the rows of C are fetched, too, one for every fetch_depths */
 };
 
 struct vector_functions {
@@ -62,11 +63,11 @@ struct vector_functions {
     void (*scale)(size_t count, float a, float *x);
     double (*sum_of_squares)(size_t count, const float *x);
     void (*multiply_rows)(const struct rows_product *product);
-    bool fuses;            /* multiply_rows rounds a product and its addition once, not each of them */
-    size_t strip_columns;  /* the width of wide panels must be a multiple of this */
-    size_t register_rows;  /* so many rows' sums stay in registers */
-    size_t two_panel_rows; /* of no more rows, two panels of a strip's width are multiplied together */
-    size_t fetch_depths;   /* from one time that something is fetched ahead to the next */
+    bool outruns_blis;    /* multiply_rows does, whatever the number of rows */
+    bool fuses;           /* multiply_rows rounds a product and its addition once, not each of them */
+    size_t strip_columns; /* the width of wide panels must be a multiple of this */
+    size_t register_rows; /* so many rows' sums stay in registers */
+    size_t fetch_depths;  /* from one time that something is fetched ahead to the next */
     /* The row becomes exp(logits + bias - largest); returns the sum of that, and the largest. */
     float (*softmax_of_row)(size_t count, float *logits, const float *bias, float *largest);
     /* largest[lane] = the largest of itself and logits + bias */

@@ -4,6 +4,7 @@
 #include "multiply_rows.h"
 #include "vector_functions.h"
 
+#include "lstm_mpi/base/smaller.h"
 #include "lstm_mpi/linalg/vector_math.h"
 
 #include <math.h>
@@ -196,7 +197,18 @@ static void pack_transposed(size_t width, size_t lanes, size_t depth, const floa
     }
 }
 
-/* `width` is a constant where this is called, so that the copies become a few vector moves. */
+/* `width` is a constant where this is called, so that the copies become a few vector moves; of memcpy alone
+ * the compiler makes moves of 16 bytes. */
+static inline __attribute__((always_inline)) void copy_depth(size_t width, const float *restrict source,
+                                                             float *restrict panel)
+{
+    size_t whole = width / VECTOR_FLOATS * VECTOR_FLOATS;
+#pragma GCC unroll 8
+    for (size_t lane = 0; lane < whole; lane += VECTOR_FLOATS)
+        *(floats *)(panel + lane) = *(const floats *)(source + lane);
+    memcpy(panel + whole, source + whole, (width - whole) * sizeof *panel);
+}
+
 static inline __attribute__((always_inline)) void
 copy_lanes(size_t width, size_t depth, const float *restrict source, size_t depth_stride,
            const float *restrict factors, float *restrict panel)
@@ -208,7 +220,7 @@ copy_lanes(size_t width, size_t depth, const float *restrict source, size_t dept
         }
     } else {
         for (size_t k = 0; k < depth; k++)
-            memcpy(panel + k * width, source + k * depth_stride, width * sizeof *panel);
+            copy_depth(width, source + k * depth_stride, panel + k * width);
     }
 }
 
@@ -223,12 +235,16 @@ static void pack_copied(size_t width, size_t lanes, size_t depth, const float *s
         }
     } else if (width == 32) {
         copy_lanes(32, depth, source, depth_stride, factors, panel);
+    } else if (width == 24) {
+        copy_lanes(24, depth, source, depth_stride, factors, panel);
     } else if (width == 16) {
         copy_lanes(16, depth, source, depth_stride, factors, panel);
     } else if (width == 12) {
         copy_lanes(12, depth, source, depth_stride, factors, panel);
     } else if (width == 6) {
         copy_lanes(6, depth, source, depth_stride, factors, panel);
+    } else if (width == 4) {
+        copy_lanes(4, depth, source, depth_stride, factors, panel);
     } else {
         copy_lanes(width, depth, source, depth_stride, factors, panel);
     }
@@ -256,15 +272,13 @@ static inline __attribute__((always_inline)) void largest_of_vectors(const struc
     size_t rows = tile->rows;
     for (size_t r = 0; r < rows; r++) {
         const float *restrict logits = tile->logits + r * width;
+        for (size_t first = 0; first < width; first += SOFTMAX_LANES) {
+            size_t lanes = smaller(width - first, SOFTMAX_LANES);
 #pragma omp simd
-        for (size_t lane = 0; lane < SOFTMAX_LANES; lane++) {
-            float largest = row[r].largest[lane];
-#pragma GCC unroll 2
-            for (size_t i = lane; i < width; i += SOFTMAX_LANES) {
-                float logit = logits[i] + bias[i];
-                largest = logit > largest ? logit : largest;
+            for (size_t lane = 0; lane < lanes; lane++) {
+                float logit = logits[first + lane] + bias[first + lane];
+                row[r].largest[lane] = logit > row[r].largest[lane] ? logit : row[r].largest[lane];
             }
-            row[r].largest[lane] = largest;
         }
     }
 }
@@ -273,6 +287,8 @@ static void softmax_largest(const struct softmax_tile *tile)
 {
     if (tile->columns == 32 && tile->width == 32)
         largest_of_vectors(tile, 32);
+    else if (tile->columns == 24 && tile->width == 24)
+        largest_of_vectors(tile, 24);
     else if (tile->columns == 16 && tile->width == 16)
         largest_of_vectors(tile, 16);
     else
@@ -302,15 +318,14 @@ static inline __attribute__((always_inline)) void exponentials_of_vectors(const 
     for (size_t r = 0; r < rows; r++) {
         float *restrict logits = tile->logits + r * width;
         float largest = row[r].largest[0];
+        for (size_t first = 0; first < width; first += SOFTMAX_LANES) {
+            size_t lanes = smaller(width - first, SOFTMAX_LANES);
 #pragma omp simd
-        for (size_t lane = 0; lane < SOFTMAX_LANES; lane++) {
-            float total = row[r].total[lane];
-#pragma GCC unroll 2
-            for (size_t i = lane; i < width; i += SOFTMAX_LANES) {
-                logits[i] = vector_expf(logits[i] + bias[i] - largest);
-                total += logits[i];
+            for (size_t lane = 0; lane < lanes; lane++) {
+                float *logit = &logits[first + lane];
+                *logit = vector_expf(*logit + bias[first + lane] - largest);
+                row[r].total[lane] += *logit;
             }
-            row[r].total[lane] = total;
         }
     }
 }
@@ -321,6 +336,8 @@ static void transpose_tile(const struct softmax_tile *tile)
     bool whole = tile->columns == tile->width && tile->rows == tile->narrow_width;
     if (whole && tile->width == 16 && tile->rows == 6)
         transpose_block(6, 6, 16, tile->logits, 16, tile->narrow);
+    else if (whole && tile->width == 24 && tile->rows == 4)
+        transpose_block(4, 4, 24, tile->logits, 24, tile->narrow);
     else if (whole && tile->width == 32 && tile->rows == 12)
         transpose_block(12, 12, 32, tile->logits, 32, tile->narrow);
     else
@@ -332,6 +349,8 @@ static void softmax_exponentials(const struct softmax_tile *tile)
 {
     if (tile->columns == 32 && tile->width == 32)
         exponentials_of_vectors(tile, 32);
+    else if (tile->columns == 24 && tile->width == 24)
+        exponentials_of_vectors(tile, 24);
     else if (tile->columns == 16 && tile->width == 16)
         exponentials_of_vectors(tile, 16);
     else
@@ -356,6 +375,8 @@ static void add_weighted_rows(size_t rows, size_t width, size_t columns, const f
 {
     if (columns == 32)
         add_weighted(rows, width, 32, panel, factors, sum);
+    else if (columns == 24)
+        add_weighted(rows, width, 24, panel, factors, sum);
     else if (columns == 16)
         add_weighted(rows, width, 16, panel, factors, sum);
     else
@@ -379,10 +400,10 @@ const struct vector_functions LSTM_MPI_LEVEL_NAME(vector_functions) = {
     .scale = scale,
     .sum_of_squares = sum_of_squares,
     .multiply_rows = LSTM_MPI_LEVEL_NAME(multiply_rows),
-    .strip_columns = PAIR * VECTOR_FLOATS,
+    .strip_columns = PANEL_COLUMNS,
     .register_rows = REGISTER_ROWS,
-    .two_panel_rows = QUADRUPLE_ROWS,
     .fetch_depths = FETCH_DEPTHS,
+    .outruns_blis = OUTRUNS_BLIS,
     .fuses = FUSES,
     .softmax_of_row = softmax_of_row,
     .softmax_largest = softmax_largest,

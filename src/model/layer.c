@@ -81,7 +81,7 @@ enum status layer_create(struct layer *layer, const struct cell_ops *cell, const
     TRY(panels_create(&layer->h_rows, PANELS_NARROW, layer->block_rows, H, error));
     TRY(panels_create(&layer->gate_rows, PANELS_NARROW, layer->block_rows, G, error));
     TRY(position_panels_create(&layer->h_columns, PANELS_NARROW, H, rows, chunk_steps, exact, error));
-    TRY(position_panels_create_in_place(&layer->chunk_gates, G, rows, chunk_steps, exact, error));
+    TRY(position_panels_create_lazy(&layer->chunk_gates, rows, chunk_steps, exact, error));
     TRY(memory_new(&layer->bias, G, error));
     TRY(memory_new(&layer->gates, gates, error));
     if (cell->splits_recurrent)

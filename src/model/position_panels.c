@@ -11,11 +11,16 @@ static enum status create_pieces(struct position_panels *operand, size_t pieces,
     return status;
 }
 
+static size_t positions_of_piece(size_t rows, size_t steps, bool exact)
+{
+    return exact ? steps : steps * rows;
+}
+
 enum status position_panels_create(struct position_panels *operand, enum panels_side side, size_t width,
                                    size_t rows, size_t steps, bool exact, struct error *error)
 {
     enum status status;
-    size_t positions = exact ? steps : steps * rows;
+    size_t positions = positions_of_piece(rows, steps, exact);
     TRY(create_pieces(operand, exact ? rows : 1, error));
     for (size_t i = 0; i < operand->pieces; i++)
         TRY(panels_create(&operand->panels[i], side, width, positions, error));
@@ -25,13 +30,17 @@ done:
     return status;
 }
 
-enum status position_panels_create_in_place(struct position_panels *operand, size_t width, size_t rows,
-                                            size_t steps, bool exact, struct error *error)
+enum status position_panels_create_lazy(struct position_panels *operand, size_t rows, size_t steps,
+                                        bool exact, struct error *error)
 {
-    if (!panels_read_in_place())
-        return position_panels_create(operand, PANELS_WIDE, width, rows, steps, exact, error);
-    enum status status = create_pieces(operand, exact ? rows : 1, error);
-    operand->in_place = true;
+    enum status status;
+    size_t positions = positions_of_piece(rows, steps, exact);
+    TRY(create_pieces(operand, exact ? rows : 1, error));
+    for (size_t i = 0; i < operand->pieces; i++)
+        TRY(panels_create_lazy(&operand->panels[i], positions, error));
+done:
+    if (status != STATUS_OK)
+        position_panels_free(operand);
     return status;
 }
 
@@ -62,6 +71,6 @@ void position_panels_pack(struct position_panels *operand, const struct position
                                        .depth = values->positions / pieces,
                                        .lane_stride = 1,
                                        .depth_stride = pieces * values->stride};
-        (operand->in_place ? panels_take_in_place : panels_pack)(&operand->panels[i], source);
+        panels_pack(&operand->panels[i], source);
     }
 }

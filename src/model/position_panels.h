@@ -27,7 +27,6 @@ static inline struct position_values position_values_dense(const float *values, 
 struct position_panels {
     size_t pieces;
     struct panels *panels; /* [pieces]: lanes are the width of the values, depths the positions of a piece */
-    bool in_place;         /* where the values are: nothing is packed */
     double largest;        /* of the values that were packed last */
 };
 
@@ -35,11 +34,10 @@ MUST_CHECK enum status position_panels_create(struct position_panels *operand, e
                                               size_t width, size_t rows, size_t steps, bool exact,
                                               struct error *error);
 
-/* Wide panels of values that stay where they are until products have been made with them, and whose stride
- * holds the width in whole cache lines: they are packed only where that makes products faster. */
-MUST_CHECK enum status position_panels_create_in_place(struct position_panels *operand, size_t width,
-                                                       size_t rows, size_t steps, bool exact,
-                                                       struct error *error);
+/* Lazy ones (panels_create_lazy): of values that stay where they are until a product has been made with them.
+ */
+MUST_CHECK enum status position_panels_create_lazy(struct position_panels *operand, size_t rows, size_t steps,
+                                                   bool exact, struct error *error);
 void position_panels_free(struct position_panels *operand);
 
 /* Floats that it holds. */

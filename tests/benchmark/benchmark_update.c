@@ -147,6 +147,11 @@ static struct result result_of(const struct options *options, const struct updat
     return result;
 }
 
+static const char *kernels(void)
+{
+    return blis_setup_in_use()->own_loops ? "own" : blis_setup_in_use()->configuration;
+}
+
 static void print_table(const struct options *options, const struct comm *comm, const struct update *update,
                         const struct result *result)
 {
@@ -155,9 +160,8 @@ static void print_table(const struct options *options, const struct comm *comm, 
            options->embedding, options->tied ? " (tied)" : "");
     printf("V %ld, H %ld, B %ld, T %ld, %d rank%s, %s kernels, %s loops%s: %zu rows touched\n",
            options->vocabulary, options->hidden, options->batch, options->steps, comm->size,
-           comm->size == 1 ? "" : "s", blis_setup_in_use()->configuration,
-           vector_level_name(vector_level_in_use()), options->invariant ? ", rank-invariant" : "",
-           update->touched.count);
+           comm->size == 1 ? "" : "s", kernels(), vector_level_name(vector_level_in_use()),
+           options->invariant ? ", rank-invariant" : "", update->touched.count);
     printf("%10.2f ms an update\n%10.0f tokens/s\n%10.1f GFLOP/s, %.3f of the FMA peak of one core (%.1f)\n",
            1e3 * result->seconds, result->tokens_per_second, 1e-9 * result->operations_per_second,
            result->share_of_peak, 1e-9 * result->peak);
@@ -180,9 +184,8 @@ static void print_json(const struct options *options, const struct comm *comm, c
            "%d, ",
            options->vocabulary, options->hidden, options->batch, options->steps, comm->size);
     printf("\"rank_invariant\": %s, ", options->invariant ? "true" : "false");
-    printf("\"kernels\": \"%s\", \"vector_level\": \"%s\", \"rows_touched\": %zu, ",
-           blis_setup_in_use()->configuration, vector_level_name(vector_level_in_use()),
-           update->touched.count);
+    printf("\"kernels\": \"%s\", \"vector_level\": \"%s\", \"rows_touched\": %zu, ", kernels(),
+           vector_level_name(vector_level_in_use()), update->touched.count);
     printf("\"seconds\": %.9g, \"tokens_per_second\": %.9g, \"flops\": %.9g, \"fma_peak\": %.9g, ",
            result->seconds, result->tokens_per_second, result->operations_per_second, result->peak);
     printf("\"memory_said\": %.0f, ", result->memory_said);

@@ -3,6 +3,7 @@
 
 #include "lstm_mpi/base/error.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Which of BLIS's configurations computes, and why. */
@@ -12,6 +13,7 @@ struct blis_setup {
     char threading[16];     /* of the library: "serial", "pthread", "openmp" */
     char reason[128];
     int threads;
+    bool own_loops; /* they multiply in the place of BLIS's kernels (see blis_setup_start) */
 };
 
 /* Starts BLIS. Where BLIS does not know the CPU and would take its generic kernels although the CPU has AVX2
@@ -19,8 +21,10 @@ struct blis_setup {
  * in use has, the best configuration of that level is chosen for it through BLIS_ARCH_TYPE, unless the user
  * set that variable. One thread, unless the user set BLIS_NUM_THREADS (or, with a threaded BLIS, BLIS_JC_NT
  * and the like, or OMP_NUM_THREADS). Call it before anything else that uses BLIS and before MPI starts, since
- * it asks a child process what BLIS would choose. Fails when BLIS_ARCH_TYPE names a configuration that this
- * CPU cannot run or that BLIS does not have, where BLIS itself would abort. */
+ * it asks a child process what BLIS would choose. Where our own loops are faster than its kernels, as with
+ * AVX2, they multiply instead, unless the user set BLIS_ARCH_TYPE, or more than one thread. Fails when
+ * BLIS_ARCH_TYPE names a configuration that this CPU cannot run or that BLIS does not have, where BLIS itself
+ * would abort. */
 MUST_CHECK enum status blis_setup_start(struct error *error);
 
 /* What a process can compute with, and would. Processes that share their work must compute alike, wherever
@@ -30,6 +34,7 @@ struct blis_offer {
     uint64_t levels;         /* bits by enum vector_level */
     uint64_t configurations; /* bits by BLIS's numbers; where the user set BLIS_ARCH_TYPE, that one alone */
     uint64_t preferred;      /* the configuration that this process would take by itself */
+    bool own_loops;          /* the user did not ask for kernels of BLIS; all must say so */
 };
 
 /* blis_setup_start in two steps: what this process offers, before MPI starts; and with what all of them

@@ -12,11 +12,11 @@
  * bli_sgemm packs both operands at every call; here the one that stays the same is packed once. Few rows, for
  * which BLIS's kernel is not made, and deep products, during which more has to be brought from beyond the
  * second cache than it can be asked for, are multiplied by loops of our own. They give the same bits: a row
- * of C never depends on the rows beside it. Those loops can also read B where it lies, which saves packing
- * what is multiplied once.
+ * of C never depends on the rows beside it. Where these loops are the faster ones for all products (see
+ * blis_setup.h), they multiply everything.
  *
  * A panel is always full: lanes that the matrix does not have are zero. The widths are those of BLIS's
- * configuration in use (wide × narrow: 32 × 12 for skx, 16 × 6 for haswell).
+ * configuration in use (wide × narrow: 32 × 12 for skx, 16 × 6 for haswell), or of our own loops.
  *
  * Where BLIS has more than one thread, nothing is packed: the panels remember the matrix, and bli_sgemm
  * multiplies it. So the matrix must stay in place as long as its panels are used. */
@@ -47,17 +47,22 @@ struct panels {
     size_t width;                /* lanes of a panel */
     size_t capacity;             /* floats in data: the panels, and what a kernel may read beyond them */
     struct panels_source source; /* of the last packing */
-    bool in_place;               /* nothing is packed: they lie in the matrix (panels_take_in_place) */
-    float *data;                 /* [panel][depth][lane], at the strides that follow: */
-    size_t panel_stride;
-    size_t depth_stride; /* the width, where packed */
-    float *owned;        /* what panels_free frees */
+    bool lazy;                   /* a product packs them, one after the other (panels_create_lazy) */
+    float *data;                 /* [panel][depth][lane] */
+    size_t panel_stride;         /* floats from a panel to the next */
+    float *owned;                /* what panels_free frees */
 };
 
 /* Room for any matrix with at most these lanes and this depth. The caller owns: panels_free. */
 MUST_CHECK enum status panels_create(struct panels *panels, enum panels_side side, size_t lanes, size_t depth,
                                      struct error *error);
 void panels_free(struct panels *panels);
+
+/* Wide panels of matrices that are multiplied by but once, at most this deep and of any number of lanes.
+ * panels_pack only remembers the matrix, which must stay in place; the product packs each panel as it comes
+ * to it, into room for one, which stays in the caches. They have no elements of their own.
+ * The caller owns: panels_free. */
+MUST_CHECK enum status panels_create_lazy(struct panels *panels, size_t depth, struct error *error);
 
 /* The same in memory of the caller's: panels_floats floats, aligned to MEMORY_ALIGNMENT, which processes may
  * share. Nothing to free. */
@@ -73,14 +78,6 @@ void panels_pack_scaled(struct panels *panels, struct panels_source source, cons
 
 /* Packs the panels of part `part` of `parts`: together the parts are the whole. */
 void panels_pack_part(struct panels *panels, struct panels_source source, size_t part, size_t parts);
-
-/* Do our own loops read the rows of a matrix as fast as wide panels that are made of them? They do where the
- * sums of a whole narrow panel stay in registers. */
-bool panels_read_in_place(void);
-
-/* Wide panels that lie in a matrix, where panels_read_in_place: each depth is a row of it, whose stride holds
- * the lanes in whole cache lines. The matrix must stay; nothing to free. */
-void panels_take_in_place(struct panels *panels, struct panels_source source);
 
 /* For whoever writes the panels of a matrix himself: says its lanes and depth. Only where panels are packed.
  */

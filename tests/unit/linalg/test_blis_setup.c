@@ -184,6 +184,28 @@ static void a_lower_level_gets_a_configuration_that_it_can_run(void **state)
         assert_true(is_one_of(report.setup.configuration, need_avx2));
 }
 
+/* But not in the place of what the user asked for, nor of several threads. */
+static void own_loops_multiply_where_they_are_faster(void **state)
+{
+    (void)state;
+    struct report report = START({"LSTM_MPI_VECTOR_LEVEL", "baseline"});
+    assert_false(report.setup.own_loops);
+    report = START();
+    assert_int_equal(report.setup.own_loops, report.level == VECTOR_AVX2);
+    report = START({"LSTM_MPI_VECTOR_LEVEL", "avx2"});
+    if (report.level != VECTOR_AVX2)
+        skip();
+    assert_true(report.setup.own_loops);
+    const char *number = number_of(report.setup.configuration);
+    report = START({"LSTM_MPI_VECTOR_LEVEL", "avx2"}, {"BLIS_ARCH_TYPE", number});
+    assert_int_equal(report.status, STATUS_OK);
+    assert_false(report.setup.own_loops);
+    if (strcmp(report.setup.threading, "serial") == 0)
+        return;
+    report = START({"LSTM_MPI_VECTOR_LEVEL", "avx2"}, {"BLIS_NUM_THREADS", "2"});
+    assert_false(report.setup.own_loops);
+}
+
 static void one_thread_unless_the_user_wants_more(void **state)
 {
     (void)state;
@@ -209,6 +231,7 @@ int main(void)
         cmocka_unit_test(what_is_no_configuration_is_refused),
         cmocka_unit_test(what_the_cpu_cannot_run_is_refused),
         cmocka_unit_test(a_lower_level_gets_a_configuration_that_it_can_run),
+        cmocka_unit_test(own_loops_multiply_where_they_are_faster),
         cmocka_unit_test(one_thread_unless_the_user_wants_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

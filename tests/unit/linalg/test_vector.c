@@ -171,16 +171,14 @@ static void check_all_packing(const struct vector_functions *level)
 }
 
 /* More than two times the fetch_depths of any level, and some. */
-enum { ROWS_DEPTH = 71, ROWS_PANEL_GAP = 3, ROWS_LEAST_STRIDE = 13 };
+enum { ROWS_DEPTH = 71, ROWS_GAP = 3, ROWS_LEAST_STRIDE = 13, MOST_TILES = 5 };
 
 /* How the operands of a product lie in memory: A row by row or depth by depth, as many rows apart as it is
- * packed or more; B in two wide panels, as wide as a strip or wider, with a gap between them, or row by row.
- */
+ * packed or more; B in two wide panels, as wide as a strip or wider, with a gap between them. */
 struct rows_layout {
     bool A_by_rows;
     bool A_has_gaps;
     bool B_has_wide_panels;
-    bool B_by_rows;
 };
 
 static size_t panel_width(const struct vector_functions *level, struct rows_layout layout)
@@ -194,14 +192,18 @@ static void lay_out(struct rows_product *product, const struct vector_functions 
     size_t depths_apart = layout.A_has_gaps ? ROWS_LEAST_STRIDE : larger(product->rows, level->register_rows);
     product->row_stride = layout.A_by_rows ? ROWS_DEPTH + 2 : 1;
     product->depth_stride = layout.A_by_rows ? 1 : depths_apart;
+    product->tile_stride =
+        layout.A_by_rows ? product->rows * product->row_stride : depths_apart * ROWS_DEPTH + ROWS_GAP;
     product->wide_width = panel_width(level, layout);
-    product->wide_depth_stride = layout.B_by_rows ? 5 * level->strip_columns : product->wide_width;
-    product->panel_stride =
-        layout.B_by_rows ? product->wide_width : product->wide_width * ROWS_DEPTH + ROWS_PANEL_GAP;
+    product->panel_stride = product->wide_width * ROWS_DEPTH + ROWS_GAP;
 }
 
-enum { MOST_WIDE = 64, ROWS_WIDE = 3 * (MOST_WIDE * ROWS_DEPTH + ROWS_PANEL_GAP) };
-static float rows_A[MOST_ROWS * (ROWS_DEPTH + ROWS_LEAST_STRIDE)];
+enum {
+    MOST_WIDE = 64,
+    ROWS_A = MOST_TILES * (ROWS_LEAST_STRIDE * (ROWS_DEPTH + 2) + ROWS_GAP),
+    ROWS_WIDE = 4 * (MOST_WIDE * ROWS_DEPTH + ROWS_GAP),
+};
+static float rows_A[ROWS_A];
 static float rows_wide[ROWS_WIDE];
 
 static void fill_operands(void)
@@ -215,23 +217,24 @@ static void fill_operands(void)
 static void check_rows_product(const struct vector_functions *level, struct rows_product product,
                                struct rows_layout layout)
 {
-    enum { STRIDE = 2 * MOST_WIDE + 5 };
-    static float C[MOST_ROWS * STRIDE + MARGIN];
-    static float expected[MOST_ROWS * STRIDE + MARGIN];
+    enum { STRIDE = 2 * MOST_WIDE + 5, C_FLOATS = MOST_TILES * MOST_ROWS * STRIDE + MARGIN };
+    static float C[C_FLOATS];
+    static float expected[C_FLOATS];
     assert_true(2 * level->strip_columns <= MOST_WIDE);
-    for (size_t i = 0; i < COUNT(C); i++)
-        C[i] = expected[i] = (float)random_below(7, 6, i, 9);
+    size_t floats = product.tiles * product.rows * STRIDE + MARGIN;
+    for (size_t i = 0; i < floats; i++)
+        C[i] = expected[i] = (float)((i * 2654435761U >> 7) % 9);
     lay_out(&product, level, layout);
     product.A = rows_A;
     product.wide = rows_wide;
     product.stride = STRIDE;
-    product.fetch_offset = 2 * product.panel_stride;
+    product.fetched = rows_wide + 2 * product.panel_stride;
     product.fetch_stride = 16;
     product.C = C + 1;
     level->multiply_rows(&product);
     product.C = expected + 1;
     vector_reference.multiply_rows(&product);
-    assert_memory_equal(C, expected, sizeof C);
+    assert_memory_equal(C, expected, floats * sizeof *C);
 }
 
 static void check_fetching_and_adding(const struct vector_functions *level, struct rows_product product,
@@ -240,27 +243,28 @@ static void check_fetching_and_adding(const struct vector_functions *level, stru
     check_rows_product(level, product, layout);
     product.accumulate = true;
     check_rows_product(level, product, layout);
-    product.fetch_lines = 2;
+    product.fetch_pairs = 2;
     check_rows_product(level, product, layout);
     product.fetches_C = true;
     check_rows_product(level, product, layout);
     product.depth = 5; /* less than what is fetched at once is for */
     check_rows_product(level, product, layout);
     product.fetches_C = false;
-    product.fetch_lines = 0;
+    product.fetch_pairs = 0;
     check_rows_product(level, product, layout);
 }
 
 static void check_all_rows_products(const struct vector_functions *level)
 {
     static const struct rows_layout layouts[] = {
-        {false, false, false, false}, {false, true, true, false}, {true, false, false, false},
-        {true, false, true, false},   {false, false, true, true}, {true, false, true, true},
-    };
+        {false, false, false}, {false, true, true}, {true, false, false}, {true, false, true}};
     fill_operands();
     for (size_t rows = 1; rows <= MOST_ROWS; rows++) {
         for (size_t columns = 1; columns <= 4 * level->strip_columns; columns++) {
-            struct rows_product product = {.rows = rows, .columns = columns, .depth = ROWS_DEPTH};
+            struct rows_product product = {.tiles = 1 + (rows + columns) % MOST_TILES,
+                                           .rows = rows,
+                                           .columns = columns,
+                                           .depth = ROWS_DEPTH};
             for (size_t i = 0; i < COUNT(layouts); i++) {
                 if (columns <= 2 * panel_width(level, layouts[i]))
                     check_fetching_and_adding(level, product, layouts[i]);

@@ -1,0 +1,26 @@
+#ifndef LSTM_MPI_LINALG_PRODUCT_KERNEL_H
+#define LSTM_MPI_LINALG_PRODUCT_KERNEL_H
+
+/* What multiplies panels: BLIS's micro-kernel of the configuration in use, with its sides named as in
+ * lstm_mpi/linalg/panels.h, and our own loops for what is left to them, or for all. */
+
+#include <blis.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct product_kernel {
+    sgemm_ukr_ft run;
+    cntx_t *context;
+    size_t narrow;
+    size_t wide;
+    bool rows_are_narrow; /* BLIS's kernel prefers rows: its M side is the narrow one */
+    bool multiplies_packed;
+    bool own_loops_alone;       /* they multiply everything: the panels are as they want them */
+    bool own_loops_hold_panel;  /* the sums of a full narrow panel in registers, and round as BLIS does */
+    size_t few_rows_of_panel;   /* panels of which little is filled, with no more rows: for our own loops */
+    size_t few_rows_of_product; /* a product with no more rows: the same */
+};
+
+const struct product_kernel *product_kernel_in_use(void);
+
+#endif
