@@ -370,7 +370,7 @@ static void multiply_register_rows(const struct rows_product *product)
     }
     for (; first < product->columns; first += PANEL_COLUMNS) {
         size_t vectors = smaller(divide_up(product->columns - first, VECTOR_FLOATS), PANEL_VECTORS);
-        if (vectors == 1)
+        if (vectors <= 1)
             multiply_one_vector(product, first, layout);
         else
             run_strip(product, first, layout, vectors);

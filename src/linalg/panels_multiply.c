@@ -142,7 +142,7 @@ static bool is_for_own_loops(const struct product_kernel *kernel, const struct r
 /* The next wide panel lies where the hardware does not look ahead, perhaps beyond the memory: then nothing is
  * fetched. Each tile fetches a part of it: for BLIS's kernel this can only be asked before it starts, and
  * more lines at once than a core can wait for would hold it up; our own loops fetch it little by little. */
-enum { MOST_LINES_AT_ONCE = 16, LINES_OF_PAIR = 2 };
+enum { MOST_LINES_AT_ONCE = 16, LINES_OF_PAIR = 2, PAIR_FLOATS = LINES_OF_PAIR * MEMORY_LINE_FLOATS };
 
 static size_t lines_of_panel(const struct rows_product *product)
 {
@@ -151,9 +151,8 @@ static size_t lines_of_panel(const struct rows_product *product)
 
 static void fetch_at_once(const struct rows_product *tile, size_t part, size_t lines)
 {
-    const float *next = tile->fetched + part * lines * MEMORY_LINE_FLOATS;
     for (size_t i = 0; i < lines; i++)
-        __builtin_prefetch(next + i * MEMORY_LINE_FLOATS, 0, 2);
+        __builtin_prefetch(tile->fetched + (part * lines + i) * MEMORY_LINE_FLOATS, 0, 2);
 }
 
 static size_t times_to_fetch(const struct rows_product *product)
@@ -172,11 +171,12 @@ static void multiply_columns_by_blis(const struct product_kernel *kernel, const 
                                      const struct rows_product *columns, struct range tiles, size_t depth)
 {
     void (*multiply_rows)(const struct rows_product *) = vector_functions_in_use()->multiply_rows;
-    size_t lines = smaller(divide_up(lines_of_panel(columns), tiles.count), MOST_LINES_AT_ONCE);
+    size_t lines = 0;
+    if (columns->fetched)
+        lines = smaller(divide_up(lines_of_panel(columns), tiles.count), MOST_LINES_AT_ONCE);
     for (size_t i = 0; i < tiles.count; i++) {
         struct rows_product tile = product_of_tiles(whole, columns, tiles.first + i, 1, depth);
-        if (tile.fetched)
-            fetch_at_once(&tile, i, lines);
+        fetch_at_once(&tile, i, lines);
         if (is_for_own_loops(kernel, &tile))
             multiply_rows(&tile);
         else
@@ -228,7 +228,7 @@ static void multiply_by_own_loops(const struct product *whole, struct range tile
         struct rows_product columns = product_of_columns(whole, column, most_columns, depths);
         columns.fetches_C = true;
         columns.fetched = columns.wide + together.panels * columns.panel_stride;
-        columns.fetch_stride = LINES_OF_PAIR * MEMORY_LINE_FLOATS;
+        columns.fetch_stride = PAIR_FLOATS;
         if (tiles.count > 1) /* one alone would only fetch what it needs next */
             fetch_meanwhile(&columns, divide_up(lines_of_panel(&columns), LINES_OF_PAIR), tiles.count);
         for (size_t tile = 0; tile < tiles.count; tile += together.tiles) {
@@ -255,8 +255,8 @@ static bool own_loops_are_faster(const struct product_kernel *kernel, const stru
 {
     if (kernel->own_loops_alone || whole->A.rows <= kernel->few_rows_of_product)
         return true;
-    size_t lines_of_panel = divide_up(depths.count * whole->B->width, MEMORY_LINE_FLOATS);
-    return kernel->own_loops_hold_panel && lines_of_panel > tiles.count * MOST_LINES_AT_ONCE;
+    size_t lines = divide_up(depths.count * whole->B->width, MEMORY_LINE_FLOATS);
+    return kernel->own_loops_hold_panel && lines > tiles.count * MOST_LINES_AT_ONCE;
 }
 
 static void multiply_depths(const struct product_kernel *kernel, const struct product *whole,
@@ -318,6 +318,8 @@ static void multiply_lazily(const struct product_kernel *kernel, const struct pr
 static void multiply(const struct product_kernel *kernel, const struct product *whole)
 {
     size_t depth = whole->A.depth;
+    if (whole->A.rows == 0)
+        return;
     size_t blocks = larger(1, divide_up(depth, DEPTH_BLOCK)); /* one of no depth: C becomes zero */
     for (size_t block = 0; block < blocks; block++) {
         struct range depths = partition_range(depth, blocks, block);
