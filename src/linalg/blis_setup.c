@@ -1,7 +1,7 @@
 #include "lstm_mpi/linalg/blis_setup.h"
 
 #include "lstm_mpi/linalg/vector_level.h"
-#include "vector_functions.h"
+#include "product_kernel.h"
 
 #include <blis.h>
 #include <errno.h>
@@ -268,12 +268,14 @@ enum status blis_setup_start_common(const struct blis_offer *common, struct erro
         setup->threads = threads_of_blis();
     else
         bli_thread_set_num_threads(1);
-    setup->own_loops = common->own_loops && setup->threads <= 1 && vector_functions_in_use()->outruns_blis;
     snprintf(setup->version, sizeof setup->version, "%s", bli_info_get_version_str());
     snprintf(setup->configuration, sizeof setup->configuration, "%s", bli_arch_string(bli_arch_query_id()));
     snprintf(setup->threading, sizeof setup->threading, "%s",
              bli_info_get_enable_openmp()     ? "openmp"
              : bli_info_get_enable_pthreads() ? "pthread"
                                               : "serial");
-    return STATUS_OK;
+    status = product_kernel_choose(common->own_loops, error);
+    if (status == STATUS_OK)
+        setup->own_loops = product_kernel_in_use()->own_loops_alone;
+    return status;
 }

@@ -1,8 +1,13 @@
 #include "product_kernel.h"
 
+#include "lstm_mpi/base/clock.h"
+#include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/linalg/blis_setup.h"
+#include "lstm_mpi/linalg/panels.h"
 #include "vector_functions.h"
 
+#include <assert.h>
+#include <math.h>
 #include <string.h>
 
 /* With no more rows than these, the time goes to bringing B from beyond the second cache, which our own loops
@@ -49,18 +54,81 @@ static void take_own_loops(struct product_kernel *kernel, const struct vector_fu
     kernel->few_rows_of_product = FEW_ROWS_ALONE;
 }
 
+static struct product_kernel chosen;
+
 const struct product_kernel *product_kernel_in_use(void)
 {
-    static struct product_kernel kernel;
-    if (kernel.run)
-        return &kernel;
+    assert(chosen.run);
+    return &chosen;
+}
+
+/* A product as large as those that most of the time goes to. */
+struct trial {
+    struct panels A;
+    struct panels B;
+    float *C;
+};
+
+enum { TRIAL_ROWS = 384, TRIAL_PANELS = 2, TRIAL_DEPTH = 256, TRIALS = 12 };
+
+static enum status trial_create(struct trial *trial, struct error *error)
+{
+    enum status status;
+    size_t columns = TRIAL_PANELS * chosen.wide;
+    *trial = (struct trial){0};
+    TRY(panels_create(&trial->A, PANELS_NARROW, TRIAL_ROWS, TRIAL_DEPTH, error));
+    TRY(panels_create(&trial->B, PANELS_WIDE, columns, TRIAL_DEPTH, error));
+    TRY(memory_new(&trial->C, TRIAL_ROWS * columns, error));
+    panels_begin(&trial->A, TRIAL_ROWS, TRIAL_DEPTH);
+    panels_begin(&trial->B, columns, TRIAL_DEPTH);
+done:
+    return status;
+}
+
+static void trial_free(struct trial *trial)
+{
+    panels_free(&trial->A);
+    panels_free(&trial->B);
+    memory_free(trial->C);
+}
+
+static double trial_seconds(struct trial *trial, bool own_loops_alone)
+{
+    chosen.own_loops_alone = own_loops_alone;
+    double start = clock_seconds();
+    panels_multiply(trial->C, trial->B.source.lanes, &trial->A, &trial->B, false);
+    return clock_seconds() - start;
+}
+
+/* In turns, for the clock of a core rises and falls; the best of each counts. */
+static enum status choose_the_faster(struct error *error)
+{
+    enum status status;
+    struct trial trial;
+    double of_blis = INFINITY;
+    double of_own_loops = INFINITY;
+    TRY(trial_create(&trial, error));
+    for (int i = 0; i < TRIALS; i++) {
+        of_blis = fmin(of_blis, trial_seconds(&trial, false));
+        of_own_loops = fmin(of_own_loops, trial_seconds(&trial, true));
+    }
+    chosen.own_loops_alone = of_own_loops < of_blis;
+done:
+    trial_free(&trial);
+    return status;
+}
+
+enum status product_kernel_choose(bool own_loops, struct error *error)
+{
     const struct vector_functions *vector = vector_functions_in_use();
-    const struct blis_setup *setup = blis_setup_in_use();
-    kernel.multiplies_packed = bli_thread_get_num_threads() <= 1 && setup->threads <= 1;
-    take_blis(&kernel, bli_gks_query_cntx());
-    if (setup->own_loops)
-        take_own_loops(&kernel, vector);
+    chosen = (struct product_kernel){0};
+    chosen.multiplies_packed = bli_thread_get_num_threads() <= 1 && blis_setup_in_use()->threads <= 1;
+    take_blis(&chosen, bli_gks_query_cntx());
+    bool may_be_own = own_loops && chosen.multiplies_packed;
+    if (may_be_own && vector->outruns_blis)
+        take_own_loops(&chosen, vector);
     else
-        share_with_own_loops(&kernel, vector);
-    return &kernel;
+        share_with_own_loops(&chosen, vector);
+    return may_be_own && chosen.own_loops_hold_panel && !chosen.own_loops_alone ? choose_the_faster(error)
+                                                                                : STATUS_OK;
 }

@@ -4,6 +4,8 @@
 /* What multiplies panels: BLIS's micro-kernel of the configuration in use, with its sides named as in
  * lstm_mpi/linalg/panels.h, and our own loops for what is left to them, or for all. */
 
+#include "lstm_mpi/base/error.h"
+
 #include <blis.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,6 +23,13 @@ struct product_kernel {
     size_t few_rows_of_product; /* a product with no more rows: the same */
 };
 
+/* Chooses, once BLIS has started: our own loops alone only if `own_loops` says that they may be taken. They
+ * are where they are known to be faster, whatever the CPU; where they want the panels that BLIS's kernel
+ * wants, too, both are timed, which takes some milliseconds. Both give the same bits, so that processes may
+ * come to different answers. Fails for lack of memory. */
+MUST_CHECK enum status product_kernel_choose(bool own_loops, struct error *error);
+
+/* What was chosen. */
 const struct product_kernel *product_kernel_in_use(void);
 
 #endif
