@@ -201,10 +201,10 @@ static void multiply_columns(const struct product *whole, const struct rows_prod
     }
 }
 
-/* How many tiles and panels are multiplied with each other before others come. Two panels, since the last
- * tile, if it has few rows, wants both at once. All tiles, but of the rows of a matrix, which the hardware
- * does not bring from the second cache in time, only what stays in the first beside a panel, and with more
- * panels for that, unless these fill it by themselves. */
+/* How many tiles and panels are multiplied with each other before others come. Two panels, since few rows
+ * want both at once; but of long ones, of which those that come next would not stay in the second cache, only
+ * one. All tiles; but rows of a matrix, which the hardware does not bring from the second cache in time, only
+ * as far as they stay in the first beside a short panel, and then with more panels. */
 struct together {
     size_t tiles;
     size_t panels;
@@ -212,11 +212,12 @@ struct together {
 
 static struct together multiplied_together(const struct product *whole, size_t tiles, size_t depth)
 {
-    enum { SHORT_PANEL_FLOATS = 1 << 12 };
+    enum { SHORT_PANEL = 1 << 12, LONG_PANEL = 1 << 14 }; /* floats */
     bool rows_of_matrix = whole->A.row_stride != 1;
-    if (rows_of_matrix && depth * whole->B->width <= SHORT_PANEL_FLOATS)
+    size_t panel = depth * whole->B->width;
+    if (rows_of_matrix && panel <= SHORT_PANEL)
         return (struct together){4, 4};
-    return (struct together){tiles, 2};
+    return (struct together){tiles, tiles > 1 && panel > LONG_PANEL ? 1 : 2};
 }
 
 static void multiply_by_own_loops(const struct product *whole, struct range tiles, struct range depths)
