@@ -268,7 +268,8 @@ static inline __attribute__((always_inline)) void multiply_strip(const struct ro
     size_t at_once = layout == ANY_LAYOUT ? 1 : DEPTHS_AT_ONCE;
     size_t columns = product->columns - first;
     float *C = product->C + first;
-    begin_fetching(product, &strides, first, vectors, &strip);
+    if (product->fetch_pairs > 0)
+        begin_fetching(product, &strides, first, vectors, &strip);
     for (size_t tile = 0; tile < product->tiles; tile++) {
         strip_sums sums = {{{0}}};
         begin_tile(product, &strides, tile, first, rows, vectors, &strip);
