@@ -76,11 +76,9 @@ done:
 static enum status start_blis(const struct comm *comm, const struct blis_offer *mine, struct error *error)
 {
     enum status status;
-    uint64_t lacking[] = {~mine->levels, ~mine->configurations, !mine->own_loops};
-    uint64_t preferred = mine->preferred;
-    TRY(comm_or_u64(comm, lacking, 3, error));
-    TRY(comm_or_u64(comm, &preferred, 1, error));
-    struct blis_offer common = {~lacking[0], ~lacking[1], preferred, !lacking[2]};
+    uint64_t of_any[] = {~mine->levels, ~mine->configurations, mine->preferred, !mine->own_loops};
+    TRY(comm_or_u64(comm, of_any, 4, error));
+    struct blis_offer common = {~of_any[0], ~of_any[1], of_any[2], !of_any[3]};
     TRY(agree_on_status(comm, blis_setup_start_common(&common, error), error));
 done:
     return status;

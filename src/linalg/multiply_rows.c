@@ -319,8 +319,9 @@ typedef void strip_function(const struct rows_product *product, size_t first);
 #if defined(__AVX512F__)
 #define EACH_STRIP(X) EACH_OF_12_ROWS(X, 1) EACH_OF_12_ROWS(X, 2) EACH_OF_6_ROWS(X, 4)
 #elif defined(__AVX2__)
-#define EACH_STRIP(X) \
-    EACH_OF_4_ROWS(X, 1) EACH_OF_4_ROWS(X, 2) EACH_OF_4_ROWS(X, 3) EACH_OF_2_ROWS(X, 6) EACH_LAYOUT(X, 8, 1)
+#define EACH_STRIP(X)    \
+    EACH_OF_4_ROWS(X, 1) \
+    EACH_OF_4_ROWS(X, 2) EACH_OF_4_ROWS(X, 3) EACH_OF_2_ROWS(X, 6) X(PACKED, 8, 1) X(A_IS_MATRIX, 8, 1)
 #else
 #define EACH_STRIP(X) EACH_OF_6_ROWS(X, 1) EACH_OF_6_ROWS(X, 2) EACH_OF_2_ROWS(X, 4)
 #endif

@@ -83,6 +83,7 @@ bool panels_are_views(void)
 
 float *panels_element(const struct panels *panels, size_t lane, size_t depth)
 {
+    assert(!panels->lazy);
     size_t width = panels->width;
     size_t lane_of_panel = lane % width;
     return panels->data + lane / width * panels->panel_stride + depth * width + lane_of_panel;

@@ -157,7 +157,7 @@ static void fetch_at_once(const struct rows_product *tile, size_t part, size_t l
 
 static size_t times_to_fetch(const struct rows_product *product)
 {
-    return product->depth / vector_functions_in_use()->fetch_depths;
+    return product->depth / product_kernel_in_use()->vector->fetch_depths;
 }
 
 /* So many pairs of lines are fetched by so many tiles. */
@@ -170,7 +170,6 @@ static void fetch_meanwhile(struct rows_product *columns, size_t pairs, size_t t
 static void multiply_columns_by_blis(const struct product_kernel *kernel, const struct product *whole,
                                      const struct rows_product *columns, struct range tiles, size_t depth)
 {
-    void (*multiply_rows)(const struct rows_product *) = vector_functions_in_use()->multiply_rows;
     size_t lines = 0;
     if (columns->fetched)
         lines = smaller(divide_up(lines_of_panel(columns), tiles.count), MOST_LINES_AT_ONCE);
@@ -178,7 +177,7 @@ static void multiply_columns_by_blis(const struct product_kernel *kernel, const 
         struct rows_product tile = product_of_tiles(whole, columns, tiles.first + i, 1, depth);
         fetch_at_once(&tile, i, lines);
         if (is_for_own_loops(kernel, &tile))
-            multiply_rows(&tile);
+            kernel->vector->multiply_rows(&tile);
         else
             multiply_by_blis(kernel, &tile, tile.A + whole->A.tile_stride);
     }
@@ -188,7 +187,7 @@ static void multiply_columns_by_blis(const struct product_kernel *kernel, const 
 static void multiply_columns(const struct product *whole, const struct rows_product *columns,
                              struct range tiles, size_t depth)
 {
-    void (*multiply_rows)(const struct rows_product *) = vector_functions_in_use()->multiply_rows;
+    void (*multiply_rows)(const struct rows_product *) = product_kernel_in_use()->vector->multiply_rows;
     size_t end = tiles.first + tiles.count;
     size_t whole_tiles = smaller(end, whole->A.rows / whole->A.rows_of_tile) - tiles.first;
     if (whole_tiles > 0) {
@@ -235,6 +234,8 @@ static void multiply_by_own_loops(const struct product *whole, struct range tile
         for (size_t tile = 0; tile < tiles.count; tile += together.tiles) {
             struct range some = {tiles.first + tile, smaller(tiles.count - tile, together.tiles)};
             multiply_columns(whole, &columns, some, depths.first);
+            columns.fetched +=
+                some.count * times_to_fetch(&columns) * columns.fetch_pairs * columns.fetch_stride;
         }
     }
 }

@@ -34,8 +34,9 @@ static void take_blis(struct product_kernel *kernel, cntx_t *context)
 }
 
 /* Where BLIS and our own loops round differently, a row would depend on how many rows lie beside it. */
-static void share_with_own_loops(struct product_kernel *kernel, const struct vector_functions *vector)
+static void share_with_own_loops(struct product_kernel *kernel)
 {
+    const struct vector_functions *vector = kernel->vector;
     bool rounds_alike = vector->fuses == blis_fuses();
     bool strips_fit = kernel->wide % vector->strip_columns == 0;
     if (!rounds_alike || !strips_fit)
@@ -45,12 +46,11 @@ static void share_with_own_loops(struct product_kernel *kernel, const struct vec
     kernel->few_rows_of_product = kernel->own_loops_hold_panel ? FEW_PANELS * kernel->narrow : 0;
 }
 
-static void take_own_loops(struct product_kernel *kernel, const struct vector_functions *vector)
+static void take_own_loops(struct product_kernel *kernel)
 {
     kernel->own_loops_alone = kernel->own_loops_hold_panel = true;
-    kernel->narrow = vector->register_rows;
-    kernel->wide = vector->strip_columns;
-    kernel->few_rows_of_panel = MOST_ROWS;
+    kernel->narrow = kernel->vector->register_rows;
+    kernel->wide = kernel->vector->strip_columns;
     kernel->few_rows_of_product = FEW_ROWS_ALONE;
 }
 
@@ -92,9 +92,14 @@ static void trial_free(struct trial *trial)
     memory_free(trial->C);
 }
 
-static double trial_seconds(struct trial *trial, bool own_loops_alone)
+void product_kernel_set_own_loops(bool alone)
 {
-    chosen.own_loops_alone = own_loops_alone;
+    chosen.own_loops_alone = chosen.own_loops_hold_panel = alone;
+}
+
+static double trial_seconds(struct trial *trial, bool own_loops)
+{
+    product_kernel_set_own_loops(own_loops);
     double start = clock_seconds();
     panels_multiply(trial->C, trial->B.source.lanes, &trial->A, &trial->B, false);
     return clock_seconds() - start;
@@ -120,15 +125,15 @@ done:
 
 enum status product_kernel_choose(bool own_loops, struct error *error)
 {
-    const struct vector_functions *vector = vector_functions_in_use();
-    chosen = (struct product_kernel){0};
+    chosen = (struct product_kernel){.vector = vector_functions_in_use()};
     chosen.multiplies_packed = bli_thread_get_num_threads() <= 1 && blis_setup_in_use()->threads <= 1;
     take_blis(&chosen, bli_gks_query_cntx());
     bool may_be_own = own_loops && chosen.multiplies_packed;
-    if (may_be_own && vector->outruns_blis)
-        take_own_loops(&chosen, vector);
+    bool blis_is_for_shorter_vectors = chosen.vector->fuses && chosen.vector->strip_columns > chosen.wide;
+    if (may_be_own && (chosen.vector->outruns_blis || blis_is_for_shorter_vectors))
+        take_own_loops(&chosen);
     else
-        share_with_own_loops(&chosen, vector);
+        share_with_own_loops(&chosen);
     return may_be_own && chosen.own_loops_hold_panel && !chosen.own_loops_alone ? choose_the_faster(error)
                                                                                 : STATUS_OK;
 }

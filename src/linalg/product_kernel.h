@@ -5,6 +5,7 @@
  * lstm_mpi/linalg/panels.h, and our own loops for what is left to them, or for all. */
 
 #include "lstm_mpi/base/error.h"
+#include "vector_functions.h"
 
 #include <blis.h>
 #include <stdbool.h>
@@ -13,6 +14,8 @@
 struct product_kernel {
     sgemm_ukr_ft run;
     cntx_t *context;
+    const struct vector_functions
+        *vector; /* of our own loops: those of the level that the panels were made for */
     size_t narrow;
     size_t wide;
     bool rows_are_narrow; /* BLIS's kernel prefers rows: its M side is the narrow one */
@@ -24,10 +27,14 @@ struct product_kernel {
 };
 
 /* Chooses, once BLIS has started: our own loops alone only if `own_loops` says that they may be taken. They
- * are where they are known to be faster, whatever the CPU; where they want the panels that BLIS's kernel
- * wants, too, both are timed, which takes some milliseconds. Both give the same bits, so that processes may
+ * are with AVX2, and where BLIS's kernel is for shorter vectors. Where they want the panels that BLIS's
+ * kernel wants, both are timed, which takes some milliseconds; both give the same bits, so that processes may
  * come to different answers. Fails for lack of memory. */
 MUST_CHECK enum status product_kernel_choose(bool own_loops, struct error *error);
+
+/* Where the panels suit both: our own loops alone, or BLIS's kernel and not even for deep products our own.
+ */
+void product_kernel_set_own_loops(bool alone);
 
 /* What was chosen. */
 const struct product_kernel *product_kernel_in_use(void);

@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 /* What is known of a row of logits, most of it lane by lane: each lane stands for every SOFTMAX_LANES-th
- * column. */
+ * column of a panel. */
 enum { SOFTMAX_LANES = 16 };
 struct softmax_row {
     _Alignas(SOFTMAX_LANES * sizeof(float)) float largest[SOFTMAX_LANES];
@@ -63,7 +63,7 @@ struct vector_functions {
     void (*scale)(size_t count, float a, float *x);
     double (*sum_of_squares)(size_t count, const float *x);
     void (*multiply_rows)(const struct rows_product *product);
-    bool outruns_blis;    /* multiply_rows does, on any CPU and whatever the number of rows */
+    bool outruns_blis;    /* multiply_rows does, whatever the number of rows */
     bool fuses;           /* multiply_rows rounds a product and its addition once, not each of them */
     size_t strip_columns; /* the width of wide panels must be a multiple of this */
     size_t register_rows; /* so many rows' sums stay in registers */

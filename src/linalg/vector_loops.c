@@ -263,7 +263,7 @@ static void largest_of_columns(const struct softmax_tile *tile)
     }
 }
 
-/* `width` is a constant where this is called, a multiple of SOFTMAX_LANES. */
+/* `width` is a constant where this is called. */
 static inline __attribute__((always_inline)) void largest_of_vectors(const struct softmax_tile *tile,
                                                                      size_t width)
 {
@@ -308,7 +308,7 @@ static void exponentials_of_columns(const struct softmax_tile *tile)
     }
 }
 
-/* `width` is a constant where this is called, a multiple of SOFTMAX_LANES. */
+/* `width` is a constant where this is called. */
 static inline __attribute__((always_inline)) void exponentials_of_vectors(const struct softmax_tile *tile,
                                                                           size_t width)
 {

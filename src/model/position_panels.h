@@ -34,7 +34,7 @@ MUST_CHECK enum status position_panels_create(struct position_panels *operand, e
                                               size_t width, size_t rows, size_t steps, bool exact,
                                               struct error *error);
 
-/* Lazy ones (panels_create_lazy): of values that stay where they are until a product has been made with them.
+/* Lazy ones (panels_create_lazy): of values that stay where they are until the products have been made.
  */
 MUST_CHECK enum status position_panels_create_lazy(struct position_panels *operand, size_t rows, size_t steps,
                                                    bool exact, struct error *error);

@@ -4,6 +4,7 @@
     LSTM_MPI=/full/path/of/lstm_mpi tests/program/test_rank_invariant.py [unittest's arguments]
 """
 
+import ctypes
 import os
 import subprocess
 import unittest
@@ -85,16 +86,27 @@ class RankInvariantTest(BitsTest):
         self.assertError(1, result, "rank-invariant")
 
 
+def number_of_generic_kernels():
+    """What BLIS_ARCH_TYPE calls them, which is another number with another version of BLIS."""
+    blis = ctypes.CDLL("libblis.so.4")
+    blis.bli_arch_string.restype = ctypes.c_char_p
+    return next(number for number in range(100) if blis.bli_arch_string(number) == b"generic")
+
+
 class MixedHostsTest(BitsTest):
     """Ranks whose CPUs have different vector levels: all take the lowest."""
 
     def train(self, name, *levels):
         """A rank for each of `levels`; None: that of this CPU."""
+        return self.train_with(name, *(f"LSTM_MPI_VECTOR_LEVEL={level or ''}" for level in levels))
+
+    def train_with(self, name, *variables):
+        """A rank for each of `variables`, which is set for it."""
         command = ["mpirun", "--oversubscribe"]
         program = (support.program(), "train", "--run-dir", self.folder / name, *OPTIONS)
-        for i, level in enumerate(levels):
+        for i, variable in enumerate(variables):
             command += [":"] if i > 0 else []
-            command += ["-np", 1, "-x", f"LSTM_MPI_VECTOR_LEVEL={level or ''}", *program]
+            command += ["-np", 1, "-x", variable, *program]
         result = subprocess.run(
             [str(word) for word in command],
             env=os.environ | support.MPI_ENVIRONMENT,
@@ -110,6 +122,13 @@ class MixedHostsTest(BitsTest):
         expected = bits_of(self.train("same", "baseline", "baseline"))
         self.assertSameBits(expected, self.train("first", "baseline", None))
         self.assertSameBits(expected, self.train("last", None, None, "baseline"))
+
+    def test_kernels_that_one_rank_asks_for(self):
+        """BLIS's panels have other widths than those of lstm_mpi's own loops, and the ranks of a host share them."""
+        generic, none = f"BLIS_ARCH_TYPE={number_of_generic_kernels()}", "NO_VARIABLE=1"
+        expected = bits_of(self.train_with("all", generic, generic))
+        self.assertSameBits(expected, self.train_with("first", generic, none))
+        self.assertSameBits(expected, self.train_with("last", none, none, generic))
 
 
 if __name__ == "__main__":

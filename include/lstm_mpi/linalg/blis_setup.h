@@ -21,10 +21,10 @@ struct blis_setup {
  * in use has, the best configuration of that level is chosen for it through BLIS_ARCH_TYPE, unless the user
  * set that variable. One thread, unless the user set BLIS_NUM_THREADS (or, with a threaded BLIS, BLIS_JC_NT
  * and the like, or OMP_NUM_THREADS). Where our own loops are faster than its kernels they multiply instead,
- * with AVX2 always, with AVX-512 if a trial says so, unless the user set BLIS_ARCH_TYPE, or more than one
- * thread. Call it before anything else that uses BLIS and before MPI starts, since it asks a child process
- * what BLIS would choose. Fails when BLIS_ARCH_TYPE names a configuration that this CPU cannot run or that
- * BLIS does not have, where BLIS itself would abort. */
+ * with AVX2 always, else if a trial says so (see product_kernel.h), unless the user set BLIS_ARCH_TYPE, or
+ * more than one thread. Call it before anything else that uses BLIS and before MPI starts, since it asks a
+ * child process what BLIS would choose. Fails when BLIS_ARCH_TYPE names a configuration that this CPU cannot
+ * run or that BLIS does not have, where BLIS itself would abort. */
 MUST_CHECK enum status blis_setup_start(struct error *error);
 
 /* What a process can compute with, and would. Processes that share their work must compute alike, wherever

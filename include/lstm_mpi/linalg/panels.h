@@ -3,8 +3,8 @@
 
 /* Matrices packed once and multiplied by many times.
  *
- * C[M × N] = A[M × K] · B[K × N] is computed by BLIS's micro-kernel, which takes a panel of a few rows of A
- * and a panel of a few columns of B, both stored depth by depth:
+ * C[M × N] = A[M × K] · B[K × N] is computed by BLIS's micro-kernel, or by our own loops. They take a panel
+ * of a few rows of A and a panel of a few columns of B, both stored depth by depth:
  *
  *     narrow panel (lanes are rows of A)          wide panel (lanes are columns of B)
  *     a00 a10 … a(n-1)0 | a01 a11 … | …           b00 b01 … b0(w-1) | b10 b11 … | …
@@ -13,7 +13,7 @@
  * which BLIS's kernel is not made, and deep products, during which more has to be brought from beyond the
  * second cache than it can be asked for, are multiplied by loops of our own. They give the same bits: a row
  * of C never depends on the rows beside it. Where these loops are the faster ones for all products (see
- * blis_setup.h), they multiply everything.
+ * blis_setup.h), they multiply everything; where BLIS's panels do not suit them, nothing.
  *
  * A panel is always full: lanes that the matrix does not have are zero. The widths are those of BLIS's
  * configuration in use (wide × narrow: 32 × 12 for skx, 16 × 6 for haswell), or of our own loops.
@@ -58,7 +58,7 @@ MUST_CHECK enum status panels_create(struct panels *panels, enum panels_side sid
                                      struct error *error);
 void panels_free(struct panels *panels);
 
-/* Wide panels of matrices that are multiplied by but once, at most this deep and of any number of lanes.
+/* Wide panels of matrices that are multiplied by once or twice, at most this deep and of any number of lanes.
  * panels_pack only remembers the matrix, which must stay in place; the product packs each panel as it comes
  * to it, into room for one, which stays in the caches. They have no elements of their own.
  * The caller owns: panels_free. */
