@@ -72,6 +72,19 @@ done:
     return status;
 }
 
+/* With threads, BLIS multiplies what is not packed, while the ranks of a host share what is. */
+static enum status refuse_threads_on_some_ranks(const struct comm *comm, struct error *error)
+{
+    bool threaded = blis_setup_in_use()->threads > 1;
+    uint64_t on_any[] = {threaded, !threaded};
+    enum status status = comm_or_u64(comm, on_any, 2, error);
+    if (status != STATUS_OK || !on_any[0] || !on_any[1])
+        return status;
+    error_set(error, STATUS_FAILED, "BLIS has threads on some ranks, and none on others");
+    error_why(error, "BLIS_NUM_THREADS or OMP_NUM_THREADS is not the same for all of them");
+    return error_remedy(error, "set it for all ranks or for none");
+}
+
 /* All ranks compute alike, on whatever hosts they are: a mixture of vector levels would round differently. */
 static enum status start_blis(const struct comm *comm, const struct blis_offer *mine, struct error *error)
 {
@@ -80,6 +93,7 @@ static enum status start_blis(const struct comm *comm, const struct blis_offer *
     TRY(comm_or_u64(comm, of_any, 4, error));
     struct blis_offer common = {~of_any[0], ~of_any[1], of_any[2], !of_any[3]};
     TRY(agree_on_status(comm, blis_setup_start_common(&common, error), error));
+    TRY(refuse_threads_on_some_ranks(comm, error));
 done:
     return status;
 }

@@ -107,7 +107,12 @@ class MixedHostsTest(BitsTest):
         for i, variable in enumerate(variables):
             command += [":"] if i > 0 else []
             command += ["-np", 1, "-x", variable, *program]
-        result = subprocess.run(
+        result = self.start(command)
+        self.assertEqual(0, result.returncode, result.stderr)
+        return self.folder / name
+
+    def start(self, command):
+        return subprocess.run(
             [str(word) for word in command],
             env=os.environ | support.MPI_ENVIRONMENT,
             stdin=subprocess.DEVNULL,
@@ -115,8 +120,16 @@ class MixedHostsTest(BitsTest):
             text=True,
             timeout=60,
         )
-        self.assertEqual(0, result.returncode, result.stderr)
-        return self.folder / name
+
+    def test_threads_on_some_ranks_alone(self):
+        version = self.start([support.program(), "--version"]).stdout
+        if "serial" in version:
+            self.skipTest("this BLIS has no threads")
+        train = (support.program(), "train", "--run-dir", self.folder / "mixed", *OPTIONS)
+        two, none = ("-np", 1, "-x", "BLIS_NUM_THREADS=2", *train), ("-np", 1, *train)
+        result = self.start(["mpirun", "--oversubscribe", *two, ":", *none])
+        self.assertEqual(1, result.returncode, result.stderr)
+        self.assertIn("BLIS has threads on some ranks", result.stderr)
 
     def test_lowest_level_of_all_ranks(self):
         expected = bits_of(self.train("same", "baseline", "baseline"))
