@@ -11,7 +11,7 @@
 #include <string.h>
 
 /* With no more rows than these, the time goes to bringing B from beyond the second cache, which our own loops
- * do better. */
+ * do better, and rows may be multiplied where they lie. */
 enum { FEW_PANELS = 12, FEW_ROWS_ALONE = 72 };
 
 /* Do BLIS's kernels round a product and its addition once? */

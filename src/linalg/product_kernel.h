@@ -14,8 +14,7 @@
 struct product_kernel {
     sgemm_ukr_ft run;
     cntx_t *context;
-    const struct vector_functions
-        *vector; /* of our own loops: those of the level that the panels were made for */
+    const struct vector_functions *vector; /* our own loops */
     size_t narrow;
     size_t wide;
     bool rows_are_narrow; /* BLIS's kernel prefers rows: its M side is the narrow one */
@@ -32,8 +31,7 @@ struct product_kernel {
  * come to different answers. Fails for lack of memory. */
 MUST_CHECK enum status product_kernel_choose(bool own_loops, struct error *error);
 
-/* Where the panels suit both: our own loops alone, or BLIS's kernel and not even for deep products our own.
- */
+/* Where the panels suit both: our own loops alone, or BLIS's kernel, for deep products too. */
 void product_kernel_set_own_loops(bool alone);
 
 /* What was chosen. */
