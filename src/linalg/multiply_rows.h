@@ -1,7 +1,7 @@
 #ifndef LSTM_MPI_LINALG_MULTIPLY_ROWS_H
 #define LSTM_MPI_LINALG_MULTIPLY_ROWS_H
 
-/* The products of few rows for the level that a file is compiled for (see struct rows_product). */
+/* The products of tiles of few rows for the level that a file is compiled for (see struct rows_product). */
 
 #include "floats.h"
 #include "vector_functions.h"

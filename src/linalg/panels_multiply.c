@@ -144,9 +144,9 @@ static bool is_for_own_loops(const struct product_kernel *kernel, const struct r
  * more lines at once than a core can wait for would hold it up; our own loops fetch it little by little. */
 enum { MOST_LINES_AT_ONCE = 16, LINES_OF_PAIR = 2, PAIR_FLOATS = LINES_OF_PAIR * MEMORY_LINE_FLOATS };
 
-static size_t lines_of_panel(const struct rows_product *product)
+static size_t lines_of_panel(const struct panels *panels, size_t depth)
 {
-    return divide_up(product->depth * product->wide_width, MEMORY_LINE_FLOATS);
+    return divide_up(depth * panels->width, MEMORY_LINE_FLOATS);
 }
 
 static void fetch_at_once(const struct rows_product *tile, size_t part, size_t lines)
@@ -172,7 +172,7 @@ static void multiply_columns_by_blis(const struct product_kernel *kernel, const 
 {
     size_t lines = 0;
     if (columns->fetched)
-        lines = smaller(divide_up(lines_of_panel(columns), tiles.count), MOST_LINES_AT_ONCE);
+        lines = smaller(divide_up(lines_of_panel(whole->B, columns->depth), tiles.count), MOST_LINES_AT_ONCE);
     for (size_t i = 0; i < tiles.count; i++) {
         struct rows_product tile = product_of_tiles(whole, columns, tiles.first + i, 1, depth);
         fetch_at_once(&tile, i, lines);
@@ -230,7 +230,7 @@ static void multiply_by_own_loops(const struct product *whole, struct range tile
         columns.fetched = columns.wide + together.panels * columns.panel_stride;
         columns.fetch_stride = PAIR_FLOATS;
         if (tiles.count > 1) /* one alone would only fetch what it needs next */
-            fetch_meanwhile(&columns, divide_up(lines_of_panel(&columns), LINES_OF_PAIR), tiles.count);
+            fetch_meanwhile(&columns, divide_up(lines_of_panel(B, depths.count), LINES_OF_PAIR), tiles.count);
         for (size_t tile = 0; tile < tiles.count; tile += together.tiles) {
             struct range some = {tiles.first + tile, smaller(tiles.count - tile, together.tiles)};
             multiply_columns(whole, &columns, some, depths.first);
@@ -257,7 +257,7 @@ static bool own_loops_are_faster(const struct product_kernel *kernel, const stru
 {
     if (kernel->own_loops_alone || whole->A.rows <= kernel->few_rows_of_product)
         return true;
-    size_t lines = divide_up(depths.count * whole->B->width, MEMORY_LINE_FLOATS);
+    size_t lines = lines_of_panel(whole->B, depths.count);
     return kernel->own_loops_hold_panel && lines > tiles.count * MOST_LINES_AT_ONCE;
 }
 

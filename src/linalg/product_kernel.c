@@ -4,7 +4,6 @@
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/linalg/blis_setup.h"
 #include "lstm_mpi/linalg/panels.h"
-#include "vector_functions.h"
 
 #include <assert.h>
 #include <math.h>
@@ -130,10 +129,10 @@ enum status product_kernel_choose(bool own_loops, struct error *error)
     take_blis(&chosen, bli_gks_query_cntx());
     bool may_be_own = own_loops && chosen.multiplies_packed;
     bool blis_is_for_shorter_vectors = chosen.vector->fuses && chosen.vector->strip_columns > chosen.wide;
-    if (may_be_own && (chosen.vector->outruns_blis || blis_is_for_shorter_vectors))
+    if (may_be_own && (chosen.vector->outruns_blis || blis_is_for_shorter_vectors)) {
         take_own_loops(&chosen);
-    else
-        share_with_own_loops(&chosen);
-    return may_be_own && chosen.own_loops_hold_panel && !chosen.own_loops_alone ? choose_the_faster(error)
-                                                                                : STATUS_OK;
+        return STATUS_OK;
+    }
+    share_with_own_loops(&chosen);
+    return may_be_own && chosen.own_loops_hold_panel ? choose_the_faster(error) : STATUS_OK;
 }

@@ -2,46 +2,36 @@
 
 #include "lstm_mpi/base/memory.h"
 
-static enum status create_pieces(struct position_panels *operand, size_t pieces, struct error *error)
+static enum status create(struct position_panels *operand, bool lazy, enum panels_side side, size_t width,
+                          size_t rows, size_t steps, bool exact, struct error *error)
 {
+    enum status status;
+    size_t pieces = exact ? rows : 1;
+    size_t positions = exact ? steps : steps * rows;
     *operand = (struct position_panels){0};
-    enum status status = memory_new(&operand->panels, pieces, error);
-    if (status == STATUS_OK)
-        operand->pieces = pieces;
+    TRY(memory_new(&operand->panels, pieces, error));
+    operand->pieces = pieces;
+    for (size_t i = 0; i < pieces; i++) {
+        struct panels *piece = &operand->panels[i];
+        TRY(lazy ? panels_create_lazy(piece, positions, error)
+                 : panels_create(piece, side, width, positions, error));
+    }
+done:
+    if (status != STATUS_OK)
+        position_panels_free(operand);
     return status;
-}
-
-static size_t positions_of_piece(size_t rows, size_t steps, bool exact)
-{
-    return exact ? steps : steps * rows;
 }
 
 enum status position_panels_create(struct position_panels *operand, enum panels_side side, size_t width,
                                    size_t rows, size_t steps, bool exact, struct error *error)
 {
-    enum status status;
-    size_t positions = positions_of_piece(rows, steps, exact);
-    TRY(create_pieces(operand, exact ? rows : 1, error));
-    for (size_t i = 0; i < operand->pieces; i++)
-        TRY(panels_create(&operand->panels[i], side, width, positions, error));
-done:
-    if (status != STATUS_OK)
-        position_panels_free(operand);
-    return status;
+    return create(operand, false, side, width, rows, steps, exact, error);
 }
 
 enum status position_panels_create_lazy(struct position_panels *operand, size_t rows, size_t steps,
                                         bool exact, struct error *error)
 {
-    enum status status;
-    size_t positions = positions_of_piece(rows, steps, exact);
-    TRY(create_pieces(operand, exact ? rows : 1, error));
-    for (size_t i = 0; i < operand->pieces; i++)
-        TRY(panels_create_lazy(&operand->panels[i], positions, error));
-done:
-    if (status != STATUS_OK)
-        position_panels_free(operand);
-    return status;
+    return create(operand, true, PANELS_WIDE, 0, rows, steps, exact, error);
 }
 
 void position_panels_free(struct position_panels *operand)

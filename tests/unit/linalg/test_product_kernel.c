@@ -2,7 +2,6 @@
 
 #include "product_kernel.h"
 
-#include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/linalg/panels.h"
 #include "support/blis_configuration.h"
 #include "support/failing_allocator.h"
@@ -12,7 +11,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <cmocka.h>
 
