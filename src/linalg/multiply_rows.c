@@ -1,15 +1,16 @@
-/* Products of tiles of few rows, compiled once for each vector level. vector_reference.c has the plain form.
+/* Products of tiles of few rows, compiled once for each vector level. rows_reference.c has the plain form.
  *
  * A strip is as many rows and vectors of columns as have their sums in registers. Its loop is short of
  * instructions, not of arithmetic: a core begins some six a cycle, half of them where it is shared with
  * another thread, and two multiplications of a cycle want at least three of those. So depths are taken
  * several at a time, addresses are part of the loads as far as strides are known, and nothing is copied. */
 
-#include "multiply_rows.h"
+#include "rows_product.h"
 
 #include "lstm_mpi/base/divide_up.h"
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/base/smaller.h"
+#include "strip_shape.h"
 
 #include <assert.h>
 
@@ -379,7 +380,7 @@ static void multiply_register_rows(const struct rows_product *product)
     }
 }
 
-void LSTM_MPI_LEVEL_NAME(multiply_rows)(const struct rows_product *product)
+static void multiply_rows(const struct rows_product *product)
 {
     if (product->rows <= REGISTER_ROWS) {
         multiply_register_rows(product);
@@ -396,3 +397,12 @@ void LSTM_MPI_LEVEL_NAME(multiply_rows)(const struct rows_product *product)
         }
     }
 }
+
+const struct rows_kernel LSTM_MPI_LEVEL_NAME(rows_kernel) = {
+    .multiply = multiply_rows,
+    .strip_columns = PANEL_COLUMNS,
+    .register_rows = REGISTER_ROWS,
+    .fetch_depths = FETCH_DEPTHS,
+    .fuses = FUSES,
+    .outruns_blis = OUTRUNS_BLIS,
+};

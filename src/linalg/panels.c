@@ -5,6 +5,7 @@
 #include "lstm_mpi/base/partition.h"
 #include "lstm_mpi/base/smaller.h"
 #include "pack_panel.h"
+#include "panel_functions.h"
 #include "product_kernel.h"
 #include "vector_functions.h"
 
@@ -15,6 +16,12 @@
 enum { DEPTHS_READ_BEYOND = 2 };
 
 enum { LANES_OF_ONE_PANEL = 1 };
+
+const struct panel_functions *panel_functions_in_use(void)
+{
+    static const struct panel_functions *const levels[] = VECTOR_LEVELS_ARRAY(panel_functions);
+    return levels[vector_level_in_use()];
+}
 
 size_t panels_width(enum panels_side side)
 {
@@ -150,8 +157,8 @@ void panels_scale_depths(struct panels *panels, const float *factors)
 {
     size_t width = panels->width;
     for (size_t lane = 0; lane < panels->source.lanes; lane += width)
-        vector_functions_in_use()->scale_rows(panels->source.depth, width, factors,
-                                              panels_element(panels, lane, 0));
+        panel_functions_in_use()->scale_rows(panels->source.depth, width, factors,
+                                             panels_element(panels, lane, 0));
 }
 
 void panels_add_depth(const struct panels *panels, size_t depth, float factor, float scale, float *out)
@@ -167,7 +174,7 @@ void panels_add_weighted_depths(const struct panels *panels, const float *factor
 {
     size_t width = panels->width;
     for (size_t lane = 0; lane < panels->source.lanes; lane += width)
-        vector_functions_in_use()->add_weighted_rows(panels->source.depth, width,
-                                                     smaller(panels->source.lanes - lane, width),
-                                                     panels_element(panels, lane, 0), factors, out + lane);
+        panel_functions_in_use()->add_weighted_rows(panels->source.depth, width,
+                                                    smaller(panels->source.lanes - lane, width),
+                                                    panels_element(panels, lane, 0), factors, out + lane);
 }

@@ -4,7 +4,6 @@
 #include "lstm_mpi/linalg/panels.h"
 #include "pack_panel.h"
 #include "product_kernel.h"
-#include "vector_functions.h"
 
 #include <assert.h>
 
@@ -157,7 +156,7 @@ static void fetch_at_once(const struct rows_product *tile, size_t part, size_t l
 
 static size_t times_to_fetch(const struct rows_product *product)
 {
-    return product->depth / product_kernel_in_use()->vector->fetch_depths;
+    return product->depth / product_kernel_in_use()->own_loops->fetch_depths;
 }
 
 /* So many pairs of lines are fetched by so many tiles. */
@@ -177,7 +176,7 @@ static void multiply_columns_by_blis(const struct product_kernel *kernel, const 
         struct rows_product tile = product_of_tiles(whole, columns, tiles.first + i, 1, depth);
         fetch_at_once(&tile, i, lines);
         if (is_for_own_loops(kernel, &tile))
-            kernel->vector->multiply_rows(&tile);
+            kernel->own_loops->multiply(&tile);
         else
             multiply_by_blis(kernel, &tile, tile.A + whole->A.tile_stride);
     }
@@ -187,7 +186,7 @@ static void multiply_columns_by_blis(const struct product_kernel *kernel, const 
 static void multiply_columns(const struct product *whole, const struct rows_product *columns,
                              struct range tiles, size_t depth)
 {
-    void (*multiply_rows)(const struct rows_product *) = product_kernel_in_use()->vector->multiply_rows;
+    void (*multiply_rows)(const struct rows_product *) = product_kernel_in_use()->own_loops->multiply;
     size_t end = tiles.first + tiles.count;
     size_t whole_tiles = smaller(end, whole->A.rows / whole->A.rows_of_tile) - tiles.first;
     if (whole_tiles > 0) {

@@ -35,21 +35,21 @@ static void take_blis(struct product_kernel *kernel, cntx_t *context)
 /* Where BLIS and our own loops round differently, a row would depend on how many rows lie beside it. */
 static void share_with_own_loops(struct product_kernel *kernel)
 {
-    const struct vector_functions *vector = kernel->vector;
-    bool rounds_alike = vector->fuses == blis_fuses();
-    bool strips_fit = kernel->wide % vector->strip_columns == 0;
+    const struct rows_kernel *own_loops = kernel->own_loops;
+    bool rounds_alike = own_loops->fuses == blis_fuses();
+    bool strips_fit = kernel->wide % own_loops->strip_columns == 0;
     if (!rounds_alike || !strips_fit)
         return;
     kernel->few_rows_of_panel = MOST_ROWS;
-    kernel->own_loops_hold_panel = kernel->narrow <= vector->register_rows;
+    kernel->own_loops_hold_panel = kernel->narrow <= own_loops->register_rows;
     kernel->few_rows_of_product = kernel->own_loops_hold_panel ? FEW_PANELS * kernel->narrow : 0;
 }
 
 static void take_own_loops(struct product_kernel *kernel)
 {
     kernel->own_loops_alone = kernel->own_loops_hold_panel = true;
-    kernel->narrow = kernel->vector->register_rows;
-    kernel->wide = kernel->vector->strip_columns;
+    kernel->narrow = kernel->own_loops->register_rows;
+    kernel->wide = kernel->own_loops->strip_columns;
     kernel->few_rows_of_product = FEW_ROWS_ALONE;
 }
 
@@ -124,12 +124,14 @@ done:
 
 enum status product_kernel_choose(bool own_loops, struct error *error)
 {
-    chosen = (struct product_kernel){.vector = vector_functions_in_use()};
+    static const struct rows_kernel *const levels[] = VECTOR_LEVELS_ARRAY(rows_kernel);
+    chosen = (struct product_kernel){.own_loops = levels[vector_level_in_use()]};
     chosen.multiplies_packed = bli_thread_get_num_threads() <= 1 && blis_setup_in_use()->threads <= 1;
     take_blis(&chosen, bli_gks_query_cntx());
     bool may_be_own = own_loops && chosen.multiplies_packed;
-    bool blis_is_for_shorter_vectors = chosen.vector->fuses && chosen.vector->strip_columns > chosen.wide;
-    if (may_be_own && (chosen.vector->outruns_blis || blis_is_for_shorter_vectors)) {
+    bool blis_is_for_shorter_vectors =
+        chosen.own_loops->fuses && chosen.own_loops->strip_columns > chosen.wide;
+    if (may_be_own && (chosen.own_loops->outruns_blis || blis_is_for_shorter_vectors)) {
         take_own_loops(&chosen);
         return STATUS_OK;
     }

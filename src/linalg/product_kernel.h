@@ -5,7 +5,7 @@
  * lstm_mpi/linalg/panels.h, and our own loops for what is left to them, or for all. */
 
 #include "lstm_mpi/base/error.h"
-#include "vector_functions.h"
+#include "rows_product.h"
 
 #include <blis.h>
 #include <stdbool.h>
@@ -14,7 +14,7 @@
 struct product_kernel {
     sgemm_ukr_ft run;
     cntx_t *context;
-    const struct vector_functions *vector; /* our own loops */
+    const struct rows_kernel *own_loops;
     size_t narrow;
     size_t wide;
     bool rows_are_narrow; /* BLIS's kernel prefers rows: its M side is the narrow one */

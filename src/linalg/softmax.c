@@ -2,10 +2,17 @@
 
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/base/smaller.h"
-#include "vector_functions.h"
+#include "lstm_mpi/linalg/vector.h"
+#include "softmax_functions.h"
 
 #include <assert.h>
 #include <math.h>
+
+static const struct softmax_functions *functions_in_use(void)
+{
+    static const struct softmax_functions *const levels[] = VECTOR_LEVELS_ARRAY(softmax_functions);
+    return levels[vector_level_in_use()];
+}
 
 /* Leaves exponentials in place of the logits of a row, and their sum in `total`. */
 static double loss_of_row(const struct softmax_block *block, size_t row, float *total)
@@ -14,7 +21,7 @@ static double loss_of_row(const struct softmax_block *block, size_t row, float *
     uint32_t target = block->targets[row];
     float largest;
     float target_logit = logits[target] + block->bias[target];
-    *total = vector_functions_in_use()->softmax_of_row(block->vocabulary, logits, block->bias, &largest);
+    *total = functions_in_use()->of_row(block->vocabulary, logits, block->bias, &largest);
     return log((double)*total) - ((double)target_logit - (double)largest);
 }
 
@@ -27,7 +34,6 @@ void softmax_row_losses(const struct softmax_block *block, double *losses)
 
 double softmax_loss(const struct softmax_block *block, float *bias_gradient)
 {
-    const struct vector_functions *vector = vector_functions_in_use();
     size_t V = block->vocabulary;
     double loss = 0;
     for (size_t row = 0; row < block->rows; row++) {
@@ -35,8 +41,8 @@ double softmax_loss(const struct softmax_block *block, float *bias_gradient)
         float total;
         loss += loss_of_row(block, row, &total);
         logits[block->targets[row]] -= total;
-        vector->scale(V, block->scale / total, logits);
-        vector->add(V, logits, bias_gradient);
+        vector_scale(V, block->scale / total, logits);
+        vector_add(V, logits, bias_gradient);
     }
     return loss;
 }
@@ -99,7 +105,7 @@ void softmax_largest(struct softmax *softmax, struct range columns)
     struct range rows = {0, softmax->logits->source.depth};
     for (size_t i = 0; i < columns.count; i += softmax->logits->width) {
         struct softmax_tile tile = tile_at(softmax, rows, columns.first + i);
-        vector_functions_in_use()->softmax_largest(&tile);
+        functions_in_use()->largest(&tile);
     }
 }
 
@@ -126,7 +132,7 @@ static void prefetch_next_tile(const struct softmax *softmax, const struct softm
 void softmax_exponentials(struct softmax *softmax, struct range rows, struct range columns,
                           struct panels *left)
 {
-    const struct vector_functions *vector = vector_functions_in_use();
+    const struct softmax_functions *functions = functions_in_use();
     panels_begin(left, rows.count, columns.count);
     size_t width = softmax->logits->width;
     for (size_t row = 0; row < rows.count; row += left->width) {
@@ -137,7 +143,7 @@ void softmax_exponentials(struct softmax *softmax, struct range rows, struct ran
         for (size_t i = 0; i < columns.count; i += width) {
             tile.columns = smaller(columns.count - i, width);
             prefetch_next_tile(softmax, &tile);
-            vector->softmax_exponentials(&tile);
+            functions->exponentials(&tile);
             tile.logits += softmax->logits->panel_stride;
             tile.bias += width;
             tile.narrow += width * left->width;

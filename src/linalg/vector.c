@@ -1,6 +1,7 @@
 #include "lstm_mpi/linalg/vector.h"
 
 #include "lstm_mpi/linalg/vector_math.h"
+#include "panel_functions.h"
 #include "vector_functions.h"
 
 const struct vector_exp_bounds vector_exp_bounds = {.least = -87.3F, .most = 87.3F};
@@ -49,5 +50,5 @@ float vector_largest(size_t count, const float *x)
 void vector_transpose(size_t rows, size_t columns, const float *in, float *out)
 {
     /* A panel that is as wide as there are rows. */
-    vector_functions_in_use()->pack_transposed(rows, rows, columns, in, columns, out);
+    panel_functions_in_use()->pack_transposed(rows, rows, columns, in, columns, out);
 }

@@ -1,10 +1,9 @@
-#ifndef LSTM_MPI_LINALG_MULTIPLY_ROWS_H
-#define LSTM_MPI_LINALG_MULTIPLY_ROWS_H
+#ifndef LSTM_MPI_LINALG_STRIP_SHAPE_H
+#define LSTM_MPI_LINALG_STRIP_SHAPE_H
 
-/* The products of tiles of few rows for the level that a file is compiled for (see struct rows_product). */
+/* The strips of multiply_rows.c, for the vector level that it is compiled for. */
 
 #include "floats.h"
-#include "vector_functions.h"
 
 #include <stdbool.h>
 
@@ -32,7 +31,5 @@ enum { FUSES = true };
 #else
 enum { FUSES = false };
 #endif
-
-void LSTM_MPI_LEVEL_NAME(multiply_rows)(const struct rows_product *product);
 
 #endif
