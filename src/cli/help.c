@@ -294,7 +294,7 @@ static const char manual_tail[] =
     ".TP\nBLIS_ARCH_TYPE\nThe kernels of BLIS, instead of those that fit the CPUs of all ranks, "
     "or of own loops where these are faster.\n"
     ".TP\nLSTM_MPI_VECTOR_LEVEL\nbaseline, avx2 or avx512: the vector code, instead of the best that all "
-    "ranks can run.\n"
+    "ranks can run, if it is lower.\n"
     ".SH EXIT STATUS\n"
     ".TP\n0\nDone.\n"
     ".TP\n1\nSomething failed, or check found a fault; a line on standard error says what, and what to do.\n"

@@ -1,5 +1,6 @@
 #include "lstm_mpi/linalg/blis_setup.h"
 
+#include "kernel_trial.h"
 #include "lstm_mpi/linalg/vector_level.h"
 #include "product_kernel.h"
 
@@ -181,6 +182,7 @@ enum status blis_setup_offer(struct blis_offer *offer, struct error *error)
     const char *users = getenv("BLIS_ARCH_TYPE");
     enum vector_level level = vector_level_in_use();
     in_use = (struct blis_setup){.threads = 1};
+    TRY(vector_level_check_variable(error));
     *offer = (struct blis_offer){.levels = (UINT64_C(2) << (unsigned)level) - 1};
     if (users) {
         TRY(users_choice(&choice, users, error));
@@ -259,9 +261,8 @@ enum status blis_setup_start(struct error *error)
 enum status blis_setup_start_common(const struct blis_offer *common, struct error *error)
 {
     struct blis_setup *setup = &in_use;
-    enum status status = choose_common(common, error);
-    if (status != STATUS_OK)
-        return status;
+    enum status status;
+    TRY(choose_common(common, error));
     bli_init();
     bool threaded = bli_info_get_enable_threading() != 0;
     if (threaded && user_chose_threads())
@@ -274,8 +275,10 @@ enum status blis_setup_start_common(const struct blis_offer *common, struct erro
              bli_info_get_enable_openmp()     ? "openmp"
              : bli_info_get_enable_pthreads() ? "pthread"
                                               : "serial");
-    status = product_kernel_choose(common->own_loops, error);
-    if (status == STATUS_OK)
-        setup->own_loops = product_kernel_in_use()->own_loops_alone;
+    product_kernel_choose(common->own_loops, setup->threads);
+    if (product_kernel_in_use()->wants_trial)
+        TRY(kernel_trial_choose_the_faster(error));
+    setup->own_loops = product_kernel_in_use()->own_loops_alone;
+done:
     return status;
 }

@@ -1,3 +1,14 @@
+/* C = A·B or C += A·B in panels. The nest, and who goes through what:
+ *
+ *     for each block of depths                 multiply
+ *         for each block of tiles of A         multiply_depths
+ *             for each panel or two of B       multiply_by_own_loops, multiply_mostly_by_blis
+ *                 for each tile of A           multiply_columns, multiply_columns_by_blis
+ *                     C[tile][panels] += A[tile][depths] · B[depths][panels]
+ *
+ * The last line in plain C: rows_reference.c. Where B is packed lazily, multiply_lazily packs each panel as
+ * it comes to it, with all tiles of A. */
+
 #include "lstm_mpi/base/divide_up.h"
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/base/smaller.h"

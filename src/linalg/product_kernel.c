@@ -1,12 +1,6 @@
 #include "product_kernel.h"
 
-#include "lstm_mpi/base/clock.h"
-#include "lstm_mpi/base/memory.h"
-#include "lstm_mpi/linalg/blis_setup.h"
-#include "lstm_mpi/linalg/panels.h"
-
 #include <assert.h>
-#include <math.h>
 #include <string.h>
 
 /* With no more rows than these, the time goes to bringing B from beyond the second cache, which our own loops
@@ -61,80 +55,24 @@ const struct product_kernel *product_kernel_in_use(void)
     return &chosen;
 }
 
-/* A product as large as those that most of the time goes to. */
-struct trial {
-    struct panels A;
-    struct panels B;
-    float *C;
-};
-
-enum { TRIAL_ROWS = 384, TRIAL_PANELS = 2, TRIAL_DEPTH = 256, TRIALS = 12 };
-
-static enum status trial_create(struct trial *trial, struct error *error)
+void product_kernel_set_own_loops_alone(bool alone)
 {
-    enum status status;
-    size_t columns = TRIAL_PANELS * chosen.wide;
-    *trial = (struct trial){0};
-    TRY(panels_create(&trial->A, PANELS_NARROW, TRIAL_ROWS, TRIAL_DEPTH, error));
-    TRY(panels_create(&trial->B, PANELS_WIDE, columns, TRIAL_DEPTH, error));
-    TRY(memory_new(&trial->C, TRIAL_ROWS * columns, error));
-    panels_begin(&trial->A, TRIAL_ROWS, TRIAL_DEPTH);
-    panels_begin(&trial->B, columns, TRIAL_DEPTH);
-done:
-    return status;
+    chosen.own_loops_alone = alone;
 }
 
-static void trial_free(struct trial *trial)
-{
-    panels_free(&trial->A);
-    panels_free(&trial->B);
-    memory_free(trial->C);
-}
-
-void product_kernel_set_own_loops(bool alone)
-{
-    chosen.own_loops_alone = chosen.own_loops_hold_panel = alone;
-}
-
-static double trial_seconds(struct trial *trial, bool own_loops)
-{
-    product_kernel_set_own_loops(own_loops);
-    double start = clock_seconds();
-    panels_multiply(trial->C, trial->B.source.lanes, &trial->A, &trial->B, false);
-    return clock_seconds() - start;
-}
-
-/* In turns, for the clock of a core rises and falls; the best of each counts. */
-static enum status choose_the_faster(struct error *error)
-{
-    enum status status;
-    struct trial trial;
-    double of_blis = INFINITY;
-    double of_own_loops = INFINITY;
-    TRY(trial_create(&trial, error));
-    for (int i = 0; i < TRIALS; i++) {
-        of_blis = fmin(of_blis, trial_seconds(&trial, false));
-        of_own_loops = fmin(of_own_loops, trial_seconds(&trial, true));
-    }
-    chosen.own_loops_alone = of_own_loops < of_blis;
-done:
-    trial_free(&trial);
-    return status;
-}
-
-enum status product_kernel_choose(bool own_loops, struct error *error)
+void product_kernel_choose(bool own_loops, int threads)
 {
     static const struct rows_kernel *const levels[] = VECTOR_LEVELS_ARRAY(rows_kernel);
-    chosen = (struct product_kernel){.own_loops = levels[vector_level_in_use()]};
-    chosen.multiplies_packed = bli_thread_get_num_threads() <= 1 && blis_setup_in_use()->threads <= 1;
+    chosen = (struct product_kernel){.own_loops = levels[vector_level_in_use()],
+                                     .multiplies_packed = threads <= 1};
     take_blis(&chosen, bli_gks_query_cntx());
     bool may_be_own = own_loops && chosen.multiplies_packed;
     bool blis_is_for_shorter_vectors =
         chosen.own_loops->fuses && chosen.own_loops->strip_columns > chosen.wide;
     if (may_be_own && (chosen.own_loops->outruns_blis || blis_is_for_shorter_vectors)) {
         take_own_loops(&chosen);
-        return STATUS_OK;
+        return;
     }
     share_with_own_loops(&chosen);
-    return may_be_own && chosen.own_loops_hold_panel ? choose_the_faster(error) : STATUS_OK;
+    chosen.wants_trial = may_be_own && chosen.own_loops_hold_panel;
 }

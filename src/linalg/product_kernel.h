@@ -4,7 +4,6 @@
 /* What multiplies panels: BLIS's micro-kernel of the configuration in use, with its sides named as in
  * lstm_mpi/linalg/panels.h, and our own loops for what is left to them, or for all. */
 
-#include "lstm_mpi/base/error.h"
 #include "rows_product.h"
 
 #include <blis.h>
@@ -21,18 +20,19 @@ struct product_kernel {
     bool multiplies_packed;
     bool own_loops_alone;       /* they multiply everything: the panels are as they want them */
     bool own_loops_hold_panel;  /* the sums of a full narrow panel in registers, and round as BLIS does */
+    bool wants_trial;           /* the panels suit both */
     size_t few_rows_of_panel;   /* panels of which little is filled, with no more rows: for our own loops */
     size_t few_rows_of_product; /* a product with no more rows: the same */
 };
 
-/* Chooses, once BLIS has started: our own loops alone only if `own_loops` says that they may be taken. They
- * are with AVX2, and where BLIS's kernel is for shorter vectors. Where they want the panels that BLIS's
- * kernel wants, both are timed, which takes some milliseconds; both give the same bits, so that processes may
- * come to different answers. Fails for lack of memory. */
-MUST_CHECK enum status product_kernel_choose(bool own_loops, struct error *error);
+/* Chooses, once BLIS has started, with so many threads a rank: our own loops alone only if `own_loops` says
+ * that they may be taken. They are with AVX2, and where BLIS's kernel is for shorter vectors. Where both want
+ * the same panels, a trial may tell which is the faster (see kernel_trial.h); until then it is BLIS's kernel.
+ */
+void product_kernel_choose(bool own_loops, int threads);
 
-/* Where the panels suit both: our own loops alone, or BLIS's kernel, for deep products too. */
-void product_kernel_set_own_loops(bool alone);
+/* Where the panels suit both: our own loops for all products, or BLIS's kernel for most. */
+void product_kernel_set_own_loops_alone(bool alone);
 
 /* What was chosen. */
 const struct product_kernel *product_kernel_in_use(void);

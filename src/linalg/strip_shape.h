@@ -32,4 +32,33 @@ enum { FUSES = true };
 enum { FUSES = false };
 #endif
 
+/* EACH_STRIP(X): X(layout, rows, vectors) for every strip that may be asked for, EACH_LAYOUT(X, rows,
+ * vectors) being that for every layout. */
+#define EACH_OF_2_ROWS(X, vectors) EACH_LAYOUT(X, 1, vectors) EACH_LAYOUT(X, 2, vectors)
+#define EACH_OF_4_ROWS(X, vectors) \
+    EACH_OF_2_ROWS(X, vectors)     \
+    EACH_LAYOUT(X, 3, vectors)     \
+    EACH_LAYOUT(X, 4, vectors)
+#define EACH_OF_6_ROWS(X, vectors) \
+    EACH_OF_4_ROWS(X, vectors)     \
+    EACH_LAYOUT(X, 5, vectors)     \
+    EACH_LAYOUT(X, 6, vectors)
+#define EACH_OF_12_ROWS(X, vectors) \
+    EACH_OF_6_ROWS(X, vectors)      \
+    EACH_LAYOUT(X, 7, vectors)      \
+    EACH_LAYOUT(X, 8, vectors)      \
+    EACH_LAYOUT(X, 9, vectors)      \
+    EACH_LAYOUT(X, 10, vectors)     \
+    EACH_LAYOUT(X, 11, vectors)     \
+    EACH_LAYOUT(X, 12, vectors)
+#if defined(__AVX512F__)
+#define EACH_STRIP(X) EACH_OF_12_ROWS(X, 1) EACH_OF_12_ROWS(X, 2) EACH_OF_6_ROWS(X, 4)
+#elif defined(__AVX2__)
+#define EACH_STRIP(X)    \
+    EACH_OF_4_ROWS(X, 1) \
+    EACH_OF_4_ROWS(X, 2) EACH_OF_4_ROWS(X, 3) EACH_OF_2_ROWS(X, 6) X(PACKED, 8, 1) X(A_IS_MATRIX, 8, 1)
+#else
+#define EACH_STRIP(X) EACH_OF_6_ROWS(X, 1) EACH_OF_6_ROWS(X, 2) EACH_OF_2_ROWS(X, 4)
+#endif
+
 #endif

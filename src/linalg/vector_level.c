@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char variable[] = "LSTM_MPI_VECTOR_LEVEL";
+
 static const char *const level_names[] = {
     [VECTOR_BASELINE] = "baseline",
     [VECTOR_AVX2] = "avx2",
@@ -26,15 +28,31 @@ static enum vector_level highest_of_cpu(void)
 #endif
 }
 
+/* VECTOR_LEVEL_COUNT: none has this name. */
+static enum vector_level level_named(const char *name)
+{
+    unsigned level = VECTOR_BASELINE;
+    while (level < VECTOR_LEVEL_COUNT && strcmp(name, level_names[level]) != 0)
+        level++;
+    return (enum vector_level)level;
+}
+
+enum status vector_level_check_variable(struct error *error)
+{
+    const char *wanted = getenv(variable);
+    if (!wanted || level_named(wanted) < VECTOR_LEVEL_COUNT)
+        return STATUS_OK;
+    error_set(error, STATUS_FAILED, "%s is '%s'", variable, wanted);
+    error_why(error, "it is none of baseline, avx2, avx512");
+    return error_remedy(error, "unset the variable and the best level is chosen");
+}
+
 static enum vector_level choose(void)
 {
     enum vector_level highest = highest_of_cpu();
-    const char *wanted = getenv("LSTM_MPI_VECTOR_LEVEL");
-    for (unsigned level = VECTOR_BASELINE; wanted && level < highest; level++) {
-        if (strcmp(wanted, level_names[level]) == 0)
-            return (enum vector_level)level;
-    }
-    return highest;
+    const char *wanted = getenv(variable);
+    enum vector_level level = wanted ? level_named(wanted) : highest;
+    return level < highest ? level : highest;
 }
 
 static int chosen = -1;

@@ -1,7 +1,5 @@
 #include "lstm_mpi/model/cell.h"
 
-#include "lstm_mpi/linalg/vector_level.h"
-
 #include <string.h>
 
 /* Every cell, the default first. A row is all that is known of a cell outside of its file. */

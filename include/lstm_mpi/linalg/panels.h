@@ -9,14 +9,15 @@
  *     narrow panel (lanes are rows of A)          wide panel (lanes are columns of B)
  *     a00 a10 … a(n-1)0 | a01 a11 … | …           b00 b01 … b0(w-1) | b10 b11 … | …
  *
- * bli_sgemm packs both operands at every call; here the one that stays the same is packed once. Few rows, for
- * which BLIS's kernel is not made, and deep products, during which more has to be brought from beyond the
- * second cache than it can be asked for, are multiplied by loops of our own. They give the same bits: a row
- * of C never depends on the rows beside it. Where these loops are the faster ones for all products (see
- * blis_setup.h), they multiply everything; where BLIS's panels do not suit them, nothing.
+ * bli_sgemm packs both operands at every call; here the one that stays the same is packed once. Two kinds of
+ * product are left to loops of our own: those of few rows, for which BLIS's kernel is not made, and deep
+ * ones, which need more from beyond the L2 cache than can be prefetched through BLIS's kernel. Both round
+ * alike, so a row of C never depends on the rows beside it. Where our own loops are the faster ones for all
+ * products (see blis_setup.h), they multiply everything; where BLIS's panels do not suit them, nothing.
  *
- * A panel is always full: lanes that the matrix does not have are zero. The widths are those of BLIS's
- * configuration in use (wide × narrow: 32 × 12 for skx, 16 × 6 for haswell), or of our own loops.
+ * A panel is always full: lanes that the matrix does not have are zero. Its depth is the K of the product;
+ * the two widths are MR and NR of BLIS's configuration in use, whichever way round that kernel prefers them
+ * (wide × narrow: 32 × 12 for skx, 16 × 6 for haswell), or those of our own loops.
  *
  * Where BLIS has more than one thread, nothing is packed: the panels remember the matrix, and bli_sgemm
  * multiplies it. So the matrix must stay in place as long as its panels are used. */

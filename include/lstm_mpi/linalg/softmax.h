@@ -7,15 +7,15 @@
  *     loss = log(Σ_v exp z_v) - z_t
  *     dz_v = s · (exp z_v / Σ_u exp z_u - [v = t]), the gradient of s · loss
  *
- * In two forms: as one says it, and for logits that a product has left in wide panels, as the right operand
- * of the next. There the logits become, in place,
+ * In two forms: straight from these formulas, and for logits that a product has left in wide panels, as the
+ * right operand of the next. There the logits become, in place,
  *
  *     e_v = exp(z_v - largest) - [v = t] · total,    total = Σ_u exp(z_u - largest)
  *
  * so that dz_v = factor · e_v with factor = s / total, and whoever multiplies by dz multiplies by e and puts
- * the factors where they are fewer. The e come into being where the product that wants them as a left operand
- * needs them next; only the totals of that moment are not known yet, so that this product has to do without
- * the target's term (see softmax_target_term). */
+ * the factors where they are fewer. The e of a tile are computed just before the product that takes them as
+ * its left operand. The total of a row is not known yet then, so that product leaves out the target's term,
+ * which is added afterwards (panels_add_depth). */
 
 #include "lstm_mpi/linalg/panels.h"
 

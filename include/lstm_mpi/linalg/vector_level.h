@@ -1,6 +1,8 @@
 #ifndef LSTM_MPI_LINALG_VECTOR_LEVEL_H
 #define LSTM_MPI_LINALG_VECTOR_LEVEL_H
 
+#include "lstm_mpi/base/error.h"
+
 /* One binary for every CPU: a file with element-wise loops is compiled once for each level of vector
  * instructions that the target architecture has, and the level is chosen when the program starts.
  *
@@ -12,11 +14,16 @@ enum vector_level {
     VECTOR_BASELINE, /* what every CPU of the architecture has: SSE2 on x86-64, plain C elsewhere */
     VECTOR_AVX2,     /* x86-64-v3 */
     VECTOR_AVX512,   /* x86-64-v4 */
+    VECTOR_LEVEL_COUNT
 };
 
 /* The highest level that this CPU can run, or the lower one that the environment variable
  * LSTM_MPI_VECTOR_LEVEL (baseline, avx2, avx512) asks for. */
 enum vector_level vector_level_in_use(void);
+
+/* Fails where LSTM_MPI_VECTOR_LEVEL is set to what is no level's name. One that this CPU cannot run is no
+ * failure. */
+MUST_CHECK enum status vector_level_check_variable(struct error *error);
 
 /* Takes no higher level than `most` from now on. Before anything is computed: levels round differently. */
 void vector_level_lower(enum vector_level most);

@@ -6,6 +6,8 @@
  *
  * To add a cell, write cell_NAME.c with its equations and a row in the table of cell.c. */
 
+#include "lstm_mpi/linalg/vector_level.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -38,8 +40,8 @@ struct cell_ops {
     const char *gate_names;
     bool has_cell_state; /* c, a part of the carried state */
     bool has_saved;
-    bool splits_recurrent;                  /* H·W_h + b_h is not just added to X·W_x + b */
-    const struct cell_functions *levels[3]; /* by enum vector_level */
+    bool splits_recurrent; /* H·W_h + b_h is not just added to X·W_x + b */
+    const struct cell_functions *levels[VECTOR_LEVEL_COUNT];
 };
 
 extern const struct cell_ops cells[];

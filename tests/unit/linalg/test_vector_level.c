@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -58,6 +59,28 @@ static void other_words_leave_the_highest_level(void **state)
     assert_int_equal(level_with("avx"), highest);
 }
 
+static void other_words_are_refused(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"baseline", "avx2", "avx512"};
+    static const char *const others[] = {"", "AVX2", "avx", "avx3"};
+    struct error error;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        setenv("LSTM_MPI_VECTOR_LEVEL", names[i], 1);
+        assert_int_equal(vector_level_check_variable(&error), STATUS_OK);
+    }
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        setenv("LSTM_MPI_VECTOR_LEVEL", others[i], 1);
+        assert_int_equal(vector_level_check_variable(&error), STATUS_FAILED);
+        char line[ERROR_LINE_BYTES];
+        error_line(line, &error);
+        assert_non_null(strstr(line, others[i]));
+        assert_non_null(strstr(line, "avx512"));
+    }
+    unsetenv("LSTM_MPI_VECTOR_LEVEL");
+    assert_int_equal(vector_level_check_variable(&error), STATUS_OK);
+}
+
 /* A program for a level that the CPU lacks would end at its first instruction. */
 static void the_highest_level_is_one_that_the_cpu_has(void **state)
 {
@@ -78,6 +101,7 @@ int main(void)
         cmocka_unit_test(each_level_has_its_name),
         cmocka_unit_test(the_variable_lowers_the_level),
         cmocka_unit_test(other_words_leave_the_highest_level),
+        cmocka_unit_test(other_words_are_refused),
         cmocka_unit_test(the_highest_level_is_one_that_the_cpu_has),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,8 +1,9 @@
 /* BLIS's generic kernel at the baseline level: its panels suit our own loops, so both can be tried. */
 
-#include "product_kernel.h"
+#include "kernel_trial.h"
 
 #include "lstm_mpi/linalg/panels.h"
+#include "product_kernel.h"
 #include "support/blis_configuration.h"
 #include "support/failing_allocator.h"
 
@@ -15,12 +16,6 @@
 #include <cmocka.h>
 
 enum { M = 200, N = 70, K = 90 };
-
-static void choose(bool own_loops)
-{
-    struct error error;
-    assert_int_equal(product_kernel_choose(own_loops, &error), STATUS_OK);
-}
 
 static void fill(float *floats, size_t count)
 {
@@ -51,10 +46,9 @@ static void own_loops_give_the_bits_of_blis(void **state)
     (void)state;
     static float of_blis[M * N];
     static float of_own_loops[M * N];
-    choose(true);
-    product_kernel_set_own_loops(false);
+    product_kernel_choose(true, 1);
     multiply(of_blis);
-    product_kernel_set_own_loops(true);
+    product_kernel_set_own_loops_alone(true);
     multiply(of_own_loops);
     assert_memory_equal(of_blis, of_own_loops, sizeof of_blis);
 }
@@ -62,11 +56,15 @@ static void own_loops_give_the_bits_of_blis(void **state)
 static void a_trial_leaves_the_panels_as_they_are(void **state)
 {
     (void)state;
-    choose(false);
+    product_kernel_choose(false, 1);
+    assert_false(product_kernel_in_use()->wants_trial);
+    product_kernel_choose(true, 1);
     struct product_kernel blis = *product_kernel_in_use();
+    assert_true(blis.wants_trial);
     assert_false(blis.own_loops_alone);
     assert_true(blis.own_loops_hold_panel);
-    choose(true);
+    struct error error;
+    assert_int_equal(kernel_trial_choose_the_faster(&error), STATUS_OK);
     assert_int_equal(product_kernel_in_use()->narrow, blis.narrow);
     assert_int_equal(product_kernel_in_use()->wide, blis.wide);
     assert_true(product_kernel_in_use()->own_loops_hold_panel);
@@ -75,12 +73,13 @@ static void a_trial_leaves_the_panels_as_they_are(void **state)
 static void lack_of_memory_for_the_trial_is_an_error(void **state)
 {
     (void)state;
+    product_kernel_choose(true, 1);
     long allocations = 0;
     enum status status;
     do {
         struct error error;
         failing_allocator_after(allocations++);
-        status = product_kernel_choose(true, &error);
+        status = kernel_trial_choose_the_faster(&error);
         failing_allocator_after(-1);
     } while (status != STATUS_OK);
     assert_true(allocations > 3);
