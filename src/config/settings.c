@@ -4,6 +4,7 @@
 #include "lstm_mpi/config/settings_text.h"
 #include "lstm_mpi/model/cell.h"
 #include "lstm_mpi/model/model_spec.h"
+#include "lstm_mpi/optim/optimizer.h"
 #include "lstm_mpi/text/batches.h"
 #include "lstm_mpi/text/tokenizer.h"
 
@@ -35,8 +36,6 @@ static const char *const init_choices[] = {
     [SETTINGS_INIT_NORMAL] = "normal", [SETTINGS_INIT_UNIFORM] = "uniform", NULL};
 static const char *const bias_choices[] = {
     [SETTINGS_BIAS_SINGLE] = "single", [SETTINGS_BIAS_DOUBLE] = "double", NULL};
-static const char *const optimizer_choices[] = {
-    [SETTINGS_OPTIMIZER_SGD] = "sgd", [SETTINGS_OPTIMIZER_ADAM] = "adam", NULL};
 static const char *const progress_choices[] = {[SETTINGS_PROGRESS_AUTO] = "auto",
                                                [SETTINGS_PROGRESS_BAR] = "bar",
                                                [SETTINGS_PROGRESS_PLAIN] = "plain",
@@ -313,7 +312,7 @@ const struct settings_row settings_table[] = {
     {
         FIELD(optimizer),
         .name = "optimizer",
-        .choices = optimizer_choices,
+        .choices = optimizer_names,
         .group = optimization,
         .help = "sgd: stochastic gradient descent; adam: steps that adapt to each weight, and want an lr "
                 "such as 0.001",

@@ -1,6 +1,7 @@
 #include "lstm_mpi/config/settings_check.h"
 
 #include "lstm_mpi/base/log.h"
+#include "lstm_mpi/optim/optimizer.h"
 
 enum status settings_check_validation(const struct settings *settings, struct error *error)
 {
@@ -38,10 +39,10 @@ enum status settings_check_model(const struct settings *settings, struct error *
 
 static enum status check_train(const struct settings *settings, struct error *error)
 {
-    if (settings->momentum != 0 && settings->optimizer != SETTINGS_OPTIMIZER_SGD) {
+    const struct optimizer_ops *optimizer = &optimizers[settings->optimizer];
+    if (settings->momentum != 0 && !optimizer->takes_momentum) {
         error_set(error, STATUS_USAGE, "options --momentum and --optimizer");
-        error_why(error, "%s has a momentum of its own",
-                  settings_find("optimizer")->choices[settings->optimizer]);
+        error_why(error, "%s has a momentum of its own", optimizer->name);
         return error_remedy(error, "leave --momentum out");
     }
     if (settings->resume && settings->overwrite) {

@@ -23,7 +23,6 @@ struct text_list {
  * table or an enum for them, in its order. */
 enum { SETTINGS_INIT_NORMAL, SETTINGS_INIT_UNIFORM };
 enum { SETTINGS_BIAS_SINGLE, SETTINGS_BIAS_DOUBLE };
-enum { SETTINGS_OPTIMIZER_SGD, SETTINGS_OPTIMIZER_ADAM };
 enum { SETTINGS_PROGRESS_AUTO, SETTINGS_PROGRESS_BAR, SETTINGS_PROGRESS_PLAIN };
 enum { SETTINGS_FORMAT_TEXT, SETTINGS_FORMAT_JSON, SETTINGS_FORMAT_CSV };
 
@@ -65,7 +64,7 @@ struct settings {
     char *init_from;
 
     /* train: optimization */
-    int optimizer;
+    int optimizer; /* the place in optimizers[] */
     double momentum;
     double weight_decay;
     double lr;

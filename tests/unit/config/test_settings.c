@@ -1,7 +1,6 @@
 #include "lstm_mpi/config/settings.h"
 
 #include "lstm_mpi/config/settings_text.h"
-#include "lstm_mpi/optim/optimizer.h"
 #include "lstm_mpi/text/batches.h"
 
 #include <setjmp.h>
@@ -92,17 +91,6 @@ static void every_row_is_complete(void **state)
     }
     assert_null(settings_find("no-such"));
     assert_null(settings_find(""));
-}
-
-/* Where the place of a choice is used in a table of another room. */
-static void choices_are_those_of_the_tables(void **state)
-{
-    (void)state;
-    const struct settings_row *row = settings_find("optimizer");
-    for (size_t i = 0; row->choices[i]; i++) {
-        assert_true(i < optimizer_count);
-        assert_string_equal(row->choices[i], optimizers[i].name);
-    }
 }
 
 static void groups_are_not_torn_apart(void **state)
@@ -216,13 +204,9 @@ static void commands_have_words_of_their_own(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_field_has_one_row),
-        cmocka_unit_test(every_row_is_complete),
-        cmocka_unit_test(choices_are_those_of_the_tables),
-        cmocka_unit_test(groups_are_not_torn_apart),
-        cmocka_unit_test(defaults),
-        cmocka_unit_test(equality_sees_every_kind),
-        cmocka_unit_test(commands_have_names),
+        cmocka_unit_test(every_field_has_one_row),          cmocka_unit_test(every_row_is_complete),
+        cmocka_unit_test(groups_are_not_torn_apart),        cmocka_unit_test(defaults),
+        cmocka_unit_test(equality_sees_every_kind),         cmocka_unit_test(commands_have_names),
         cmocka_unit_test(commands_have_words_of_their_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
