@@ -51,6 +51,8 @@ static const char run[] = "Run directory and checkpoints";
 static const char output[] = "What is shown";
 static const char other[] = "Other";
 
+/* The defaults of check make a network that is small, and whose weights are large enough for every gradient
+ * to show. */
 const struct settings_row settings_table[] = {
     {
         FIELD(corpus),
@@ -118,7 +120,7 @@ const struct settings_row settings_table[] = {
         .help = "tokens of the corpus that are trained on, from its start; 0: all",
         .elsewhere = {{SETTINGS_EVALUATE,
                        .help = "tokens of the corpus that are evaluated, from its start; 0: all",
-                       .default_shown = "all"}},
+                       .default_text = "0", .default_shown = "all"}},
         .commands = SETTINGS_TRAIN | SETTINGS_EVALUATE,
         .on_resume = SETTINGS_FIXED,
         .stored = true,
@@ -146,7 +148,7 @@ const struct settings_row settings_table[] = {
         .argument = "N",
         .help = "rows of the global batch, over all ranks",
         .elsewhere = {{SETTINGS_EVALUATE, .help = "rows that the text is cut into, over all ranks"},
-                      {SETTINGS_CHECK, .default_shown = "4, or as many as ranks"}},
+                      {SETTINGS_CHECK, .default_text = "4", .default_shown = "4, or as many as ranks"}},
         .commands = SETTINGS_TRAIN | SETTINGS_EVALUATE | SETTINGS_CHECK,
         .on_resume = SETTINGS_FIXED,
         .stored = true,
@@ -160,7 +162,7 @@ const struct settings_row settings_table[] = {
         .group = data,
         .argument = "N",
         .help = "time steps of truncated back-propagation",
-        .elsewhere = {{SETTINGS_CHECK, .default_shown = "5"}},
+        .elsewhere = {{SETTINGS_CHECK, .default_text = "5"}},
         .commands = SETTINGS_TRAIN | SETTINGS_CHECK,
         .on_resume = SETTINGS_FIXED,
         .stored = true,
@@ -208,7 +210,7 @@ const struct settings_row settings_table[] = {
         .group = model,
         .argument = "N",
         .help = "units of the hidden state, in each layer and direction",
-        .elsewhere = {{SETTINGS_CHECK, .default_shown = "16"}},
+        .elsewhere = {{SETTINGS_CHECK, .default_text = "16"}},
         .commands = SETTINGS_TRAIN | SETTINGS_CHECK,
         .on_resume = SETTINGS_FIXED,
         .stored = true,
@@ -294,7 +296,7 @@ const struct settings_row settings_table[] = {
         .choices = init_choices,
         .group = model,
         .help = "normal: weights drawn from N(0, 0.01²), biases 0; uniform: all as PyTorch's modules do",
-        .elsewhere = {{SETTINGS_CHECK, .default_shown = "uniform"}},
+        .elsewhere = {{SETTINGS_CHECK, .default_text = "uniform"}},
         .commands = SETTINGS_TRAIN | SETTINGS_CHECK,
         .on_resume = SETTINGS_FIXED,
         .stored = true,
@@ -834,7 +836,7 @@ const size_t settings_count = sizeof settings_table / sizeof *settings_table;
 _Static_assert(sizeof settings_table / sizeof *settings_table <= SETTINGS_CAPACITY,
                "struct settings has too few places in `given`");
 
-/* How a command speaks of a row, where it has words of its own. */
+/* What is different about a row for this command; NULL: nothing. */
 static const struct settings_wording *find_wording(const struct settings_row *row,
                                                    enum settings_command command)
 {
@@ -854,11 +856,12 @@ const char *settings_help(const struct settings_row *row, enum settings_command 
 const char *settings_default_shown(const struct settings_row *row, enum settings_command command)
 {
     const struct settings_wording *wording = find_wording(row, command);
-    return wording && wording->default_shown ? wording->default_shown
-           : row->default_shown              ? row->default_shown
-           : row->default_text               ? row->default_text
-           : row->choices                    ? row->choices[0]
-                                             : "";
+    return wording && wording->default_shown  ? wording->default_shown
+           : wording && wording->default_text ? wording->default_text
+           : row->default_shown               ? row->default_shown
+           : row->default_text                ? row->default_text
+           : row->choices                     ? row->choices[0]
+                                              : "";
 }
 
 const char *settings_command_name(enum settings_command command)
@@ -886,14 +889,16 @@ const char *settings_command_name(enum settings_command command)
     return NULL;
 }
 
-enum status settings_defaults(struct settings *settings, struct error *error)
+enum status settings_defaults(struct settings *settings, enum settings_command command, struct error *error)
 {
     enum status status = STATUS_OK;
     *settings = (struct settings){0};
     for (size_t i = 0; i < settings_count; i++) {
         const struct settings_row *row = &settings_table[i];
-        if (row->default_text)
-            TRY(settings_text_set(settings, row, row->default_text, row->name, error));
+        const struct settings_wording *wording = find_wording(row, command);
+        const char *text = wording && wording->default_text ? wording->default_text : row->default_text;
+        if (text)
+            TRY(settings_text_set(settings, row, text, row->name, error));
     }
 done:
     return status;

@@ -94,7 +94,7 @@ static enum status check_evaluate(const struct settings *settings, struct error 
         error_why(error, "evaluate needs a model");
         return error_remedy(error, "give the checkpoint.h5 of a run");
     }
-    if (settings->per_line && settings_given(settings, "max-tokens") && settings->max_tokens > 0) {
+    if (settings->per_line && settings->max_tokens > 0) {
         error_set(error, STATUS_USAGE, "options --per-line and --max-tokens");
         error_why(error, "a line is read as a whole, or not at all");
         return error_remedy(error, "give one of them");
@@ -160,7 +160,8 @@ enum status settings_check(const struct settings *settings, enum settings_comman
         return check_report(settings, error);
     case SETTINGS_EVALUATE:
         return check_evaluate(settings, error);
-    case SETTINGS_CHECK: /* the command does, when it has completed the settings */
+    case SETTINGS_CHECK:
+        return settings->checkpoint ? STATUS_OK : settings_check_model(settings, error);
     case SETTINGS_EVERY_COMMAND:
         break;
     }

@@ -70,7 +70,7 @@ static void check_settings(const struct checkpoint *checkpoint, const struct set
 {
     struct error error;
     struct settings settings;
-    CHECK(settings_defaults(&settings, &error) == STATUS_OK);
+    CHECK(settings_defaults(&settings, SETTINGS_TRAIN, &error) == STATUS_OK);
     enum status status = settings_saved_resume(&settings, checkpoint->saved, checkpoint->saved_count,
                                                checkpoint->path, &error);
     CHECK(status == STATUS_OK);

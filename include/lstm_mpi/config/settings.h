@@ -164,10 +164,12 @@ enum settings_on_resume {
     SETTINGS_OF_THIS_START, /* the checkpoint's value means nothing to another start */
 };
 
-/* What a command says of a setting in other words than train, or than all others; NULL: the same. */
+/* What a command says of a setting in other words than train, or than all others, and its default where that
+ * is another; NULL: the same. */
 struct settings_wording {
     enum settings_command command;
     const char *help;
+    const char *default_text;
     const char *default_shown;
 };
 
@@ -206,8 +208,10 @@ const char *settings_command_name(enum settings_command command);
 const char *settings_help(const struct settings_row *row, enum settings_command command);
 const char *settings_default_shown(const struct settings_row *row, enum settings_command command);
 
-/* Fills `settings` with the defaults. Fails only for want of memory; settings_free is safe in any case. */
-MUST_CHECK enum status settings_defaults(struct settings *settings, struct error *error);
+/* Fills `settings` with the defaults of a command. Fails only for want of memory; settings_free is safe in
+ * any case. */
+MUST_CHECK enum status settings_defaults(struct settings *settings, enum settings_command command,
+                                         struct error *error);
 
 /* Frees what the settings hold, not the struct; an all-zero struct is fine, and left behind. */
 void settings_free(struct settings *settings);

@@ -33,7 +33,7 @@ static void open_screen(struct screen *screen, int progress, uint64_t log_every,
     *screen = (struct screen){.comm = comm_alone};
     screen->out = open_memstream(&screen->text, &screen->bytes);
     assert_non_null(screen->out);
-    assert_int_equal(settings_defaults(&screen->settings, &error), STATUS_OK);
+    assert_int_equal(settings_defaults(&screen->settings, SETTINGS_TRAIN, &error), STATUS_OK);
     screen->settings.progress = progress;
     screen->settings.log_every = log_every;
     screen->settings.log_every_updates = log_every_updates;
