@@ -33,8 +33,7 @@ static enum status draw_model(struct trained_model *model, const struct settings
     model->spec = settings_specs_model(settings, VOCABULARY);
     TRY(parameters_layout(&parameters, &model->spec, error));
     TRY(memory_new(&model->weights, parameters.size, error));
-    (settings->init == SETTINGS_INIT_UNIFORM ? initialize_uniform : initialize_normal)(
-        model->weights, &parameters, settings->seed, 0, 1);
+    initializers[settings->init](model->weights, &parameters, settings->seed, 0, 1);
 done:
     return status;
 }

@@ -3,6 +3,7 @@
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/config/settings_text.h"
 #include "lstm_mpi/model/cell.h"
+#include "lstm_mpi/model/initialize.h"
 #include "lstm_mpi/model/model_spec.h"
 #include "lstm_mpi/optim/optimizer.h"
 #include "lstm_mpi/text/batches.h"
@@ -32,8 +33,6 @@
 #define LARGEST ((uint64_t)INT64_MAX)
 enum { LARGEST_ROWS = INT32_MAX, LARGEST_HIDDEN = 1 << 24 };
 
-static const char *const init_choices[] = {
-    [SETTINGS_INIT_NORMAL] = "normal", [SETTINGS_INIT_UNIFORM] = "uniform", NULL};
 static const char *const bias_choices[] = {
     [SETTINGS_BIAS_SINGLE] = "single", [SETTINGS_BIAS_DOUBLE] = "double", NULL};
 static const char *const progress_choices[] = {[SETTINGS_PROGRESS_AUTO] = "auto",
@@ -293,7 +292,7 @@ const struct settings_row settings_table[] = {
     {
         FIELD(init),
         .name = "init",
-        .choices = init_choices,
+        .choices = initializer_names,
         .group = model,
         .help = "normal: weights drawn from N(0, 0.01²), biases 0; uniform: all as PyTorch's modules do",
         .elsewhere = {{SETTINGS_CHECK, .default_text = "uniform"}},

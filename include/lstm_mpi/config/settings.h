@@ -19,9 +19,8 @@ struct text_list {
     size_t capacity;
 };
 
-/* Values of the settings that offer a choice: the places in their rows' `choices`. Where a room below has a
- * table or an enum for them, in its order. */
-enum { SETTINGS_INIT_NORMAL, SETTINGS_INIT_UNIFORM };
+/* Values of the settings that offer a choice: the places in their rows' `choices`. Those of the others are in
+ * a room below, as the places in a table or as an enum. */
 enum { SETTINGS_BIAS_SINGLE, SETTINGS_BIAS_DOUBLE };
 enum { SETTINGS_PROGRESS_AUTO, SETTINGS_PROGRESS_BAR, SETTINGS_PROGRESS_PLAIN };
 enum { SETTINGS_FORMAT_TEXT, SETTINGS_FORMAT_JSON, SETTINGS_FORMAT_CSV };
@@ -60,7 +59,7 @@ struct settings {
     bool tie_weights;
     double dropout;
     int bias;
-    int init;
+    int init; /* the place in initializers[] */
     char *init_from;
 
     /* train: optimization */
