@@ -62,7 +62,6 @@ const struct settings_row settings_table[] = {
         .help = "text in UTF-8; several files are read as one, in their order",
         .commands = SETTINGS_TRAIN | SETTINGS_EVALUATE,
         .on_resume = SETTINGS_FIXED,
-        .stored = true,
     },
     {
         FIELD(token),
@@ -73,7 +72,6 @@ const struct settings_row settings_table[] = {
                 "white space included",
         .commands = SETTINGS_TRAIN,
         .on_resume = SETTINGS_FIXED,
-        .stored = true,
         .shapes_model = true,
     },
     {
@@ -83,7 +81,6 @@ const struct settings_row settings_table[] = {
         .help = "make letters small, in every script that has them, before tokens are cut",
         .commands = SETTINGS_TRAIN,
         .on_resume = SETTINGS_FIXED,
-        .stored = true,
         .shapes_model = true,
     },
     {
@@ -93,7 +90,6 @@ const struct settings_row settings_table[] = {
         .help = "leave out U+000A and U+000D before tokens are cut",
         .commands = SETTINGS_TRAIN,
         .on_resume = SETTINGS_FIXED,
-        .stored = true,
         .shapes_model = true,
     },
     {
@@ -107,7 +103,6 @@ const struct settings_row settings_table[] = {
         .help = "tokens that occur less often become <unk>",
         .commands = SETTINGS_TRAIN,
         .on_resume = SETTINGS_FIXED,
-        .stored = true,
     },
     {
         FIELD(max_tokens),
@@ -122,7 +117,6 @@ const struct settings_row settings_table[] = {
                        .default_text = "0", .default_shown = "all"}},
         .commands = SETTINGS_TRAIN | SETTINGS_EVALUATE,
         .on_resume = SETTINGS_FIXED,
-        .stored = true,
     },
     {
         FIELD(valid_fraction),
@@ -135,7 +129,6 @@ const struct settings_row settings_table[] = {
                 "kept in best.h5",
         .commands = SETTINGS_TRAIN,
         .on_resume = SETTINGS_FIXED,
-        .stored = true,
     },
     {
         FIELD(batch_size),
@@ -150,7 +143,6 @@ const struct settings_row settings_table[] = {
                       {SETTINGS_CHECK, .default_text = "4", .default_shown = "4, or as many as ranks"}},
         .commands = SETTINGS_TRAIN | SETTINGS_EVALUATE | SETTINGS_CHECK,
         .on_resume = SETTINGS_FIXED,
-        .stored = true,
     },
     {
         FIELD(num_steps),
@@ -164,7 +156,6 @@ const struct settings_row settings_table[] = {
         .elsewhere = {{SETTINGS_CHECK, .default_text = "5"}},
         .commands = SETTINGS_TRAIN | SETTINGS_CHECK,
         .on_resume = SETTINGS_FIXED,
-        .stored = true,
     },
     {
         FIELD(sampling),
@@ -175,7 +166,6 @@ const struct settings_row settings_table[] = {
                 "shuffled pieces",
         .commands = SETTINGS_TRAIN,
         .on_resume = SETTINGS_FIXED,
-        .stored = true,
     },
     {
         FIELD(start_offset),
@@ -187,7 +177,6 @@ const struct settings_row settings_table[] = {
         .help = "token at which the batches start; random is drawn anew every epoch",
         .commands = SETTINGS_TRAIN,
         .on_resume = SETTINGS_FIXED,
-        .stored = true,
     },
     {
         FIELD(cell),
@@ -197,7 +186,6 @@ const struct settings_row settings_table[] = {
         .help = "the recurrent cell: long short-term memory, gated recurrent unit, or a plain tanh",
         .commands = SETTINGS_TRAIN | SETTINGS_CHECK,
         .on_resume = SETTINGS_FIXED,
-        .stored = true,
         .shapes_model = true,
     },
     {
@@ -212,7 +200,6 @@ const struct settings_row settings_table[] = {
         .elsewhere = {{SETTINGS_CHECK, .default_text = "16"}},
         .commands = SETTINGS_TRAIN | SETTINGS_CHECK,
         .on_resume = SETTINGS_FIXED,
-        .stored = true,
         .shapes_model = true,
     },
     {
@@ -226,7 +213,6 @@ const struct settings_row settings_table[] = {
         .help = "recurrent layers on top of each other",
         .commands = SETTINGS_TRAIN | SETTINGS_CHECK,
         .on_resume = SETTINGS_FIXED,
-        .stored = true,
         .shapes_model = true,
     },
     {
@@ -236,7 +222,6 @@ const struct settings_row settings_table[] = {
         .help = "a second direction in every layer, from the last step of an update to the first",
         .commands = SETTINGS_TRAIN | SETTINGS_CHECK,
         .on_resume = SETTINGS_FIXED,
-        .stored = true,
         .shapes_model = true,
     },
     {
@@ -251,7 +236,6 @@ const struct settings_row settings_table[] = {
                 "selects a row of the first layer's W_x",
         .commands = SETTINGS_TRAIN | SETTINGS_CHECK,
         .on_resume = SETTINGS_FIXED,
-        .stored = true,
         .shapes_model = true,
     },
     {
@@ -261,7 +245,6 @@ const struct settings_row settings_table[] = {
         .help = "the output layer's weights are the embedding; embedding-size must be hidden-size",
         .commands = SETTINGS_TRAIN | SETTINGS_CHECK,
         .on_resume = SETTINGS_FIXED,
-        .stored = true,
         .shapes_model = true,
     },
     {
@@ -276,7 +259,6 @@ const struct settings_row settings_table[] = {
             "chance of each number between layers, and before the output layer, to be left out in training",
         .commands = SETTINGS_TRAIN | SETTINGS_CHECK,
         .on_resume = SETTINGS_FIXED,
-        .stored = true,
     },
     {
         FIELD(bias),
@@ -286,7 +268,6 @@ const struct settings_row settings_table[] = {
         .help = "single: one bias vector in a cell; double: two, as torch.nn has them",
         .commands = SETTINGS_TRAIN | SETTINGS_CHECK,
         .on_resume = SETTINGS_FIXED,
-        .stored = true,
         .shapes_model = true,
     },
     {
@@ -298,7 +279,6 @@ const struct settings_row settings_table[] = {
         .elsewhere = {{SETTINGS_CHECK, .default_text = "uniform"}},
         .commands = SETTINGS_TRAIN | SETTINGS_CHECK,
         .on_resume = SETTINGS_FIXED,
-        .stored = true,
     },
     {
         FIELD(init_from),
@@ -308,7 +288,6 @@ const struct settings_row settings_table[] = {
         .help = "begin with the weights and vocabulary of a checkpoint, all else fresh",
         .commands = SETTINGS_TRAIN,
         .on_resume = SETTINGS_FIXED,
-        .stored = true,
     },
     {
         FIELD(optimizer),
@@ -319,7 +298,6 @@ const struct settings_row settings_table[] = {
                 "such as 0.001",
         .commands = SETTINGS_TRAIN,
         .on_resume = SETTINGS_FIXED,
-        .stored = true,
     },
     {
         FIELD(momentum),
@@ -330,7 +308,6 @@ const struct settings_row settings_table[] = {
         .help = "sgd: what each step keeps of the one before",
         .commands = SETTINGS_TRAIN,
         .on_resume = SETTINGS_FIXED,
-        .stored = true,
     },
     {
         FIELD(weight_decay),
@@ -341,7 +318,6 @@ const struct settings_row settings_table[] = {
         .help = "so many times each weight is added to its gradient, after the clip",
         .commands = SETTINGS_TRAIN,
         .on_resume = SETTINGS_FIXED,
-        .stored = true,
     },
     {
         FIELD(lr),
@@ -354,7 +330,6 @@ const struct settings_row settings_table[] = {
         .help = "learning rate",
         .commands = SETTINGS_TRAIN,
         .on_resume = SETTINGS_MAY_DIFFER,
-        .stored = true,
     },
     {
         FIELD(lr_decay),
@@ -367,7 +342,6 @@ const struct settings_row settings_table[] = {
         .help = "the learning rate is multiplied by it at the end of every epoch",
         .commands = SETTINGS_TRAIN,
         .on_resume = SETTINGS_MAY_DIFFER,
-        .stored = true,
     },
     {
         FIELD(lr_decay_after),
@@ -379,7 +353,6 @@ const struct settings_row settings_table[] = {
         .help = "the end of epoch N is the first at which the learning rate decays",
         .commands = SETTINGS_TRAIN,
         .on_resume = SETTINGS_MAY_DIFFER,
-        .stored = true,
     },
     {
         FIELD(lr_plateau),
@@ -393,7 +366,6 @@ const struct settings_row settings_table[] = {
                 "perplexity, and training goes on from the best weights",
         .commands = SETTINGS_TRAIN,
         .on_resume = SETTINGS_MAY_DIFFER,
-        .stored = true,
     },
     {
         FIELD(lr_warmup),
@@ -405,7 +377,6 @@ const struct settings_row settings_table[] = {
         .help = "updates over which the learning rate grows to its full size: update K of them has K/N of it",
         .commands = SETTINGS_TRAIN,
         .on_resume = SETTINGS_MAY_DIFFER,
-        .stored = true,
     },
     {
         FIELD(clip_norm),
@@ -417,7 +388,6 @@ const struct settings_row settings_table[] = {
         .help = "largest norm of the gradient of all weights together; 0: off",
         .commands = SETTINGS_TRAIN,
         .on_resume = SETTINGS_FIXED,
-        .stored = true,
     },
     {
         FIELD(seed),
@@ -429,7 +399,6 @@ const struct settings_row settings_table[] = {
         .help = "everything random comes from it",
         .commands = SETTINGS_TRAIN | SETTINGS_GENERATE | SETTINGS_CHECK,
         .on_resume = SETTINGS_FIXED,
-        .stored = true,
     },
     {
         FIELD(rank_invariant),
@@ -438,7 +407,6 @@ const struct settings_row settings_table[] = {
         .help = "bit for bit the same numbers for every number of ranks, wherever they are",
         .commands = SETTINGS_TRAIN | SETTINGS_CHECK,
         .on_resume = SETTINGS_FIXED,
-        .stored = true,
     },
     {
         FIELD(epochs),
@@ -451,7 +419,6 @@ const struct settings_row settings_table[] = {
         .help = "in all, those before a resume included",
         .commands = SETTINGS_TRAIN,
         .on_resume = SETTINGS_MAY_DIFFER,
-        .stored = true,
     },
     {
         FIELD(max_updates),
@@ -464,7 +431,6 @@ const struct settings_row settings_table[] = {
         .help = "stop after so many updates in all, with a checkpoint; 0: off",
         .commands = SETTINGS_TRAIN,
         .on_resume = SETTINGS_MAY_DIFFER,
-        .stored = true,
     },
     {
         FIELD(max_minutes),
@@ -478,7 +444,6 @@ const struct settings_row settings_table[] = {
             "a job; 0: off",
         .commands = SETTINGS_TRAIN,
         .on_resume = SETTINGS_MAY_DIFFER,
-        .stored = true,
     },
     {
         FIELD(patience),
@@ -491,7 +456,6 @@ const struct settings_row settings_table[] = {
         .help = "stop after N log intervals without a better validation perplexity; 0: off",
         .commands = SETTINGS_TRAIN,
         .on_resume = SETTINGS_FIXED,
-        .stored = true,
     },
     {
         FIELD(run_dir),
@@ -502,7 +466,6 @@ const struct settings_row settings_table[] = {
         .help = "everything that the run writes is in it",
         .commands = SETTINGS_TRAIN,
         .on_resume = SETTINGS_OF_THIS_START,
-        .stored = true,
     },
     {
         FIELD(resume),
@@ -512,7 +475,6 @@ const struct settings_row settings_table[] = {
                 "checkpoint at all",
         .commands = SETTINGS_TRAIN,
         .on_resume = SETTINGS_OF_THIS_START,
-        .stored = true,
     },
     {
         FIELD(overwrite),
@@ -522,7 +484,6 @@ const struct settings_row settings_table[] = {
         .elsewhere = {{SETTINGS_IMPORT, .help = "write over a file that is there already"}},
         .commands = SETTINGS_TRAIN | SETTINGS_IMPORT,
         .on_resume = SETTINGS_OF_THIS_START,
-        .stored = true,
     },
     {
         FIELD(checkpoint_every),
@@ -534,7 +495,6 @@ const struct settings_row settings_table[] = {
         .help = "epochs between checkpoints, besides those at the start, at the end and on a signal; 0: off",
         .commands = SETTINGS_TRAIN,
         .on_resume = SETTINGS_MAY_DIFFER,
-        .stored = true,
     },
     {
         FIELD(checkpoint_every_minutes),
@@ -545,7 +505,6 @@ const struct settings_row settings_table[] = {
         .help = "minutes between checkpoints, whichever comes first; 0: off",
         .commands = SETTINGS_TRAIN,
         .on_resume = SETTINGS_MAY_DIFFER,
-        .stored = true,
     },
     {
         FIELD(keep),
@@ -557,7 +516,6 @@ const struct settings_row settings_table[] = {
         .help = "older checkpoints kept beside the newest",
         .commands = SETTINGS_TRAIN,
         .on_resume = SETTINGS_MAY_DIFFER,
-        .stored = true,
     },
     {
         FIELD(stall_timeout),
@@ -569,7 +527,6 @@ const struct settings_row settings_table[] = {
                 "are late, and so does a checkpoint or a sample; 0: off, for work in a debugger",
         .commands = SETTINGS_TRAIN,
         .on_resume = SETTINGS_MAY_DIFFER,
-        .stored = true,
     },
     {
         FIELD(prefix),
@@ -582,7 +539,6 @@ const struct settings_row settings_table[] = {
         .elsewhere = {{SETTINGS_GENERATE, .default_shown = "the first that the model was trained with"}},
         .commands = SETTINGS_TRAIN | SETTINGS_GENERATE,
         .on_resume = SETTINGS_MAY_DIFFER,
-        .stored = true,
     },
     {
         FIELD(predict_length),
@@ -594,7 +550,6 @@ const struct settings_row settings_table[] = {
         .help = "tokens of a sample after its prefix; 0: no samples",
         .commands = SETTINGS_TRAIN,
         .on_resume = SETTINGS_MAY_DIFFER,
-        .stored = true,
     },
     {
         FIELD(log_every),
@@ -607,7 +562,6 @@ const struct settings_row settings_table[] = {
         .help = "epochs between log lines; metrics.h5 gets a row for every epoch",
         .commands = SETTINGS_TRAIN,
         .on_resume = SETTINGS_MAY_DIFFER,
-        .stored = true,
     },
     {
         FIELD(log_every_updates),
@@ -620,7 +574,6 @@ const struct settings_row settings_table[] = {
         .help = "updates between log lines within an epoch, for large corpora; 0: off",
         .commands = SETTINGS_TRAIN,
         .on_resume = SETTINGS_MAY_DIFFER,
-        .stored = true,
     },
     {
         FIELD(progress),
@@ -630,7 +583,6 @@ const struct settings_row settings_table[] = {
         .help = "auto: a bar where the output ends on a terminal, else plain lines",
         .commands = SETTINGS_TRAIN,
         .on_resume = SETTINGS_MAY_DIFFER,
-        .stored = true,
     },
     {
         FIELD(quiet),
@@ -639,7 +591,6 @@ const struct settings_row settings_table[] = {
         .help = "nothing on standard output",
         .commands = SETTINGS_TRAIN,
         .on_resume = SETTINGS_MAY_DIFFER,
-        .stored = true,
     },
     {
         FIELD(visdom),
@@ -650,7 +601,6 @@ const struct settings_row settings_table[] = {
         .help = "a live chart of the perplexity on this visdom server, such as http://localhost:8097",
         .commands = SETTINGS_TRAIN,
         .on_resume = SETTINGS_MAY_DIFFER,
-        .stored = true,
     },
     {
         FIELD(visdom_env),
@@ -661,7 +611,6 @@ const struct settings_row settings_table[] = {
         .help = "the environment of the visdom server that the chart is in",
         .commands = SETTINGS_TRAIN,
         .on_resume = SETTINGS_MAY_DIFFER,
-        .stored = true,
     },
     {
         FIELD(checkpoint),
@@ -673,7 +622,6 @@ const struct settings_row settings_table[] = {
                       {SETTINGS_CHECK, .help = "the file of a model to test instead of a fresh one"}},
         .commands =
             SETTINGS_GENERATE | SETTINGS_EVALUATE | SETTINGS_EXPORT | SETTINGS_IMPORT | SETTINGS_CHECK,
-        .on_resume = SETTINGS_OF_THIS_START,
     },
     {
         FIELD(length),
@@ -684,7 +632,6 @@ const struct settings_row settings_table[] = {
         .argument = "N",
         .help = "tokens to generate after the prefix: characters, bytes or words",
         .commands = SETTINGS_GENERATE,
-        .on_resume = SETTINGS_OF_THIS_START,
     },
     {
         FIELD(count),
@@ -696,7 +643,6 @@ const struct settings_row settings_table[] = {
         .argument = "N",
         .help = "samples to write, each another one; between two stands a line with nothing but a form feed",
         .commands = SETTINGS_GENERATE,
-        .on_resume = SETTINGS_OF_THIS_START,
     },
     {
         FIELD(prefix_file),
@@ -705,7 +651,6 @@ const struct settings_row settings_table[] = {
         .argument = "FILE",
         .help = "a file that the text begins with, all of it but a newline at its end; -: standard input",
         .commands = SETTINGS_GENERATE,
-        .on_resume = SETTINGS_OF_THIS_START,
     },
     {
         FIELD(temperature),
@@ -717,7 +662,6 @@ const struct settings_row settings_table[] = {
         .help = "below 1 likely tokens become likelier, above 1 unlikely ones; 0: greedy, always the "
                 "likeliest",
         .commands = SETTINGS_GENERATE,
-        .on_resume = SETTINGS_OF_THIS_START,
     },
     {
         FIELD(top_k),
@@ -729,7 +673,6 @@ const struct settings_row settings_table[] = {
         .argument = "N",
         .help = "choose among the N likeliest tokens only; 0: off",
         .commands = SETTINGS_GENERATE,
-        .on_resume = SETTINGS_OF_THIS_START,
     },
     {
         FIELD(top_p),
@@ -741,7 +684,6 @@ const struct settings_row settings_table[] = {
         .argument = "X",
         .help = "choose among the likeliest tokens only, as few as together have at least this chance",
         .commands = SETTINGS_GENERATE,
-        .on_resume = SETTINGS_OF_THIS_START,
     },
     {
         FIELD(per_line),
@@ -751,7 +693,6 @@ const struct settings_row settings_table[] = {
             "every line by itself, behind a newline: print its log-probability (natural), its own newline "
             "included",
         .commands = SETTINGS_EVALUATE,
-        .on_resume = SETTINGS_OF_THIS_START,
     },
     {
         FIELD(runs),
@@ -761,7 +702,6 @@ const struct settings_row settings_table[] = {
         .help = "a run directory; several are shown side by side",
         .commands = SETTINGS_REPORT,
         .positional = true,
-        .on_resume = SETTINGS_OF_THIS_START,
     },
     {
         FIELD(output),
@@ -771,7 +711,6 @@ const struct settings_row settings_table[] = {
         .argument = "FILE",
         .help = "where the page goes",
         .commands = SETTINGS_REPORT,
-        .on_resume = SETTINGS_OF_THIS_START,
     },
     {
         FIELD(safetensors),
@@ -782,7 +721,6 @@ const struct settings_row settings_table[] = {
         .elsewhere = {{SETTINGS_IMPORT, .help = "the file of the model, a PyTorch state_dict"}},
         .commands = SETTINGS_EXPORT | SETTINGS_IMPORT,
         .positional = true,
-        .on_resume = SETTINGS_OF_THIS_START,
     },
     {
         FIELD(vocabulary_from),
@@ -791,7 +729,6 @@ const struct settings_row settings_table[] = {
         .argument = "FILE",
         .help = "a checkpoint whose vocabulary the model has, for a file without one",
         .commands = SETTINGS_IMPORT,
-        .on_resume = SETTINGS_OF_THIS_START,
     },
     {
         FIELD(files),
@@ -801,7 +738,6 @@ const struct settings_row settings_table[] = {
         .help = "a checkpoint, a metrics.h5, or a run directory; two checkpoints are compared",
         .commands = SETTINGS_INSPECT,
         .positional = true,
-        .on_resume = SETTINGS_OF_THIS_START,
     },
     {
         FIELD(format),
@@ -810,7 +746,6 @@ const struct settings_row settings_table[] = {
         .group = other,
         .help = "text for people, the others for programs",
         .commands = SETTINGS_INSPECT,
-        .on_resume = SETTINGS_OF_THIS_START,
     },
     {
         FIELD(vocabulary),
@@ -818,7 +753,6 @@ const struct settings_row settings_table[] = {
         .group = other,
         .help = "list the vocabulary with its counts",
         .commands = SETTINGS_INSPECT,
-        .on_resume = SETTINGS_OF_THIS_START,
     },
     {
         FIELD(config),
@@ -827,7 +761,6 @@ const struct settings_row settings_table[] = {
         .argument = "FILE",
         .help = "read options from an INI file, whose keys are their long names; the command line wins",
         .commands = SETTINGS_EVERY_COMMAND,
-        .on_resume = SETTINGS_OF_THIS_START,
     },
 };
 const size_t settings_count = sizeof settings_table / sizeof *settings_table;

@@ -75,7 +75,7 @@ static void check_settings(const struct checkpoint *checkpoint, const struct set
                                                checkpoint->path, &error);
     CHECK(status == STATUS_OK);
     for (const struct settings_row *row = settings_table; row < settings_table + settings_count; row++)
-        if (row->stored && row->on_resume != SETTINGS_OF_THIS_START)
+        if (row->on_resume == SETTINGS_FIXED || row->on_resume == SETTINGS_MAY_DIFFER)
             CHECK(settings_equal(&settings, expected, row));
     settings_free(&settings);
 }

@@ -156,8 +156,10 @@ enum settings_kind {
     SETTINGS_CHOICE,          /* int: the place in `choices` */
 };
 
-/* What becomes of a setting when a run is resumed from a checkpoint. */
+/* What becomes of a setting when a run is resumed from a checkpoint. Those of all kinds but the first are
+ * attributes of its /config. */
 enum settings_on_resume {
+    SETTINGS_NOT_STORED,    /* nothing: it is no setting of a run */
     SETTINGS_FIXED,         /* the checkpoint's value; a given one that differs is an error */
     SETTINGS_MAY_DIFFER,    /* a given value wins over the checkpoint's */
     SETTINGS_OF_THIS_START, /* the checkpoint's value means nothing to another start */
@@ -193,7 +195,6 @@ struct settings_row {
     enum settings_on_resume on_resume;
     bool lowest_excluded;
     bool positional;   /* stands on the command line without its name */
-    bool stored;       /* an attribute of /config */
     bool shapes_model; /* with --init-from, not given, it comes from that file */
 };
 
