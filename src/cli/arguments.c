@@ -250,7 +250,7 @@ enum status arguments_parse(struct arguments *arguments, const struct command *t
         argv++;
     }
     parser.command = arguments->command;
-    TRY(settings_defaults(&arguments->settings, error));
+    TRY(settings_defaults(&arguments->settings, parser.command->settings, error));
     TRY(build_options(&parser, error));
     parser.context = poptGetContext("lstm_mpi", argc, argv, parser.options, 0);
     if (!parser.context) {

@@ -1,7 +1,6 @@
 #include "command_check.h"
 
 #include "lstm_mpi/base/memory.h"
-#include "lstm_mpi/config/settings_check.h"
 #include "lstm_mpi/config/settings_saved.h"
 #include "lstm_mpi/config/settings_specs.h"
 #include "lstm_mpi/config/settings_text.h"
@@ -19,38 +18,22 @@
 #include <string.h>
 
 /* A prime: it fills no panel. */
-enum { VOCABULARY = 101, ROWS = 4, STEPS = 5, HIDDEN = 16 };
+enum { VOCABULARY = 101 };
 
 /* What was printed so far. */
 struct table {
     bool has_note;
 };
 
-/* The numbers of a network that is small, and whose weights are large enough for every gradient to show. */
-static void take_small_defaults(struct settings *settings, const struct comm *comm)
-{
-    uint64_t ranks = (uint64_t)comm->size;
-    if (!settings_given(settings, "batch-size"))
-        settings->batch_size = ranks > ROWS ? ranks : ROWS;
-    if (!settings_given(settings, "num-steps"))
-        settings->num_steps = STEPS;
-    if (!settings_given(settings, "hidden-size"))
-        settings->hidden_size = HIDDEN;
-    if (!settings_given(settings, "init"))
-        settings->init = SETTINGS_INIT_UNIFORM;
-}
-
 static enum status draw_model(struct trained_model *model, const struct settings *settings,
                               struct error *error)
 {
     enum status status;
     struct parameters parameters;
-    TRY(settings_check_model(settings, error));
     model->spec = settings_specs_model(settings, VOCABULARY);
     TRY(parameters_layout(&parameters, &model->spec, error));
     TRY(memory_new(&model->weights, parameters.size, error));
-    (settings->init == SETTINGS_INIT_UNIFORM ? initialize_uniform : initialize_normal)(
-        model->weights, &parameters, settings->seed, 0, 1);
+    initializers[settings->init](model->weights, &parameters, settings->seed, 0, 1);
 done:
     return status;
 }
@@ -174,7 +157,8 @@ enum status command_check(const struct comm *comm, struct settings *settings, st
     struct check_observer observer = {&table, print_tensor, print_overfit};
     struct checkpoint *checkpoint = NULL;
     struct trained_model model = {0};
-    take_small_defaults(settings, comm);
+    if (!settings_given(settings, "batch-size") && settings->batch_size < (uint64_t)comm->size)
+        settings->batch_size = (uint64_t)comm->size;
     if (settings->checkpoint) {
         TRY(checkpoint_open(&checkpoint, comm, settings->checkpoint, CHECKPOINT_MODEL, error));
         TRY(agree_on_status(comm, read_model(&model, settings, checkpoint, error), error));

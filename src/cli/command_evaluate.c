@@ -81,7 +81,7 @@ enum status command_evaluate(const struct comm *comm, struct settings *settings,
         .vocabulary = model.vocabulary,
         .paths = (const char *const *)settings->corpus.items,
         .path_count = settings->corpus.count,
-        .max_tokens = settings_given(settings, "max-tokens") ? settings->max_tokens : 0,
+        .max_tokens = settings->max_tokens,
         .batch_size = settings->batch_size,
         .num_steps = settings->num_steps,
     };

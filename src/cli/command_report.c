@@ -193,7 +193,7 @@ static enum status tell(struct told_run *runs, size_t count, const struct settin
     const char *path = settings->output               ? settings->output
                        : terminal_of_output().present ? "report.html"
                                                       : NULL;
-    TRY(settings_defaults(&defaults, error));
+    TRY(settings_defaults(&defaults, SETTINGS_TRAIN, error));
     for (size_t r = 0; r < count; r++) {
         TRY(make_settings(&runs[r], &defaults, error));
         TRY(make_samples(&runs[r], error));

@@ -301,7 +301,7 @@ enum status inspect_text(FILE *out, const struct inspection *inspection, bool wi
 {
     enum status status;
     struct settings defaults;
-    TRY(settings_defaults(&defaults, error));
+    TRY(settings_defaults(&defaults, SETTINGS_TRAIN, error));
     if (inspection->checkpoint_file.path)
         print_file(out, &inspection->checkpoint_file);
     if (inspection->checkpoint_file.path && inspection->metrics_file.path)

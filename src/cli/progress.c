@@ -5,6 +5,7 @@
 #include "lstm_mpi/linalg/blis_setup.h"
 #include "lstm_mpi/linalg/vector_level.h"
 #include "lstm_mpi/model/cell.h"
+#include "lstm_mpi/optim/optimizer.h"
 #include "lstm_mpi/report/visdom.h"
 #include "terminal.h"
 
@@ -116,8 +117,10 @@ static void show_memory(FILE *out, const struct trainer_facts *facts)
 
 static void show_update(FILE *out, const struct settings *settings)
 {
-    fprintf(out, "update     %" PRIu64 " rows of %" PRIu64 " steps, %s", settings->batch_size,
-            settings->num_steps, settings->optimizer == SETTINGS_OPTIMIZER_ADAM ? "adam, " : "");
+    fprintf(out, "update     %" PRIu64 " rows of %" PRIu64 " steps, ", settings->batch_size,
+            settings->num_steps);
+    if (settings->optimizer > 0) /* not the default */
+        fprintf(out, "%s, ", optimizers[settings->optimizer].name);
     if (settings->momentum > 0)
         fprintf(out, "momentum %g, ", settings->momentum);
     if (settings->weight_decay > 0)

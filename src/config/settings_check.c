@@ -1,6 +1,7 @@
 #include "lstm_mpi/config/settings_check.h"
 
 #include "lstm_mpi/base/log.h"
+#include "lstm_mpi/optim/optimizer.h"
 
 enum status settings_check_validation(const struct settings *settings, struct error *error)
 {
@@ -38,10 +39,10 @@ enum status settings_check_model(const struct settings *settings, struct error *
 
 static enum status check_train(const struct settings *settings, struct error *error)
 {
-    if (settings->momentum != 0 && settings->optimizer != SETTINGS_OPTIMIZER_SGD) {
+    const struct optimizer_ops *optimizer = &optimizers[settings->optimizer];
+    if (settings->momentum != 0 && !optimizer->takes_momentum) {
         error_set(error, STATUS_USAGE, "options --momentum and --optimizer");
-        error_why(error, "%s has a momentum of its own",
-                  settings_find("optimizer")->choices[settings->optimizer]);
+        error_why(error, "%s has a momentum of its own", optimizer->name);
         return error_remedy(error, "leave --momentum out");
     }
     if (settings->resume && settings->overwrite) {
@@ -93,7 +94,7 @@ static enum status check_evaluate(const struct settings *settings, struct error 
         error_why(error, "evaluate needs a model");
         return error_remedy(error, "give the checkpoint.h5 of a run");
     }
-    if (settings->per_line && settings_given(settings, "max-tokens") && settings->max_tokens > 0) {
+    if (settings->per_line && settings->max_tokens > 0) {
         error_set(error, STATUS_USAGE, "options --per-line and --max-tokens");
         error_why(error, "a line is read as a whole, or not at all");
         return error_remedy(error, "give one of them");
@@ -159,7 +160,8 @@ enum status settings_check(const struct settings *settings, enum settings_comman
         return check_report(settings, error);
     case SETTINGS_EVALUATE:
         return check_evaluate(settings, error);
-    case SETTINGS_CHECK: /* the command does, when it has completed the settings */
+    case SETTINGS_CHECK:
+        return settings->checkpoint ? STATUS_OK : settings_check_model(settings, error);
     case SETTINGS_EVERY_COMMAND:
         break;
     }

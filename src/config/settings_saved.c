@@ -77,7 +77,7 @@ enum status settings_saved_resume(struct settings *settings, const struct settin
     enum status status = STATUS_OK;
     for (size_t i = 0; i < count; i++) {
         const struct settings_row *row = settings_find(saved[i].name);
-        if (row && row->stored && row->on_resume != SETTINGS_OF_THIS_START)
+        if (row && (row->on_resume == SETTINGS_FIXED || row->on_resume == SETTINGS_MAY_DIFFER))
             TRY(resume_one(settings, row, saved[i].text, file, error));
     }
 done:

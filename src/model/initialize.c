@@ -71,3 +71,12 @@ void initialize_uniform(float *weights, const struct parameters *parameters, uin
 {
     initialize(weights, parameters, as_pytorch, seed, part, parts);
 }
+
+/* clang-format off */
+#define INITIALIZERS(ROW) ROW(normal) ROW(uniform)
+#define FUNCTION(kind) initialize_##kind,
+#define NAME(kind) #kind,
+/* clang-format on */
+
+initializer *const initializers[] = {INITIALIZERS(FUNCTION)};
+const char *const initializer_names[] = {INITIALIZERS(NAME) NULL};

@@ -102,7 +102,7 @@ static void put_config(struct h5 *h5, const struct snapshot *snapshot)
 {
     h5_make_group(h5, "/config");
     for (const struct settings_row *row = settings_table; row < settings_table + settings_count; row++)
-        if (row->stored)
+        if (row->on_resume != SETTINGS_NOT_STORED)
             put_setting(h5, snapshot->settings, row);
     h5_put_u64(h5, "/config", "corpus_digest", snapshot->corpus_digest);
 }

@@ -135,7 +135,7 @@ static enum status give_setting(struct settings *settings, const char *name, con
     char origin[ERROR_TEXT_BYTES];
     const char *text = number;
     const struct settings_row *row = settings_find(name);
-    if (!row || !row->stored)
+    if (!row || row->on_resume == SETTINGS_NOT_STORED)
         return STATUS_OK;
     if (json_is_string(value))
         text = json_string_value(value);

@@ -445,7 +445,7 @@ static enum status read_open(struct exchange_model *model, struct input *input,
         status = error_why(error, "it has %zu tensors", input->header.count);
         goto done;
     }
-    TRY(settings_defaults(&model->settings, error));
+    TRY(settings_defaults(&model->settings, SETTINGS_TRAIN, error));
     TRY(exchange_metadata_settings(&model->settings, &input->header, input->path, error));
     TRY(find_shape(input, &model->settings, error));
     TRY(torch_layout_make(&input->layout, &input->shape, error));

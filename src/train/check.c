@@ -84,7 +84,7 @@ static enum status check_gradients(const struct comm *comm, const struct check_s
                                    struct gradient_finding *findings, struct error *error)
 {
     enum status status;
-    struct optimizer keeps_gradients = {.ops = &optimizers[SETTINGS_OPTIMIZER_SGD], .momentum = 0.5};
+    struct optimizer keeps_gradients = {.ops = optimizer_find("sgd"), .momentum = 0.5};
     struct update update = {0};
     struct gradient_check check = {0};
     TRY(create_update(&update, comm, spec, weights, &keeps_gradients, spec->model->dropout, error));
@@ -105,7 +105,7 @@ static enum status overfit(const struct comm *comm, const struct check_spec *spe
                            struct error *error)
 {
     enum status status;
-    struct optimizer adam = {.ops = &optimizers[SETTINGS_OPTIMIZER_ADAM]};
+    struct optimizer adam = {.ops = optimizer_find("adam")};
     double rate = rate_of_one_unit / sqrt((double)spec->model->hidden_size);
     struct update update = {0};
     bool goes_on = true;

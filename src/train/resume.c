@@ -15,7 +15,7 @@ static enum status check_weights(const struct checkpoint *checkpoint, struct err
     enum status status;
     struct settings settings = {0};
     struct parameters parameters;
-    TRY(settings_defaults(&settings, error));
+    TRY(settings_defaults(&settings, SETTINGS_TRAIN, error));
     TRY(settings_saved_resume(&settings, checkpoint->saved, checkpoint->saved_count, checkpoint->path,
                               error));
     struct model_spec spec = settings_specs_model(&settings, checkpoint_shape_of(checkpoint).vocabulary);

@@ -210,9 +210,8 @@ static enum status fill_parts(struct run_state *run, const struct checkpoint *or
         return take_over(run, origin, error);
     if (origin)
         return read_tensors(run, origin, true, error);
-    (run->settings->init == SETTINGS_INIT_UNIFORM ? initialize_uniform : initialize_normal)(
-        run->update.weights, &run->update.parameters, run->settings->seed, (size_t)run->comm->node_rank,
-        (size_t)run->comm->node_size);
+    initializers[run->settings->init](run->update.weights, &run->update.parameters, run->settings->seed,
+                                      (size_t)run->comm->node_rank, (size_t)run->comm->node_size);
     return STATUS_OK;
 }
 

@@ -87,7 +87,7 @@ static enum status model_make(struct model *model, const struct comm *comm, doub
     struct range mine = partition_range(BATCH_ROWS, (size_t)comm->size, (size_t)comm->rank);
     TRY(comm_shared_allocate(&model->shared, &memory, comm, 2 * half * sizeof(float), error));
     model->weights = memory;
-    status = settings_defaults(&model->settings, error);
+    status = settings_defaults(&model->settings, SETTINGS_TRAIN, error);
     if (status == STATUS_OK)
         status = make_vocabulary(&model->vocabulary, error);
     if (status == STATUS_OK)

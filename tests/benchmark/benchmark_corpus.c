@@ -101,7 +101,7 @@ static enum status make_settings(struct settings *settings, const char *path, co
                                  struct error *error)
 {
     enum status status;
-    TRY(settings_defaults(settings, error));
+    TRY(settings_defaults(settings, SETTINGS_TRAIN, error));
     TRY(settings_text_set(settings, settings_find("corpus"), path, "the benchmark", error));
     TRY(settings_text_set(settings, settings_find("sampling"), options->sampling, "the benchmark", error));
     TRY(settings_text_set(settings, settings_find("token"), options->token, "the benchmark", error));

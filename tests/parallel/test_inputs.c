@@ -109,7 +109,7 @@ static void set(struct settings *settings, const char *name, const char *value)
 
 static void make_settings(struct settings *settings, const char *corpus, const char *sampling)
 {
-    CHECK(settings_defaults(settings, &error) == STATUS_OK);
+    CHECK(settings_defaults(settings, SETTINGS_TRAIN, &error) == STATUS_OK);
     set(settings, "corpus", corpus);
     set(settings, "sampling", sampling);
     set(settings, "max-tokens", "0");

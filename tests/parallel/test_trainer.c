@@ -79,7 +79,7 @@ static void make_settings(struct settings *settings, const char *run, const char
 {
     char path[TEMPORARY_PATH_BYTES];
     snprintf(path, sizeof path, "%.400s/%s", folder, run);
-    CHECK(settings_defaults(settings, &error) == STATUS_OK);
+    CHECK(settings_defaults(settings, SETTINGS_TRAIN, &error) == STATUS_OK);
     give(settings, "run-dir", path);
     give(settings, "max-tokens", "206");
     give(settings, "batch-size", "8");

@@ -85,7 +85,7 @@ static inline void network_write(const char *path, const struct comm *comm, cons
     struct error error;
     struct settings settings;
     const struct history history = {0};
-    sample_demand(settings_defaults(&settings, &error), &error);
+    sample_demand(settings_defaults(&settings, SETTINGS_TRAIN, &error), &error);
     for (size_t i = 0; i < cell_count; i++) {
         if (cells[i].gates == network->shape.gates)
             settings.cell = (int)i;

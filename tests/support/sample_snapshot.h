@@ -130,7 +130,7 @@ static inline void sample_make(struct sample *sample, const struct comm *comm, s
 {
     struct error error;
     memset(sample, 0, sizeof *sample);
-    sample_demand(settings_defaults(&sample->settings, &error), &error);
+    sample_demand(settings_defaults(&sample->settings, SETTINGS_TRAIN, &error), &error);
     sample->vocabulary = sample_vocabulary(shape.V);
     sample_tensors_make(sample->tensors, comm, shape);
     for (size_t t = 0; t < SAMPLE_TENSORS; t++)

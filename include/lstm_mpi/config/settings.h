@@ -19,11 +19,9 @@ struct text_list {
     size_t capacity;
 };
 
-/* Values of the settings that offer a choice: the places in their rows' `choices`. Where a room below has a
- * table or an enum for them, in its order. */
-enum { SETTINGS_INIT_NORMAL, SETTINGS_INIT_UNIFORM };
+/* Values of the settings that offer a choice: the places in their rows' `choices`. Those of the others are in
+ * a room below, as the places in a table or as an enum. */
 enum { SETTINGS_BIAS_SINGLE, SETTINGS_BIAS_DOUBLE };
-enum { SETTINGS_OPTIMIZER_SGD, SETTINGS_OPTIMIZER_ADAM };
 enum { SETTINGS_PROGRESS_AUTO, SETTINGS_PROGRESS_BAR, SETTINGS_PROGRESS_PLAIN };
 enum { SETTINGS_FORMAT_TEXT, SETTINGS_FORMAT_JSON, SETTINGS_FORMAT_CSV };
 
@@ -61,11 +59,11 @@ struct settings {
     bool tie_weights;
     double dropout;
     int bias;
-    int init;
+    int init; /* the place in initializers[] */
     char *init_from;
 
     /* train: optimization */
-    int optimizer;
+    int optimizer; /* the place in optimizers[] */
     double momentum;
     double weight_decay;
     double lr;
@@ -158,17 +156,21 @@ enum settings_kind {
     SETTINGS_CHOICE,          /* int: the place in `choices` */
 };
 
-/* What becomes of a setting when a run is resumed from a checkpoint. */
+/* What becomes of a setting when a run is resumed from a checkpoint. Those of all kinds but the first are
+ * attributes of its /config. */
 enum settings_on_resume {
+    SETTINGS_NOT_STORED,    /* nothing: it is no setting of a run */
     SETTINGS_FIXED,         /* the checkpoint's value; a given one that differs is an error */
     SETTINGS_MAY_DIFFER,    /* a given value wins over the checkpoint's */
     SETTINGS_OF_THIS_START, /* the checkpoint's value means nothing to another start */
 };
 
-/* What a command says of a setting in other words than train, or than all others; NULL: the same. */
+/* What a command says of a setting in other words than train, or than all others, and its default where that
+ * is another; NULL: the same. */
 struct settings_wording {
     enum settings_command command;
     const char *help;
+    const char *default_text;
     const char *default_shown;
 };
 
@@ -193,7 +195,6 @@ struct settings_row {
     enum settings_on_resume on_resume;
     bool lowest_excluded;
     bool positional;   /* stands on the command line without its name */
-    bool stored;       /* an attribute of /config */
     bool shapes_model; /* with --init-from, not given, it comes from that file */
 };
 
@@ -207,8 +208,10 @@ const char *settings_command_name(enum settings_command command);
 const char *settings_help(const struct settings_row *row, enum settings_command command);
 const char *settings_default_shown(const struct settings_row *row, enum settings_command command);
 
-/* Fills `settings` with the defaults. Fails only for want of memory; settings_free is safe in any case. */
-MUST_CHECK enum status settings_defaults(struct settings *settings, struct error *error);
+/* Fills `settings` with the defaults of a command. Fails only for want of memory; settings_free is safe in
+ * any case. */
+MUST_CHECK enum status settings_defaults(struct settings *settings, enum settings_command command,
+                                         struct error *error);
 
 /* Frees what the settings hold, not the struct; an all-zero struct is fine, and left behind. */
 void settings_free(struct settings *settings);

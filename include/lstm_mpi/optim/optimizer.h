@@ -41,15 +41,21 @@ struct optimizer_functions {
 };
 
 struct optimizer_ops {
-    const char *name;                                /* as --optimizer takes it */
-    const char *state_names[OPTIMIZER_MAX_STATES];   /* as torch.optim calls them */
-    bool remembers_momentum_only;                    /* without momentum it has no states */
-    const struct optimizer_functions *const *levels; /* by enum vector_level */
+    const char *name;                              /* as --optimizer takes it */
+    const char *state_names[OPTIMIZER_MAX_STATES]; /* as torch.optim calls them */
+    bool takes_momentum;                           /* --momentum; has no states without one */
+    const struct optimizer_functions *levels[3];   /* by enum vector_level */
 };
 
 /* Every optimizer, the default first. */
 extern const struct optimizer_ops optimizers[];
 extern const size_t optimizer_count;
+
+/* Their names in the same order, and NULL behind the last. */
+extern const char *const optimizer_names[];
+
+/* The optimizer of this name; NULL if there is none. */
+const struct optimizer_ops *optimizer_find(const char *name);
 
 /* How many states it keeps: the first so many of the names. */
 size_t optimizer_state_count(const struct optimizer *optimizer);

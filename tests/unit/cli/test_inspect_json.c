@@ -103,7 +103,7 @@ static void settings_have_the_types_of_their_values(void **state)
                                     .checkpoint = &checkpoint,
                                     .settings = settings,
                                     .setting_count = sizeof settings / sizeof *settings};
-    assert_int_equal(settings_defaults(&inspection.values, &error), STATUS_OK);
+    assert_int_equal(settings_defaults(&inspection.values, SETTINGS_TRAIN, &error), STATUS_OK);
     inspection.values.seed = UINT64_MAX;
     inspection.values.lr = 0.1;
     inspection.values.resume = true;

@@ -119,7 +119,7 @@ static void sizes_are_counted_and_the_settings_that_were_changed_are_marked(void
                                     .checkpoint = &checkpoint,
                                     .settings = settings,
                                     .setting_count = 3};
-    assert_int_equal(settings_defaults(&inspection.values, &error), STATUS_OK);
+    assert_int_equal(settings_defaults(&inspection.values, SETTINGS_TRAIN, &error), STATUS_OK);
     inspection.values.lr = 0.5;
     assert_int_equal(vocabulary_restore(&inspection.vocabulary,
                                         &(const struct token_rules){.tokenizer = tokenizers[0]}, texts, NULL,

@@ -1,6 +1,7 @@
 #include "progress.h"
 
 #include "lstm_mpi/linalg/blis_setup.h"
+#include "lstm_mpi/optim/optimizer.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -32,7 +33,7 @@ static void open_screen(struct screen *screen, int progress, uint64_t log_every,
     *screen = (struct screen){.comm = comm_alone};
     screen->out = open_memstream(&screen->text, &screen->bytes);
     assert_non_null(screen->out);
-    assert_int_equal(settings_defaults(&screen->settings, &error), STATUS_OK);
+    assert_int_equal(settings_defaults(&screen->settings, SETTINGS_TRAIN, &error), STATUS_OK);
     screen->settings.progress = progress;
     screen->settings.log_every = log_every;
     screen->settings.log_every_updates = log_every_updates;
@@ -148,13 +149,13 @@ static void the_header_names_the_optimizer(void **unused)
     open_screen(&screen, SETTINGS_PROGRESS_PLAIN, 10, 0);
     struct trainer_facts facts = some_facts();
     facts.state_bytes = 2 << 20;
-    screen.settings.optimizer = SETTINGS_OPTIMIZER_ADAM;
+    screen.settings.optimizer = (int)(optimizer_find("adam") - optimizers);
     screen.settings.weight_decay = 0.25;
     screen.observer.begin(screen.observer.context, &screen.settings, &facts);
     const char *header = take(&screen);
     assert_non_null(strstr(header, "weights 30.0 MiB and optimizer's state 2.0 MiB a host; gradients"));
     assert_non_null(strstr(header, "35 steps, adam, weight decay 0.25, learning rate 1, gradients"));
-    screen.settings.optimizer = SETTINGS_OPTIMIZER_SGD;
+    screen.settings.optimizer = (int)(optimizer_find("sgd") - optimizers);
     screen.settings.momentum = 0.5;
     screen.observer.begin(screen.observer.context, &screen.settings, &facts);
     assert_non_null(strstr(take(&screen), "35 steps, momentum 0.5, weight decay 0.25, learning rate 1,"));

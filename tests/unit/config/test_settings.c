@@ -1,7 +1,6 @@
 #include "lstm_mpi/config/settings.h"
 
 #include "lstm_mpi/config/settings_text.h"
-#include "lstm_mpi/optim/optimizer.h"
 #include "lstm_mpi/text/batches.h"
 
 #include <setjmp.h>
@@ -73,7 +72,8 @@ static void every_row_is_complete(void **state)
         for (size_t j = 0; j < SETTINGS_WORDINGS; j++) {
             const struct settings_wording *wording = &row->elsewhere[j];
             assert_int_equal(wording->command & ~row->commands, 0);
-            assert_int_equal(!wording->command, !wording->help && !wording->default_shown);
+            assert_int_equal(!wording->command,
+                             !wording->help && !wording->default_text && !wording->default_shown);
         }
         assert_int_not_equal(row->commands, 0);
         assert_int_equal(row->choices != NULL, row->kind == SETTINGS_CHOICE);
@@ -82,9 +82,10 @@ static void every_row_is_complete(void **state)
             assert_true(row->least < row->most);
         /* Every option of train is kept with a run, except where the others came from. */
         bool of_train = row->commands & SETTINGS_TRAIN;
-        assert_int_equal(row->stored, of_train && strcmp(row->name, "config") != 0);
+        bool stored = row->on_resume != SETTINGS_NOT_STORED;
+        assert_int_equal(stored, of_train && strcmp(row->name, "config") != 0);
         if (row->shapes_model)
-            assert_true(row->stored && row->on_resume == SETTINGS_FIXED);
+            assert_int_equal(row->on_resume, SETTINGS_FIXED);
         for (size_t j = 0; j < i; j++)
             assert_string_not_equal(row->name, settings_table[j].name);
         assert_ptr_equal(settings_find(row->name), row);
@@ -92,17 +93,6 @@ static void every_row_is_complete(void **state)
     }
     assert_null(settings_find("no-such"));
     assert_null(settings_find(""));
-}
-
-/* Where the place of a choice is used in a table of another room. */
-static void choices_are_those_of_the_tables(void **state)
-{
-    (void)state;
-    const struct settings_row *row = settings_find("optimizer");
-    for (size_t i = 0; row->choices[i]; i++) {
-        assert_true(i < optimizer_count);
-        assert_string_equal(row->choices[i], optimizers[i].name);
-    }
 }
 
 static void groups_are_not_torn_apart(void **state)
@@ -120,7 +110,7 @@ static void defaults(void **state)
     (void)state;
     struct error error;
     struct settings settings;
-    assert_int_equal(settings_defaults(&settings, &error), STATUS_OK);
+    assert_int_equal(settings_defaults(&settings, SETTINGS_TRAIN, &error), STATUS_OK);
     assert_int_equal(settings.corpus.count, 0);
     assert_int_equal(settings.max_tokens, 10000);
     assert_int_equal(settings.batch_size, 32);
@@ -159,6 +149,24 @@ static void defaults(void **state)
     settings_free(&settings);
 }
 
+static void commands_have_defaults_of_their_own(void **state)
+{
+    (void)state;
+    struct error error;
+    struct settings settings;
+    assert_int_equal(settings_defaults(&settings, SETTINGS_CHECK, &error), STATUS_OK);
+    assert_int_equal(settings.batch_size, 4);
+    assert_int_equal(settings.num_steps, 5);
+    assert_int_equal(settings.hidden_size, 16);
+    assert_string_equal(settings_find("init")->choices[settings.init], "uniform");
+    assert_int_equal(settings.num_layers, 1);
+    settings_free(&settings);
+    assert_int_equal(settings_defaults(&settings, SETTINGS_EVALUATE, &error), STATUS_OK);
+    assert_int_equal(settings.max_tokens, 0);
+    assert_int_equal(settings.batch_size, 32);
+    settings_free(&settings);
+}
+
 static void give(struct settings *settings, const char *name, const char *text)
 {
     struct error error;
@@ -177,8 +185,8 @@ static void equality_sees_every_kind(void **state)
         struct settings a;
         struct settings b;
         const struct settings_row *row = settings_find(values[i][0]);
-        assert_int_equal(settings_defaults(&a, &error), STATUS_OK);
-        assert_int_equal(settings_defaults(&b, &error), STATUS_OK);
+        assert_int_equal(settings_defaults(&a, SETTINGS_TRAIN, &error), STATUS_OK);
+        assert_int_equal(settings_defaults(&b, SETTINGS_TRAIN, &error), STATUS_OK);
         assert_true(settings_equal(&a, &b, row));
         give(&a, values[i][0], values[i][1]);
         assert_false(settings_equal(&a, &b, row));
@@ -218,9 +226,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_field_has_one_row),
         cmocka_unit_test(every_row_is_complete),
-        cmocka_unit_test(choices_are_those_of_the_tables),
         cmocka_unit_test(groups_are_not_torn_apart),
         cmocka_unit_test(defaults),
+        cmocka_unit_test(commands_have_defaults_of_their_own),
         cmocka_unit_test(equality_sees_every_kind),
         cmocka_unit_test(commands_have_names),
         cmocka_unit_test(commands_have_words_of_their_own),

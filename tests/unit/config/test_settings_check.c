@@ -27,7 +27,7 @@ static void settings_that_do_not_go_together(void **state)
     (void)state;
     struct error error;
     struct settings settings;
-    assert_int_equal(settings_defaults(&settings, &error), STATUS_OK);
+    assert_int_equal(settings_defaults(&settings, SETTINGS_TRAIN, &error), STATUS_OK);
     assert_int_equal(settings_check(&settings, SETTINGS_TRAIN, &error), STATUS_OK);
 
     give(&settings, "resume", "true");
@@ -99,14 +99,14 @@ static void models_that_cannot_be(void **state)
     (void)state;
     struct error error;
     struct settings settings;
-    assert_int_equal(settings_defaults(&settings, &error), STATUS_OK);
+    assert_int_equal(settings_defaults(&settings, SETTINGS_TRAIN, &error), STATUS_OK);
     give(&settings, "tie-weights", "true");
     assert_model_refused(&settings, "--tie-weights", "--embedding-size");
     give(&settings, "init-from", "model.h5"); /* may have what is missing */
     assert_int_equal(settings_check(&settings, SETTINGS_TRAIN, &error), STATUS_OK);
     settings_free(&settings);
 
-    assert_int_equal(settings_defaults(&settings, &error), STATUS_OK);
+    assert_int_equal(settings_defaults(&settings, SETTINGS_TRAIN, &error), STATUS_OK);
     give(&settings, "tie-weights", "true");
     give(&settings, "embedding-size", "64");
     assert_model_refused(&settings, "--embedding-size", "--hidden-size");

@@ -25,7 +25,7 @@ static int set_up(void **state)
     if (descriptor < 0)
         return -1;
     close(descriptor);
-    return settings_defaults(&fixture.settings, &fixture.error) == STATUS_OK ? 0 : -1;
+    return settings_defaults(&fixture.settings, SETTINGS_TRAIN, &fixture.error) == STATUS_OK ? 0 : -1;
 }
 
 static int tear_down(void **state)

@@ -19,7 +19,7 @@ static int set_up(void **state)
 {
     static struct fixture fixture;
     *state = &fixture;
-    return settings_defaults(&fixture.settings, &fixture.error) == STATUS_OK ? 0 : -1;
+    return settings_defaults(&fixture.settings, SETTINGS_TRAIN, &fixture.error) == STATUS_OK ? 0 : -1;
 }
 
 static int tear_down(void **state)
@@ -117,7 +117,7 @@ static void what_is_fixed_contradicts(void **state)
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
         struct settings fresh;
         const struct settings_row *row = settings_find(values[i][0]);
-        assert_int_equal(settings_defaults(&fresh, &fixture->error), STATUS_OK);
+        assert_int_equal(settings_defaults(&fresh, SETTINGS_TRAIN, &fixture->error), STATUS_OK);
         settings_free(&fixture->settings);
         fixture->settings = fresh;
         give(fixture, values[i][0], values[i][1]);

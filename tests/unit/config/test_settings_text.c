@@ -21,7 +21,7 @@ static int set_up(void **state)
 {
     static struct fixture fixture;
     *state = &fixture;
-    return settings_defaults(&fixture.settings, &fixture.error) == STATUS_OK ? 0 : -1;
+    return settings_defaults(&fixture.settings, SETTINGS_TRAIN, &fixture.error) == STATUS_OK ? 0 : -1;
 }
 
 static int tear_down(void **state)

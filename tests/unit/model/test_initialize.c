@@ -190,6 +190,16 @@ static void a_number_depends_on_its_place_alone(void **unused)
     memory_free(more);
 }
 
+static void initializers_have_names(void **unused)
+{
+    (void)unused;
+    assert_string_equal(initializer_names[0], "normal");
+    assert_ptr_equal(initializers[0], initialize_normal);
+    assert_string_equal(initializer_names[1], "uniform");
+    assert_ptr_equal(initializers[1], initialize_uniform);
+    assert_null(initializer_names[2]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -199,6 +209,7 @@ int main(void)
         cmocka_unit_test(a_seed_gives_the_same_numbers_always),
         cmocka_unit_test(tensors_and_seeds_have_numbers_of_their_own),
         cmocka_unit_test(a_number_depends_on_its_place_alone),
+        cmocka_unit_test(initializers_have_names),
     };
     return cmocka_run_group_tests(tests, make_layout, NULL);
 }

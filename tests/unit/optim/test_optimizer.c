@@ -52,15 +52,17 @@ static struct optimizer_piece piece_of(struct vectors *vectors, size_t first, si
     return piece;
 }
 
-static void names_are_there_and_differ(void **unused)
+static void optimizers_are_found_by_name(void **unused)
 {
     (void)unused;
-    assert_true(optimizer_count > 0);
-    assert_string_equal(optimizers[0].name, "sgd");
     for (size_t i = 0; i < optimizer_count; i++) {
-        for (size_t j = 0; j < i; j++)
-            assert_string_not_equal(optimizers[i].name, optimizers[j].name);
+        assert_ptr_equal(optimizer_find(optimizers[i].name), &optimizers[i]);
+        assert_string_equal(optimizer_names[i], optimizers[i].name);
     }
+    assert_null(optimizer_names[optimizer_count]);
+    assert_string_equal(optimizers[0].name, "sgd");
+    assert_null(optimizer_find("SGD"));
+    assert_null(optimizer_find(""));
 }
 
 static void states_are_those_of_the_settings(void **unused)
@@ -233,7 +235,7 @@ static void what_fades_comes_to_rest(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names_are_there_and_differ),   cmocka_unit_test(states_are_those_of_the_settings),
+        cmocka_unit_test(optimizers_are_found_by_name), cmocka_unit_test(states_are_those_of_the_settings),
         cmocka_unit_test(updates_follow_the_equations), cmocka_unit_test(weights_stay_at_rate_zero),
         cmocka_unit_test(the_whole_is_its_pieces),      cmocka_unit_test(no_gradient_is_zero),
         cmocka_unit_test(what_fades_comes_to_rest),

@@ -26,7 +26,7 @@ static void test_there_and_back(void **state)
     const struct checkpoint checkpoint = {.saved = saved, .saved_count = sizeof saved / sizeof *saved};
     struct safetensors_header header = header_of(exchange_metadata_make(&checkpoint, vocabulary));
 
-    assert_int_equal(settings_defaults(&settings, &error), STATUS_OK);
+    assert_int_equal(settings_defaults(&settings, SETTINGS_TRAIN, &error), STATUS_OK);
     assert_int_equal(exchange_metadata_settings(&settings, &header, "a", &error), STATUS_OK);
     assert_true(settings.lr == 0.30000000000000004);
     assert_true(settings.seed == UINT64_MAX);
