@@ -234,11 +234,6 @@ enum status comm_reduce_pieces(const struct comm *comm, void *values, size_t cou
     return reduce_in(comm, comm->handles->ranks, values, count, type, operation, piece, error);
 }
 
-enum status comm_sum_f32(const struct comm *comm, float *values, size_t count, struct error *error)
-{
-    return comm_reduce_pieces(comm, values, count, MPI_FLOAT, MPI_SUM, COMM_PIECE, error);
-}
-
 enum status comm_sum_lane_f64(const struct comm *comm, double *values, size_t count, struct error *error)
 {
     return reduce_in(comm, comm->handles->lane, values, count, MPI_DOUBLE, MPI_SUM, COMM_PIECE, error);
