@@ -1,7 +1,6 @@
 #include "lstm_mpi/model/model.h"
 
 #include "lstm_mpi/base/memory.h"
-#include "lstm_mpi/model/cell.h"
 #include "output.h"
 #include "output_exact.h"
 #include "stack.h"
@@ -181,16 +180,4 @@ size_t model_bytes(const struct model *model)
 struct phase_times *model_phase_times(struct model *model)
 {
     return &model->times;
-}
-
-double model_operations_per_token(const struct model_spec *spec)
-{
-    double H = (double)spec->hidden_size;
-    double G = (double)spec->cell->gates * H;
-    double multiplications = (double)model_width(spec) * (double)spec->vocabulary_size;
-    for (size_t layer = 0; layer < spec->num_layers; layer++) {
-        double in = (double)model_input_width(spec, layer);
-        multiplications += (double)model_directions(spec) * (in + H) * G;
-    }
-    return 3 * 2 * multiplications;
 }

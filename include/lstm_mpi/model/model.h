@@ -78,8 +78,4 @@ size_t model_bytes(const struct model *model);
 /* Where the time went since model_create; the caller may add phases of its own. */
 struct phase_times *model_phase_times(struct model *model);
 
-/* Floating-point operations of the products of one token in training: 3 · 2 times the weights that are
- * multiplied with, W_x among them where it is not selected from. */
-double model_operations_per_token(const struct model_spec *spec);
-
 #endif
