@@ -1,6 +1,5 @@
 #include "output.h"
 
-#include "lstm_mpi/base/divide_up.h"
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/base/smaller.h"
 #include "lstm_mpi/linalg/vector.h"
