@@ -9,6 +9,9 @@
 
 #include <stdint.h>
 
+/* Of the logits that are held at once. */
+enum { OUTPUT_BATCH_BYTES = 20 << 20 };
+
 struct output_gradients {
     float *W; /* [H, V]; tied to the embedding: [V, H] */
     float *b;
