@@ -148,19 +148,24 @@ void model_gradients_exact(struct model *model, const struct model_batch *batch,
     (void)compute_gradients(model, batch, scale, (struct gradient_sums){.exact = exact}, NULL);
 }
 
+/* Without dropout where `dropout` is NULL. */
+static void compute_losses(struct model *model, const uint32_t *inputs, const uint32_t *targets, size_t steps,
+                           const struct dropout_address *dropout, double *losses)
+{
+    const float *h = stack_forward(&model->stack, inputs, steps, dropout, &model->times);
+    output_row_losses(&model->output, h, targets, model->stack.rows * steps, losses, &model->times);
+}
+
 void model_losses(struct model *model, const uint32_t *inputs, const uint32_t *targets, size_t steps,
                   double *losses)
 {
-    const float *h = stack_forward(&model->stack, inputs, steps, NULL, &model->times);
-    output_row_losses(&model->output, h, targets, model->stack.rows * steps, losses, &model->times);
+    compute_losses(model, inputs, targets, steps, NULL, losses);
 }
 
 void model_batch_losses(struct model *model, const struct model_batch *batch, double *losses)
 {
-    struct stack *stack = &model->stack;
     struct dropout_address dropout = dropout_of(model, batch);
-    const float *h = stack_forward(stack, batch->inputs, stack->steps, &dropout, &model->times);
-    output_row_losses(&model->output, h, batch->targets, stack->rows * stack->steps, losses, &model->times);
+    compute_losses(model, batch->inputs, batch->targets, model->stack.steps, &dropout, losses);
 }
 
 void model_step(struct model *model, const uint32_t *tokens, float *logits)
