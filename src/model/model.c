@@ -177,7 +177,7 @@ void model_step(struct model *model, const uint32_t *tokens, float *logits)
 
 size_t model_bytes(const struct model *model)
 {
-    return sizeof *model + model->stack.spec.num_layers * sizeof *model->stack.levels +
+    return sizeof *model + model->stack.spec.num_layers * sizeof *model->stack.layers +
            sizeof(float) * (stack_floats(&model->stack) + output_floats(&model->output) +
                             output_exact_floats(&model->output_exact));
 }

@@ -42,8 +42,9 @@ struct model_batch {
     const uint32_t *inputs;     /* [steps, rows] tokens */
     const uint32_t *targets;    /* [steps, rows] tokens */
     const uint32_t *input_rows; /* [steps, rows]: which row of the row tables' gradients an input's goes to */
-    uint64_t update;            /* since the start of the run, and */
-    size_t first_row;           /* of the global batch: what the masks of dropout depend on */
+    /* The masks of dropout depend on these two. */
+    uint64_t update;  /* since the start of the run */
+    size_t first_row; /* of the global batch */
 };
 
 /* Forward, loss and back-propagation through all steps, from the carried state, which goes on. Returns the
