@@ -3,7 +3,6 @@
 #include "format_text.h"
 
 #include <stdarg.h>
-#include <stddef.h>
 
 static log_sink *current_sink;
 static void *current_context;

@@ -27,7 +27,7 @@ static enum status print_result(const struct evaluate_result *result, struct err
     char perplexity[NUMBER_BYTES];
     char bits[NUMBER_BYTES];
     char line[3 * NUMBER_BYTES];
-    show_number(perplexity, exp(result->loss / (double)result->foretold));
+    show_number(perplexity, exp(result->loss / (double)result->predicted));
     show_number(bits, result->loss / log(2) / (double)result->characters);
     int bytes = snprintf(line, sizeof line, "perplexity %s, bits per character %s, %" PRIu64 " tokens\n",
                          perplexity, bits, result->tokens);
@@ -61,7 +61,7 @@ static enum status read_model(struct trained_model *model, struct settings *sett
     if (model->spec.bidirectional)
         log_warning(
             "the model is bidirectional: it sees, within windows of %llu tokens, those that it should "
-            "foretell; this is no measure of it",
+            "predict; this is no measure of it",
             (unsigned long long)settings->num_steps);
 done:
     return status;

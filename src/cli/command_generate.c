@@ -130,7 +130,7 @@ static void warn_of_directions(const struct trained_model *model)
 {
     if (model->spec.bidirectional)
         log_warning(
-            "the model is bidirectional: it was trained to see the characters that it should foretell, "
+            "the model is bidirectional: it was trained to see the characters that it should predict, "
             "and here sees one step at a time in both directions");
 }
 

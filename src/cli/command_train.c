@@ -25,7 +25,7 @@ enum status command_train(const struct comm *comm, struct settings *settings, st
     struct trainer_result result;
     struct trainer_observer observer = progress_observer(&view, stdout, comm, settings);
     observer.stalled = stalled;
-    TRY(trainer_run(comm, settings, &observer, &result, NULL, error));
+    TRY(trainer_run(comm, settings, &observer, &result, error));
     if (was_stopped(&result))
         status = STATUS_STOPPED;
 done:

@@ -1,7 +1,6 @@
 #include "help.h"
 
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -291,8 +290,8 @@ static const char manual_tail[] =
     ".SH ENVIRONMENT\n"
     ".TP\nBLIS_NUM_THREADS, OMP_NUM_THREADS\nThreads of a rank in BLIS, where it comes with threads; else "
     "1.\n"
-    ".TP\nBLIS_ARCH_TYPE\nThe kernels of BLIS, instead of those that fit the CPUs of all ranks, "
-    "or of own loops where these are faster.\n"
+    ".TP\nBLIS_ARCH_TYPE\nThe BLIS kernels to use. Unset, lstm_mpi picks what all ranks can run, "
+    "or its own loops where they are faster.\n"
     ".TP\nLSTM_MPI_VECTOR_LEVEL\nbaseline, avx2 or avx512: the vector code, instead of the best that all "
     "ranks can run, if it is lower.\n"
     ".SH EXIT STATUS\n"

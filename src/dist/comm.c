@@ -11,7 +11,6 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -231,12 +230,9 @@ static enum status reduce_in(const struct comm *comm, MPI_Comm ranks, void *valu
 enum status comm_reduce_pieces(const struct comm *comm, void *values, size_t count, MPI_Datatype type,
                                MPI_Op operation, size_t piece, struct error *error)
 {
+    if (comm->size == 1)
+        return STATUS_OK;
     return reduce_in(comm, comm->handles->ranks, values, count, type, operation, piece, error);
-}
-
-enum status comm_sum_f32(const struct comm *comm, float *values, size_t count, struct error *error)
-{
-    return comm_reduce_pieces(comm, values, count, MPI_FLOAT, MPI_SUM, COMM_PIECE, error);
 }
 
 enum status comm_sum_lane_f64(const struct comm *comm, double *values, size_t count, struct error *error)

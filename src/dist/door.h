@@ -4,8 +4,6 @@
 /* Where a process is reached by UDP, over IPv4 and IPv6 alike. Hosts have several addresses, and which of
  * them leads from one host to another is not known here: what goes to a door goes to all of its addresses. */
 
-#include "lstm_mpi/base/error.h"
-
 #include <netinet/in.h>
 #include <stddef.h>
 #include <stdint.h>

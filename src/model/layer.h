@@ -63,8 +63,7 @@ struct layer {
 };
 
 /* `exact`: layer_backward will be asked for exact sums, else for plain ones. The weights must outlive the
- * layer. `h_carried` and `c_carried` (NULL for cells without c) are [rows, H]
- * of the caller's. */
+ * layer. `h_carried` and `c_carried` (NULL for cells without c) are [rows, H] of the caller's. */
 MUST_CHECK enum status layer_create(struct layer *layer, const struct cell_ops *cell,
                                     const struct packed_layer *weights, bool reverse, size_t rows,
                                     size_t steps, bool exact, float *h_carried, float *c_carried,

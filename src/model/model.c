@@ -1,7 +1,6 @@
 #include "lstm_mpi/model/model.h"
 
 #include "lstm_mpi/base/memory.h"
-#include "lstm_mpi/model/cell.h"
 #include "output.h"
 #include "output_exact.h"
 #include "stack.h"
@@ -149,19 +148,24 @@ void model_gradients_exact(struct model *model, const struct model_batch *batch,
     (void)compute_gradients(model, batch, scale, (struct gradient_sums){.exact = exact}, NULL);
 }
 
+/* Without dropout where `dropout` is NULL. */
+static void compute_losses(struct model *model, const uint32_t *inputs, const uint32_t *targets, size_t steps,
+                           const struct dropout_address *dropout, double *losses)
+{
+    const float *h = stack_forward(&model->stack, inputs, steps, dropout, &model->times);
+    output_row_losses(&model->output, h, targets, model->stack.rows * steps, losses, &model->times);
+}
+
 void model_losses(struct model *model, const uint32_t *inputs, const uint32_t *targets, size_t steps,
                   double *losses)
 {
-    const float *h = stack_forward(&model->stack, inputs, steps, NULL, &model->times);
-    output_row_losses(&model->output, h, targets, model->stack.rows * steps, losses, &model->times);
+    compute_losses(model, inputs, targets, steps, NULL, losses);
 }
 
 void model_batch_losses(struct model *model, const struct model_batch *batch, double *losses)
 {
-    struct stack *stack = &model->stack;
     struct dropout_address dropout = dropout_of(model, batch);
-    const float *h = stack_forward(stack, batch->inputs, stack->steps, &dropout, &model->times);
-    output_row_losses(&model->output, h, batch->targets, stack->rows * stack->steps, losses, &model->times);
+    compute_losses(model, batch->inputs, batch->targets, model->stack.steps, &dropout, losses);
 }
 
 void model_step(struct model *model, const uint32_t *tokens, float *logits)
@@ -173,7 +177,7 @@ void model_step(struct model *model, const uint32_t *tokens, float *logits)
 
 size_t model_bytes(const struct model *model)
 {
-    return sizeof *model + model->stack.spec.num_layers * sizeof *model->stack.levels +
+    return sizeof *model + model->stack.spec.num_layers * sizeof *model->stack.layers +
            sizeof(float) * (stack_floats(&model->stack) + output_floats(&model->output) +
                             output_exact_floats(&model->output_exact));
 }
@@ -181,16 +185,4 @@ size_t model_bytes(const struct model *model)
 struct phase_times *model_phase_times(struct model *model)
 {
     return &model->times;
-}
-
-double model_operations_per_token(const struct model_spec *spec)
-{
-    double H = (double)spec->hidden_size;
-    double G = (double)spec->cell->gates * H;
-    double multiplications = (double)model_width(spec) * (double)spec->vocabulary_size;
-    for (size_t layer = 0; layer < spec->num_layers; layer++) {
-        double in = (double)model_input_width(spec, layer);
-        multiplications += (double)model_directions(spec) * (in + H) * G;
-    }
-    return 3 * 2 * multiplications;
 }

@@ -1,6 +1,5 @@
 #include "output.h"
 
-#include "lstm_mpi/base/divide_up.h"
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/base/smaller.h"
 #include "lstm_mpi/linalg/vector.h"
@@ -14,7 +13,6 @@
  * in the first caches, if what they are multiplied with stays in the second; else more, so that this is
  * brought from further away less often. */
 enum {
-    BATCH_BYTES = 20 << 20,
     BATCH_ROWS_AT_LEAST = 192,
     BLOCK_ROWS = 384,
     PIECE_COLUMNS = 576,
@@ -31,7 +29,7 @@ static size_t rows_of_piece(size_t hidden, size_t vocabulary)
 
 static size_t rows_of_batch(size_t rows, size_t vocabulary)
 {
-    size_t fitting = BATCH_BYTES / (vocabulary * sizeof(float));
+    size_t fitting = OUTPUT_BATCH_BYTES / (vocabulary * sizeof(float));
     return panels_block_lanes(PANELS_NARROW, rows, larger(BATCH_ROWS_AT_LEAST, fitting));
 }
 

@@ -9,6 +9,9 @@
 
 #include <stdint.h>
 
+/* Of the logits that are held at once. */
+enum { OUTPUT_BATCH_BYTES = 20 << 20 };
+
 struct output_gradients {
     float *W; /* [H, V]; tied to the embedding: [V, H] */
     float *b;
@@ -20,8 +23,8 @@ struct output {
     size_t vocabulary;
     size_t batch_rows;                    /* whose gradients of the logits are held at once */
     size_t block_rows;                    /* that go through W together */
-    size_t piece_rows;                    /* that go through the transposed W together, */
-    size_t piece_columns;                 /* and its rows that they meet at a time */
+    size_t piece_rows;                    /* that go through the transposed W together */
+    size_t piece_columns;                 /* so many columns of the vocabulary at a time */
     const struct packed_weights *weights; /* a view */
     struct panels h_rows;
     struct panels h_columns; /* of output_loss alone */

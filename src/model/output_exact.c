@@ -6,15 +6,13 @@
 
 #include <string.h>
 
-enum { BATCH_BYTES = 20 << 20 };
-
 enum status output_exact_create(struct output_exact *exact, struct output *output, size_t rows, size_t steps,
                                 struct error *error)
 {
     enum status status;
     size_t H = output->hidden;
     size_t V = output->vocabulary;
-    size_t fitting = BATCH_BYTES / (V * steps * sizeof(float));
+    size_t fitting = OUTPUT_BATCH_BYTES / (V * steps * sizeof(float));
     *exact = (struct output_exact){.output = output, .rows = rows, .steps = steps};
     /* Where nothing is packed, the next row's logits take the place of those that the last one's gradients
      * are. */

@@ -65,7 +65,6 @@ static void set_shapes(struct packed_weights *packed, const struct model_spec *s
     *packed = (struct packed_weights){
         .vocabulary = spec->vocabulary_size,
         .output_width = model_width(spec),
-        .embedding_width = spec->embedding_size,
         .tied = spec->tie_weights,
         .layer_count = spec->num_layers * directions,
     };

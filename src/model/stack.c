@@ -5,23 +5,23 @@
 
 #include <string.h>
 
-static enum status create_level(struct stack *stack, size_t number, struct error *error)
+static enum status create_layer(struct stack *stack, size_t number, struct error *error)
 {
     enum status status = STATUS_OK;
-    struct level *level = &stack->levels[number];
+    struct stacked_layer *layer = &stack->layers[number];
     size_t directions = model_directions(&stack->spec);
     size_t state = stack->rows * stack->spec.hidden_size;
     size_t positions = stack->rows * stack->steps;
     for (size_t direction = 0; direction < directions; direction++) {
         size_t place = number * directions + direction;
-        TRY(layer_create(&level->directions[direction], stack->spec.cell, &stack->weights->layers[place],
+        TRY(layer_create(&layer->directions[direction], stack->spec.cell, &stack->weights->layers[place],
                          direction > 0, stack->rows, stack->steps, stack->exact, stack->h + place * state,
                          stack->c ? stack->c + place * state : NULL, error));
     }
     if (directions > 1 || stack->spec.dropout > 0)
-        TRY(memory_new(&level->joined, positions * stack->width, error));
+        TRY(memory_new(&layer->joined, positions * stack->width, error));
     if (stack->spec.dropout > 0)
-        TRY(memory_new(&level->mask, positions * stack->width, error));
+        TRY(memory_new(&layer->mask, positions * stack->width, error));
 done:
     return status;
 }
@@ -50,7 +50,7 @@ enum status stack_create(struct stack *stack, const struct model_spec *spec,
                             .width = model_width(spec),
                             .exact = exact};
     TRY(parameters_layout(&stack->parameters, spec, error));
-    TRY(memory_new(&stack->levels, spec->num_layers, error));
+    TRY(memory_new(&stack->layers, spec->num_layers, error));
     TRY(memory_new(&stack->h, stack_state_floats(stack), error));
     if (spec->cell->has_cell_state)
         TRY(memory_new(&stack->c, stack_state_floats(stack), error));
@@ -60,7 +60,7 @@ enum status stack_create(struct stack *stack, const struct model_spec *spec,
     if (has_below(spec))
         TRY(memory_new(&stack->below, gradient_floats(stack), error));
     for (size_t number = 0; number < spec->num_layers; number++)
-        TRY(create_level(stack, number, error));
+        TRY(create_layer(stack, number, error));
 done:
     if (status != STATUS_OK)
         stack_free(stack);
@@ -69,14 +69,14 @@ done:
 
 void stack_free(struct stack *stack)
 {
-    for (size_t number = 0; stack->levels && number < stack->spec.num_layers; number++) {
-        struct level *level = &stack->levels[number];
+    for (size_t number = 0; stack->layers && number < stack->spec.num_layers; number++) {
+        struct stacked_layer *layer = &stack->layers[number];
         for (size_t direction = 0; direction < MODEL_MAX_DIRECTIONS; direction++)
-            layer_free(&level->directions[direction]);
-        memory_free(level->joined);
-        memory_free(level->mask);
+            layer_free(&layer->directions[direction]);
+        memory_free(layer->joined);
+        memory_free(layer->mask);
     }
-    memory_free(stack->levels);
+    memory_free(stack->layers);
     memory_free(stack->h);
     memory_free(stack->c);
     memory_free(stack->embedded);
@@ -97,36 +97,36 @@ size_t stack_floats(const struct stack *stack)
     floats += positions * stack->spec.embedding_size;
     floats += (stack->below ? 2 : 1) * gradient_floats(stack);
     for (size_t number = 0; number < stack->spec.num_layers; number++) {
-        const struct level *level = &stack->levels[number];
+        const struct stacked_layer *layer = &stack->layers[number];
         for (size_t direction = 0; direction < model_directions(&stack->spec); direction++)
-            floats += layer_floats(&level->directions[direction]);
+            floats += layer_floats(&layer->directions[direction]);
         floats +=
-            (level->joined ? positions * stack->width : 0) + (level->mask ? positions * stack->width : 0);
+            (layer->joined ? positions * stack->width : 0) + (layer->mask ? positions * stack->width : 0);
     }
     return floats;
 }
 
 /* The directions' H side by side. */
-static void join_directions(const struct stack *stack, struct level *level, size_t positions)
+static void join_directions(const struct stack *stack, struct stacked_layer *layer, size_t positions)
 {
     size_t H = stack->spec.hidden_size;
     for (size_t direction = 0; direction < model_directions(&stack->spec); direction++) {
-        const float *h = layer_output(&level->directions[direction]);
+        const float *h = layer_output(&layer->directions[direction]);
         for (size_t position = 0; position < positions; position++)
-            memcpy(level->joined + position * stack->width + direction * H, h + position * H, H * sizeof *h);
+            memcpy(layer->joined + position * stack->width + direction * H, h + position * H, H * sizeof *h);
     }
 }
 
-static const float *level_output(const struct level *level)
+static const float *stacked_output(const struct stacked_layer *layer)
 {
-    return level->joined ? level->joined : layer_output(&level->directions[0]);
+    return layer->joined ? layer->joined : layer_output(&layer->directions[0]);
 }
 
-/* What a level reads. */
+/* What a layer reads. */
 static struct layer_input input_of(const struct stack *stack, size_t number, const uint32_t *tokens)
 {
     if (number > 0)
-        return (struct layer_input){.x = level_output(&stack->levels[number - 1])};
+        return (struct layer_input){.x = stacked_output(&stack->layers[number - 1])};
     return (struct layer_input){.tokens = tokens, .x = stack->embedded};
 }
 
@@ -143,29 +143,29 @@ const float *stack_forward(struct stack *stack, const uint32_t *tokens, size_t s
 {
     size_t positions = steps * stack->rows;
     if (positions == 0)
-        return level_output(&stack->levels[stack->spec.num_layers - 1]);
+        return stacked_output(&stack->layers[stack->spec.num_layers - 1]);
     if (stack->embedded)
         look_up_embedding(stack, tokens, positions);
     for (size_t number = 0; number < stack->spec.num_layers; number++) {
-        struct level *level = &stack->levels[number];
+        struct stacked_layer *layer = &stack->layers[number];
         struct layer_input input = input_of(stack, number, tokens);
         for (size_t direction = 0; direction < model_directions(&stack->spec); direction++)
-            layer_forward(&level->directions[direction], &input, steps, times);
+            layer_forward(&layer->directions[direction], &input, steps, times);
         phase_start(times);
-        if (level->joined)
-            join_directions(stack, level, positions);
-        if (level->mask && dropout) {
+        if (layer->joined)
+            join_directions(stack, layer, positions);
+        if (layer->mask && dropout) {
             struct dropout_address address = *dropout;
             address.layer = number;
-            dropout_mask(level->mask, &address, stack->spec.dropout, steps, stack->rows, stack->width);
-            vector_multiply(positions * stack->width, level->mask, level->joined);
+            dropout_mask(layer->mask, &address, stack->spec.dropout, steps, stack->rows, stack->width);
+            vector_multiply(positions * stack->width, layer->mask, layer->joined);
         }
         phase_end(times, PHASE_BETWEEN_LAYERS);
     }
-    return level_output(&stack->levels[stack->spec.num_layers - 1]);
+    return stacked_output(&stack->layers[stack->spec.num_layers - 1]);
 }
 
-/* One direction's columns of the gradient of what its level gave up. */
+/* One direction's columns of the gradient of what its layer gave up. */
 static void split_direction(const struct stack *stack, const float *joined, size_t direction, float *dh)
 {
     size_t H = stack->spec.hidden_size;
@@ -205,17 +205,17 @@ static struct layer_gradients gradients_of(const struct stack *stack, size_t num
     };
 }
 
-/* Leaves in stack->above the gradient of what the level read (unless that was tokens). */
-static void level_backward(struct stack *stack, size_t number, const uint32_t *tokens,
-                           const struct stack_gradients *gradients, struct phase_times *times)
+/* Leaves in stack->above the gradient of what the layer read (unless that was tokens). */
+static void stacked_backward(struct stack *stack, size_t number, const uint32_t *tokens,
+                             const struct stack_gradients *gradients, struct phase_times *times)
 {
-    struct level *level = &stack->levels[number];
+    struct stacked_layer *layer = &stack->layers[number];
     size_t directions = model_directions(&stack->spec);
     size_t of_direction = stack->rows * stack->steps * stack->spec.hidden_size;
     struct layer_input input = input_of(stack, number, tokens);
     phase_start(times);
-    if (level->mask)
-        vector_multiply(stack->rows * stack->steps * stack->width, level->mask, stack->above);
+    if (layer->mask)
+        vector_multiply(stack->rows * stack->steps * stack->width, layer->mask, stack->above);
     for (size_t direction = 0; direction < directions && directions > 1; direction++)
         split_direction(stack, stack->above, direction, stack->below + direction * of_direction);
     phase_end(times, PHASE_BETWEEN_LAYERS);
@@ -223,7 +223,7 @@ static void level_backward(struct stack *stack, size_t number, const uint32_t *t
     float *dx = directions > 1 ? stack->above : stack->below;
     for (size_t direction = 0; direction < directions; direction++) {
         struct layer_gradients of_layer = gradients_of(stack, number, direction, gradients, dx);
-        layer_backward(&level->directions[direction], dh + direction * of_direction, &input, &of_layer,
+        layer_backward(&layer->directions[direction], dh + direction * of_direction, &input, &of_layer,
                        gradients->listener, times);
     }
     if (dx) {
@@ -253,7 +253,7 @@ void stack_backward(struct stack *stack, const uint32_t *tokens, const struct st
                     struct phase_times *times)
 {
     for (size_t number = stack->spec.num_layers; number-- > 0;)
-        level_backward(stack, number, tokens, gradients, times);
+        stacked_backward(stack, number, tokens, gradients, times);
     phase_start(times);
     if (stack->embedded)
         embedding_backward(stack, tokens, gradients);

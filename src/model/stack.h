@@ -8,11 +8,11 @@
 #include "layer.h"
 
 /* One layer in all its directions. */
-struct level {
+struct stacked_layer {
     struct layer directions[MODEL_MAX_DIRECTIONS];
-    float *
-        joined; /* [T, rows, width]: both directions side by side, after dropout; NULL: as the layer has it */
-    float *mask; /* [T, rows, width]; NULL: no dropout */
+    /* Both directions side by side, after dropout; NULL: as the one direction has it. */
+    float *joined; /* [T, rows, width] */
+    float *mask;   /* [T, rows, width]; NULL: no dropout */
 };
 
 /* Where the gradients of the stack's weights go. */
@@ -29,10 +29,11 @@ struct stack {
     const struct packed_weights *weights; /* a view */
     size_t rows;
     size_t steps;
-    size_t width;         /* of what goes up: H · directions */
-    struct level *levels; /* [num_layers] */
-    float *h;        /* [num_layers · directions, rows, H]: the carried state, layer 0 forward, layer 0 */
-    float *c;        /* reverse, layer 1 forward, …; NULL for cells without it */
+    size_t width;                 /* of what goes up: H · directions */
+    struct stacked_layer *layers; /* [num_layers] */
+    /* The carried state: layer 0 forward, layer 0 reverse, layer 1 forward, … */
+    float *h;        /* [num_layers · directions, rows, H] */
+    float *c;        /* the same; NULL for cells without it */
     float *embedded; /* [T, rows, E]; NULL: no embedding */
     float *above;    /* [T, rows, width or E]: gradient of what a layer gives up; at first that of the top */
     float *below;    /* the same size, for the layer below; NULL: there is none */

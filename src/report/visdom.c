@@ -12,7 +12,6 @@
 #include "lstm_mpi/base/memory.h"
 #include "visdom_message.h"
 
-#include <errno.h>
 #include <math.h>
 #include <pthread.h>
 #include <signal.h>

@@ -9,7 +9,6 @@
  * every byte of a file is covered either by those checksums or lies in a dataset. */
 
 #include "lstm_mpi/base/error.h"
-#include "lstm_mpi/base/partition.h"
 
 /* As in HDF5 1.10, whatever the version. */
 #define H5_USE_110_API

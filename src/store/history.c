@@ -63,12 +63,6 @@ done:
     return status;
 }
 
-void history_cut(struct history *history, int64_t epoch)
-{
-    while (history->count > 0 && history->records[history->count - 1].epoch > epoch)
-        history->count--;
-}
-
 void history_free(struct history *history)
 {
     memory_free(history->records);

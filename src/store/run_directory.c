@@ -74,17 +74,23 @@ static int by_falling_update(const void *a, const void *b)
     return (first < second) - (first > second);
 }
 
-/* A folder that is not there holds nothing. */
+/* A folder that is not there holds nothing: NULL, and no error. closedir. */
+static enum status open_folder(DIR **out, const struct run_directory *run, struct error *error)
+{
+    *out = opendir(run->path);
+    if (!*out && errno != ENOENT)
+        return error_system(error, errno, "cannot read the folder %s", run->path);
+    return STATUS_OK;
+}
+
 static enum status list_contents(struct contents *contents, const struct run_directory *run,
                                  struct error *error)
 {
-    enum status status = STATUS_OK;
     *contents = (struct contents){0};
-    DIR *folder = opendir(run->path);
-    if (!folder && errno == ENOENT)
-        return STATUS_OK;
+    DIR *folder;
+    enum status status = open_folder(&folder, run, error);
     if (!folder)
-        return error_system(error, errno, "cannot read the folder %s", run->path);
+        return status;
     const struct dirent *entry;
     errno = 0;
     while ((entry = readdir(folder))) {
@@ -153,12 +159,10 @@ static bool is_leftover(const char *name)
 
 static enum status remove_leftovers(const struct run_directory *run, struct error *error)
 {
-    enum status status = STATUS_OK;
-    DIR *folder = opendir(run->path);
-    if (!folder && errno == ENOENT)
-        return STATUS_OK;
+    DIR *folder;
+    enum status status = open_folder(&folder, run, error);
     if (!folder)
-        return error_system(error, errno, "cannot read the folder %s", run->path);
+        return status;
     const struct dirent *entry;
     while ((entry = readdir(folder)))
         if (is_leftover(entry->d_name) && unlinkat(dirfd(folder), entry->d_name, 0) != 0 && errno != ENOENT)

@@ -11,7 +11,6 @@
 
 #include "lstm_mpi/base/error.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

@@ -7,6 +7,7 @@
  * `inner` all behind it. A piece is some rows at one index of `outer`; it is one stretch of memory. */
 
 #include "h5.h"
+#include "lstm_mpi/base/partition.h"
 #include "lstm_mpi/store/snapshot.h"
 
 /* A part of a tensor: these rows, at every index of `outer`. */

@@ -360,12 +360,6 @@ uint32_t vocabulary_find(const struct vocabulary *vocabulary, const char *text, 
     return index == WORD_TABLE_NONE ? VOCABULARY_UNKNOWN : (uint32_t)(index + 1);
 }
 
-uint32_t vocabulary_find_code_point(const struct vocabulary *vocabulary, uint32_t code_point)
-{
-    return code_point < vocabulary->rules.tokenizer->code_points ? vocabulary->ids[code_point]
-                                                                 : VOCABULARY_UNKNOWN;
-}
-
 static void encode_words(const struct vocabulary *vocabulary, struct token_ids ids,
                          const struct portion *portion, size_t first, size_t count)
 {

@@ -63,11 +63,6 @@ void word_table_destroy(struct word_table *table)
     memory_free(table);
 }
 
-size_t word_table_count(const struct word_table *table)
-{
-    return table->count;
-}
-
 const char *word_table_text(const struct word_table *table, size_t index, size_t *bytes)
 {
     *bytes = table->words[index].bytes;

@@ -16,8 +16,6 @@ struct word_table;
 MUST_CHECK enum status word_table_create(struct word_table **out, struct error *error);
 void word_table_destroy(struct word_table *table);
 
-size_t word_table_count(const struct word_table *table);
-
 /* Of the word number `index`. A zero byte follows the text, which stays where it is as long as the table. */
 const char *word_table_text(const struct word_table *table, size_t index, size_t *bytes);
 

@@ -271,7 +271,7 @@ static enum status tell(struct scoring *scoring, const double *said, struct eval
 {
     size_t count = (size_t)said[SAID_LINES];
     result->tokens += (uint64_t)said[SAID_TOKENS];
-    result->foretold += (uint64_t)said[SAID_TOKENS];
+    result->predicted += (uint64_t)said[SAID_TOKENS];
     result->characters += (uint64_t)said[SAID_CHARACTERS];
     for (size_t i = 0; i < count; i++) {
         scoring->scores[i] = 0 - said[SAID_LOSSES + i];

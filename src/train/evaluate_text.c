@@ -50,7 +50,7 @@ static enum status count_tokens(struct reading *reading, const struct comm *comm
     if (spec->max_tokens > 0 && spec->max_tokens < *tokens)
         *tokens = spec->max_tokens;
     if (*tokens < 2) {
-        error_set(error, STATUS_FAILED, "there is nothing to foretell");
+        error_set(error, STATUS_FAILED, "there is nothing to predict");
         error_why(error, "the text has %" PRIu64 " token%s", *tokens, *tokens == 1 ? "" : "s");
         TRY(error_remedy(error, "give a longer one"));
     }
@@ -92,7 +92,7 @@ enum status evaluate_text(struct evaluate_result *result, const struct comm *com
     TRY(comm_sum_u64(comm, &reading.text.characters, 1, error));
     *result = (struct evaluate_result){
         .tokens = tokens,
-        .foretold = tokens - 1,
+        .predicted = tokens - 1,
         .characters = reading.text.characters,
         .loss = mean_loss * (double)(tokens - 1),
     };

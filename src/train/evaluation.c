@@ -155,8 +155,7 @@ enum status evaluation_run(struct evaluation *evaluation, const struct comm *com
     status = read_rows(evaluation, comm, model, text, error);
     comm_rest(comm);
     TRY(agree_on_status(comm, status, error));
-    if (comm->size > 1)
-        TRY(comm_sum_f64(comm, evaluation->row_losses, spec->batch_size, error));
+    TRY(comm_sum_f64(comm, evaluation->row_losses, spec->batch_size, error));
     double sum = 0;
     for (size_t row = 0; row < spec->batch_size; row++)
         sum += evaluation->row_losses[row];

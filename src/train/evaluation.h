@@ -2,12 +2,12 @@
 #define LSTM_MPI_TRAIN_EVALUATION_H
 
 /* How likely the model finds a text: the mean cross-entropy of all its tokens but the first, which nothing
- * foretells. The text is cut into B rows of nearly equal length, each read from a zero state to its end in
+ * predicts. The text is cut into B rows of nearly equal length, each read from a zero state to its end in
  * windows of T steps; the rows are dealt out to the ranks. What a row sums up to does not depend on the rank
  * that holds it, and the rows are added in their order, so the ranks' number does not matter.
  *
  *     tokens   | x0 x1 x2 x3 x4 x5 x6 x7 |        B = 2 rows of N = 8 tokens
- *     row 0      x0→ x1→ x2→ x3→ x4               (inputs; the arrows are what is foretold)
+ *     row 0      x0→ x1→ x2→ x3→ x4               (inputs; the arrows are what is predicted)
  *     row 1                      x4→ x5→ x6→ x7
  */
 

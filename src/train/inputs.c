@@ -109,8 +109,7 @@ static enum status scan_corpus(struct reading *reading, struct token_counts *cou
     const struct comm *comm = reading->comm;
     reading->share = 0.5;
     TRY(agree_on_status(comm, scan_my_blocks(reading, counts, error), error));
-    if (comm->size > 1)
-        TRY(comm_sum_u64(comm, (uint64_t *)reading->blocks, 2 * reading->block_count, error));
+    TRY(comm_sum_u64(comm, (uint64_t *)reading->blocks, 2 * reading->block_count, error));
     reading->done_before = reading->share;
 done:
     return status;

@@ -71,8 +71,7 @@ enum status token_sums_make(struct token_counts *counts, const struct comm *comm
     enum status status = STATUS_OK;
     if (counts->words && comm->size > 1)
         return sum_words(counts, comm, least, error);
-    if (comm->size > 1)
-        TRY(comm_sum_u64(comm, counts->counts, counts->length, error));
+    TRY(comm_sum_u64(comm, counts->counts, counts->length, error));
     token_counts_drop_rare(counts, least);
 done:
     return status;

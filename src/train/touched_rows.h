@@ -15,11 +15,12 @@ struct touched_rows {
     uint32_t *row_of_input; /* [inputs]: the place in `tokens` of each of this worker's inputs */
     size_t vocabulary;
     size_t inputs;
-    uint64_t *bitmap;        /* [V / 64]: the tokens of the last batch */
-    uint64_t *used_bitmap;   /* [V / 4096]: which words of the bitmap are not 0, and */
-    uint32_t *used;          /* [V / 64]: their places in it, and */
-    uint64_t *words;         /* [V / 64]: the words themselves */
-    uint32_t *place_of_word; /* [V / 64]: of a word that is not 0: the place in `tokens` of its first token */
+    uint64_t *bitmap; /* [V / 64]: the tokens of the last batch */
+    /* The words of the bitmap that are not 0. */
+    uint64_t *used_bitmap;   /* [V / 4096]: which they are */
+    uint32_t *used;          /* [V / 64]: their places in the bitmap */
+    uint64_t *words;         /* [V / 64]: what they are */
+    uint32_t *place_of_word; /* [V / 64], by place in the bitmap: where in `tokens` its first token is */
 };
 
 /* For batches of `inputs` inputs of this rank, `all_inputs` of all ranks. */

@@ -78,7 +78,7 @@ done:
 
 enum status trainer_run(const struct comm *comm, struct settings *settings,
                         const struct trainer_observer *observer, struct trainer_result *result,
-                        struct phase_times *times, struct error *error)
+                        struct error *error)
 {
     enum status status;
     struct trainer trainer = {
@@ -100,8 +100,6 @@ enum status trainer_run(const struct comm *comm, struct settings *settings,
     TRY(status);
     TRY(train(&trainer, &result->end, error));
     TRY(finish(&trainer, result, error));
-    if (times)
-        *times = *model_phase_times(trainer.run.update.model);
 done:
     watch_end(trainer.watch);
     samples_free(&trainer.samples);

@@ -75,8 +75,7 @@ static enum status plain_exchange(struct update *update, size_t count, struct to
     for (size_t i = 0; comm->on_first_node && i < sums->parts.count; i++)
         totals->squared_norm +=
             vector_sum_of_squares(sums->parts.ranges[i].count, sums->data + sums->parts.ranges[i].first);
-    if (comm->size > 1)
-        TRY(comm_sum_f64(comm, (double *)totals, TOTALS_COUNT, error));
+    TRY(comm_sum_f64(comm, (double *)totals, TOTALS_COUNT, error));
 done:
     return status;
 }

@@ -211,8 +211,7 @@ static enum status invariant_exchange(struct update *update, size_t count, struc
         totals->loss = sum_in_order(losses, update->spec.batch_size);
         totals->squared_norm = sum_in_order(squares, blocks_of(count));
     }
-    if (comm->size > 1)
-        TRY(comm_sum_f64(comm, (double *)totals, TOTALS_COUNT, error));
+    TRY(comm_sum_f64(comm, (double *)totals, TOTALS_COUNT, error));
     *parts = (struct gradient_parts){{&invariant->part, 1}, sums, invariant->part.first};
 done:
     return status;

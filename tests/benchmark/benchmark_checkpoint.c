@@ -7,7 +7,6 @@
 #include "lstm_mpi/base/clock.h"
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/base/partition.h"
-#include "lstm_mpi/base/random.h"
 #include "lstm_mpi/dist/agree.h"
 #include "lstm_mpi/dist/comm_shared.h"
 #include "lstm_mpi/store/checkpoint.h"

@@ -13,6 +13,7 @@
 #include "lstm_mpi/linalg/blis_setup.h"
 #include "lstm_mpi/model/cell.h"
 #include "lstm_mpi/model/initialize.h"
+#include "operations.h"
 #include "update.h"
 
 #include <math.h>
@@ -136,7 +137,7 @@ static struct result result_of(const struct options *options, const struct updat
                                const struct phase_times *times, double seconds, double peak)
 {
     double tokens = (double)(options->batch * options->steps);
-    double operations = model_operations_per_token(&update->spec.model) * tokens;
+    double operations = operations_per_token(&update->spec.model) * tokens;
     struct result result = {
         seconds, tokens / seconds, operations / seconds, peak, operations / seconds / peak, 0, 0, {0}};
     double total = 0;

@@ -81,17 +81,17 @@ static void test_sum_is_the_same_everywhere(const struct comm *comm)
 {
     static const size_t counts[] = {1, 7, 1000, 30011, 300007};
     for (size_t c = 0; c < sizeof counts / sizeof counts[0]; c++) {
-        float *values;
+        double *values;
         CHECK(memory_new(&values, counts[c], &error) == STATUS_OK);
         for (size_t i = 0; i < counts[c]; i++)
-            values[i] = (float)random_normal(1, (uint64_t)comm->rank, i);
-        CHECK(comm_sum_f32(comm, values, counts[c], &error) == STATUS_OK);
+            values[i] = random_normal(1, (uint64_t)comm->rank, i);
+        CHECK(comm_sum_f64(comm, values, counts[c], &error) == STATUS_OK);
         uint64_t digest = digest_of(values, counts[c] * sizeof *values);
         CHECK(agree_same(comm, digest, "sums", &error) == STATUS_OK);
         double expected = 0;
         for (int rank = 0; rank < comm->size; rank++)
-            expected += (float)random_normal(1, (uint64_t)rank, counts[c] - 1);
-        CHECK(fabs(values[counts[c] - 1] - expected) < 1e-5);
+            expected += random_normal(1, (uint64_t)rank, counts[c] - 1);
+        CHECK(fabs(values[counts[c] - 1] - expected) < 1e-13);
         memory_free(values);
     }
 }

@@ -139,8 +139,11 @@ static void check_counts(const struct vocabulary *vocabulary, const struct plain
 {
     uint64_t *counts;
     CHECK(memory_new(&counts, vocabulary_size(vocabulary), &error) == STATUS_OK);
-    for (size_t i = 0; i < plain->count; i++)
-        counts[vocabulary_find_code_point(vocabulary, plain->tokens[i])]++;
+    for (size_t i = 0; i < plain->count; i++) {
+        unsigned char text[4];
+        size_t bytes = put(text, plain->tokens[i]);
+        counts[vocabulary_find(vocabulary, (const char *)text, bytes)]++;
+    }
     size_t wrong = 0;
     for (uint32_t id = 0; id < vocabulary_size(vocabulary); id++)
         wrong += vocabulary_count(vocabulary, id) != counts[id];

@@ -101,7 +101,7 @@ static enum status run(const struct comm *comm, struct settings *settings, struc
                                         .update = update,
                                         .epoch = epoch,
                                         .checkpoint = checkpoint};
-    enum status status = trainer_run(comm, settings, &observer, result, NULL, &error);
+    enum status status = trainer_run(comm, settings, &observer, result, &error);
     settings_free(settings);
     return status;
 }

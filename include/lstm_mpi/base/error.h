@@ -1,7 +1,7 @@
 #ifndef LSTM_MPI_BASE_ERROR_H
 #define LSTM_MPI_BASE_ERROR_H
 
-/* Errors are values: made where they happen, passed up untouched, printed once in main. */
+/* Errors are values: made where they happen, passed up untouched, printed once, in cli_main. */
 
 #include <stdbool.h>
 

@@ -55,9 +55,7 @@ MUST_CHECK enum status comm_broadcast(const struct comm *comm, void *buffer, siz
                                       struct error *error);
 
 /* Element-wise sums, bitwise ors and maxima over all ranks, in place; the same bits on every rank.
- * Collective; any length. */
-MUST_CHECK enum status comm_sum_f32(const struct comm *comm, float *values, size_t count,
-                                    struct error *error);
+ * Collective; any length. One rank has them already. */
 MUST_CHECK enum status comm_sum_f64(const struct comm *comm, double *values, size_t count,
                                     struct error *error);
 MUST_CHECK enum status comm_sum_u64(const struct comm *comm, uint64_t *values, size_t count,

@@ -29,8 +29,8 @@ void reduction_destroy(struct reduction *reduction);
 size_t reduction_bytes(const struct reduction *reduction);
 
 /* This worker's buffer, [capacity], aligned to MEMORY_ALIGNMENT; a view, and NULL for a rank that is no
- * worker: it begins no ranges. Others read a range of it from
- * reduction_begin on, until the first comm_workers_node_barrier after reduction_finish. */
+ * worker: it begins no ranges. Others read a range of it from reduction_begin on, until the first
+ * comm_workers_node_barrier after reduction_finish. */
 float *reduction_buffer(struct reduction *reduction);
 
 /* A range of this worker's buffer is final and will be summed. All workers give the same ranges in the same

@@ -42,8 +42,9 @@ struct model_batch {
     const uint32_t *inputs;     /* [steps, rows] tokens */
     const uint32_t *targets;    /* [steps, rows] tokens */
     const uint32_t *input_rows; /* [steps, rows]: which row of the row tables' gradients an input's goes to */
-    uint64_t update;            /* since the start of the run, and */
-    size_t first_row;           /* of the global batch: what the masks of dropout depend on */
+    /* The masks of dropout depend on these two. */
+    uint64_t update;  /* since the start of the run */
+    size_t first_row; /* of the global batch */
 };
 
 /* Forward, loss and back-propagation through all steps, from the carried state, which goes on. Returns the
@@ -77,9 +78,5 @@ size_t model_bytes(const struct model *model);
 
 /* Where the time went since model_create; the caller may add phases of its own. */
 struct phase_times *model_phase_times(struct model *model);
-
-/* Floating-point operations of the products of one token in training: 3 · 2 times the weights that are
- * multiplied with, W_x among them where it is not selected from. */
-double model_operations_per_token(const struct model_spec *spec);
 
 #endif

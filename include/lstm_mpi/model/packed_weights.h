@@ -24,8 +24,7 @@ struct packed_layer {
 
 struct packed_weights {
     size_t vocabulary;
-    size_t output_width;    /* what goes into the output layer */
-    size_t embedding_width; /* E; 0: there is no embedding */
+    size_t output_width; /* what goes into the output layer */
     bool tied;
     const float *embedding; /* [V, E]; NULL: there is none */
     const float *W; /* [output_width, V], of the output layer; tied: the embedding, [V, output_width] */

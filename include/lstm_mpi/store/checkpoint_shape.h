@@ -9,7 +9,7 @@ struct checkpoint_shape {
     size_t hidden;
     size_t gates;      /* of a cell: how many times as wide as the state layer 0 makes its sums */
     size_t layers;     /* from layer 0 on */
-    size_t vocabulary; /* that is foretold */
+    size_t vocabulary; /* that is predicted */
     size_t embedding;  /* its size */
     bool bidirectional;
     bool double_bias;

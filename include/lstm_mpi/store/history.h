@@ -45,9 +45,6 @@ struct history {
 MUST_CHECK enum status history_add(struct history *history, const struct epoch_record *record,
                                    const struct rank_times *times, size_t ranks, struct error *error);
 
-/* Forgets the epochs after `epoch`. */
-void history_cut(struct history *history, int64_t epoch);
-
 /* Frees what the history holds, not the struct. */
 void history_free(struct history *history);
 

@@ -41,12 +41,10 @@ uint64_t vocabulary_count(const struct vocabulary *vocabulary, uint32_t id);
 /* Whether tokens have code points. */
 bool vocabulary_has_code_points(const struct vocabulary *vocabulary);
 
-/* Both give VOCABULARY_UNKNOWN for what is not in the vocabulary. */
+/* VOCABULARY_UNKNOWN where it is not in the vocabulary. */
 uint32_t vocabulary_find(const struct vocabulary *vocabulary, const char *text, size_t bytes);
-uint32_t vocabulary_find_code_point(const struct vocabulary *vocabulary, uint32_t code_point);
 
-/* The ids of the tokens [first, first + count) of a portion into `ids`, unknown ones as VOCABULARY_UNKNOWN.
- */
+/* The ids of the tokens [first, first + count) of a portion, VOCABULARY_UNKNOWN where one is unknown. */
 void vocabulary_encode(const struct vocabulary *vocabulary, struct token_ids ids,
                        const struct portion *portion, size_t first, size_t count);
 

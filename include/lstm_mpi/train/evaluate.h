@@ -22,13 +22,13 @@ struct evaluate_spec {
 
 struct evaluate_result {
     uint64_t tokens;     /* of the text */
-    uint64_t foretold;   /* those that the model was asked for */
+    uint64_t predicted;  /* those that the model was asked for */
     uint64_t characters; /* that these consist of */
     double loss;         /* the sum of their cross-entropies, in nats */
 };
 
 /* The text is cut into rows of nearly equal length, each read from a zero state to its end; its first token
- * is not foretold. Fails on every rank alike: a text that cannot be read or is no UTF-8, one of fewer than 2
+ * is not predicted. Fails on every rank alike: a text that cannot be read or is no UTF-8, one of fewer than 2
  * tokens, more ranks than rows. Collective. */
 MUST_CHECK enum status evaluate_text(struct evaluate_result *result, const struct comm *comm,
                                      const struct evaluate_spec *spec, struct error *error);
@@ -38,7 +38,7 @@ MUST_CHECK enum status evaluate_text(struct evaluate_result *result, const struc
 typedef enum status evaluate_lines_sink(void *context, const double *log_probabilities, size_t count,
                                         bool *go_on, struct error *error);
 
-/* Every line by itself: from a zero state and behind a newline, so that its first token is foretold too, and
+/* Every line by itself: from a zero state and behind a newline, so that its first token is predicted too, and
  * to its own newline, which counts. The last line counts as if it had one. No limit of tokens. Where
  * `sink` wants no more, the result is that of the lines so far. Fails as evaluate_text does, and where `sink`
  * does. Collective. */

@@ -5,7 +5,6 @@
 
 #include "lstm_mpi/config/settings.h"
 #include "lstm_mpi/dist/comm.h"
-#include "lstm_mpi/model/phase.h"
 #include "lstm_mpi/store/history.h"
 
 #include <stdbool.h>
@@ -84,10 +83,9 @@ struct trainer_observer {
 
 /* Trains as the settings say, which --resume and --init-from complete from a checkpoint. Between its
  * checkpoints nothing that was saved before is lost. Stops on a signal of stop.h, by --max-minutes or
- * --max-updates with a checkpoint. `times`, where not NULL, gets this rank's phases.
- * Fails alike on every rank. Collective. */
+ * --max-updates with a checkpoint. Fails alike on every rank. Collective. */
 MUST_CHECK enum status trainer_run(const struct comm *comm, struct settings *settings,
                                    const struct trainer_observer *observer, struct trainer_result *result,
-                                   struct phase_times *times, struct error *error);
+                                   struct error *error);
 
 #endif

@@ -1,6 +1,5 @@
 #include "dropout.h"
 
-#include "lstm_mpi/base/memory.h"
 #include "support/network.h"
 
 enum { STEPS = 7, ROWS = 9, WIDTH = 33, NUMBERS = STEPS * ROWS * WIDTH };

@@ -131,7 +131,7 @@ static void check_network(const struct network *network)
     memory_free(whole.gradients);
 }
 
-/* Terms of a sum come in very different sizes: tokens have small embeddings or large ones, and are foretold
+/* Terms of a sum come in very different sizes: tokens have small embeddings or large ones, and are predicted
  * to be likely or next to impossible. */
 static void spread_sizes(struct network *network)
 {

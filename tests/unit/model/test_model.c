@@ -397,23 +397,6 @@ static void gradients_go_to_the_rows_that_the_batch_names(void **unused)
     }
 }
 
-/* The same operations as a sum over the tensors that are multiplied with. */
-static void operations_are_those_of_the_matrices(void **unused)
-{
-    (void)unused;
-    struct model_spec spec = {
-        .vocabulary_size = 100, .hidden_size = 10, .cell = cell_find("gru"), .num_layers = 1};
-    assert_true(model_operations_per_token(&spec) == 6 * (10 * 30 + 10 * 100));
-    spec.num_layers = 2;
-    spec.bidirectional = true;
-    spec.embedding_size = 7;
-    assert_true(model_operations_per_token(&spec) ==
-                6 * (2 * (7 * 30 + 10 * 30) + 2 * (20 * 30 + 10 * 30) + 20 * 100));
-    spec.cell = cell_find("rnn");
-    spec.embedding_size = 0;
-    assert_true(model_operations_per_token(&spec) == 6 * (2 * 10 * 10 + 2 * (20 * 10 + 10 * 10) + 20 * 100));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -425,7 +408,6 @@ int main(void)
         cmocka_unit_test(without_rows_there_is_nothing_to_do),
         cmocka_unit_test(steps_give_the_logits_of_the_next_token),
         cmocka_unit_test(gradients_go_to_the_rows_that_the_batch_names),
-        cmocka_unit_test(operations_are_those_of_the_matrices),
     };
     return cmocka_run_group_tests(tests, network_start_blis, NULL);
 }

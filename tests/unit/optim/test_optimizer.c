@@ -3,7 +3,6 @@
 #include "lstm_mpi/optim/optimizer.h"
 
 #include "lstm_mpi/base/random.h"
-#include "lstm_mpi/linalg/vector_level.h"
 
 #include <float.h>
 #include <math.h>

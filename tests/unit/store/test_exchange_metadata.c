@@ -77,8 +77,8 @@ static void test_tokens_alone_are_enough(void **state)
                                                   "a", &error),
                      STATUS_OK);
     assert_int_equal(vocabulary_size(read), 4);
-    assert_int_equal(vocabulary_find_code_point(read, '\n'), 1);
-    assert_int_equal(vocabulary_find_code_point(read, 0), 2);
+    assert_int_equal(vocabulary_find(read, "\n", 1), 1);
+    assert_int_equal(vocabulary_find(read, "\0", 1), 2);
     assert_int_equal(vocabulary_count(read, 1), 0);
     vocabulary_destroy(read);
     safetensors_header_free(&header);

@@ -56,26 +56,6 @@ static void test_more_and_fewer_ranks(void **state)
     assert_int_equal(history.count, 0);
 }
 
-static void test_cut(void **state)
-{
-    (void)state;
-    struct history history = {0};
-    history_cut(&history, 0);
-    for (int64_t epoch = 1; epoch <= 5; epoch++)
-        add(&history, epoch, 1);
-    history_cut(&history, 7);
-    assert_int_equal(history.count, 5);
-    history_cut(&history, 3);
-    assert_int_equal(history.count, 3);
-    add(&history, 4, 3);
-    assert_int_equal(history.count, 4);
-    check_times(&history, 0, 2, 1);
-    check_times(&history, 3, 2, 3);
-    history_cut(&history, 0);
-    assert_int_equal(history.count, 0);
-    history_free(&history);
-}
-
 /* A column's place in the record is that of the field with its name. */
 static void test_columns(void **state)
 {
@@ -116,7 +96,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_more_and_fewer_ranks),
-        cmocka_unit_test(test_cut),
         cmocka_unit_test(test_columns),
         cmocka_unit_test(test_no_memory),
     };

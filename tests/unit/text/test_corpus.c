@@ -311,7 +311,7 @@ static void the_built_in_text_is_a_corpus(void **state)
     static const char *const expected[] = {"你", "是", "我", "有", "一", "剑"};
     for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++)
         assert_int_not_equal(vocabulary_find(vocabulary, expected[i], 3), VOCABULARY_UNKNOWN);
-    assert_int_equal(vocabulary_find_code_point(vocabulary, '\r'), VOCABULARY_UNKNOWN);
+    assert_int_equal(vocabulary_find(vocabulary, "\r", 1), VOCABULARY_UNKNOWN);
 
     size_t tokens = corpus_tokens(scan.blocks, scan.block_count);
     uint32_t *ids = malloc(tokens * sizeof *ids);

@@ -1,7 +1,6 @@
 #include "lstm_mpi/text/tokenizer.h"
 
 #include "cutter.h"
-#include "lstm_mpi/text/utf8.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -69,6 +69,18 @@ static void orders_by_count_then_code_point(void **state)
     vocabulary_destroy(vocabulary);
 }
 
+/* Of a text that is one character, by its code point. */
+static uint32_t encoded(const struct vocabulary *vocabulary, const char *text, size_t bytes)
+{
+    uint32_t *ids;
+    size_t count;
+    assert_int_equal(vocabulary_encode_text(vocabulary, &ids, &count, text, bytes, &error), STATUS_OK);
+    assert_int_equal(count, 1);
+    uint32_t id = ids[0];
+    memory_free(ids);
+    return id;
+}
+
 static void finds_tokens(void **state)
 {
     (void)state;
@@ -77,17 +89,16 @@ static void finds_tokens(void **state)
         size_t bytes;
         const char *text = vocabulary_text(vocabulary, id, &bytes);
         assert_int_equal(vocabulary_find(vocabulary, text, bytes), id);
-        assert_int_equal(vocabulary_find_code_point(vocabulary, vocabulary_code_point(vocabulary, id)), id);
+        assert_int_equal(encoded(vocabulary, text, bytes), id);
     }
     assert_int_equal(vocabulary_find(vocabulary, "c", 1), VOCABULARY_UNKNOWN);
     assert_int_equal(vocabulary_find(vocabulary, "aa", 2), VOCABULARY_UNKNOWN);
     assert_int_equal(vocabulary_find(vocabulary, "", 0), VOCABULARY_UNKNOWN);
     assert_int_equal(vocabulary_find(vocabulary, "\xE5\x89", 2), VOCABULARY_UNKNOWN);
     assert_int_equal(vocabulary_find(vocabulary, "<unk>", 5), VOCABULARY_UNKNOWN);
-    assert_int_equal(vocabulary_find_code_point(vocabulary, 'c'), VOCABULARY_UNKNOWN);
-    assert_int_equal(vocabulary_find_code_point(vocabulary, 0), VOCABULARY_UNKNOWN);
-    assert_int_equal(vocabulary_find_code_point(vocabulary, 0x110000), VOCABULARY_UNKNOWN);
-    assert_int_equal(vocabulary_find_code_point(vocabulary, UINT32_MAX), VOCABULARY_UNKNOWN);
+    assert_int_equal(encoded(vocabulary, "c", 1), VOCABULARY_UNKNOWN);
+    assert_int_equal(encoded(vocabulary, "\0", 1), VOCABULARY_UNKNOWN);
+    assert_int_equal(encoded(vocabulary, "\xF4\x8F\xBF\xBF", 4), VOCABULARY_UNKNOWN); /* U+10FFFF, the last */
     vocabulary_destroy(vocabulary);
 }
 
@@ -101,7 +112,7 @@ static void the_zero_character_is_a_token_like_others(void **state)
     assert_string_equal(vocabulary_shown(vocabulary, 1), "<0x00>");
     assert_int_equal(vocabulary_code_point(vocabulary, 1), 0);
     assert_int_equal(vocabulary_count(vocabulary, 1), 2);
-    assert_int_equal(vocabulary_find_code_point(vocabulary, 0), 1);
+    assert_int_equal(encoded(vocabulary, "\0", 1), 1);
     vocabulary_destroy(vocabulary);
 }
 
@@ -292,7 +303,6 @@ static void words_are_ordered_by_count_then_bytes(void **state)
     assert_false(vocabulary_has_code_points(vocabulary));
     assert_int_equal(vocabulary_find(vocabulary, "\0\xCC\x81", 3), 5);
     assert_int_equal(vocabulary_find(vocabulary, "剑 ", 4), VOCABULARY_UNKNOWN);
-    assert_int_equal(vocabulary_find_code_point(vocabulary, 'a'), VOCABULARY_UNKNOWN);
     assert_survives(vocabulary);
     vocabulary_destroy(vocabulary);
 }
@@ -325,7 +335,7 @@ static void rare_tokens_are_counted_as_unknown(void **state)
     struct vocabulary *vocabulary = vocabulary_by(chars(), "aaabbcde", 8, 2);
     assert_int_equal(vocabulary_size(vocabulary), 3);
     assert_int_equal(vocabulary_count(vocabulary, VOCABULARY_UNKNOWN), 3);
-    assert_int_equal(vocabulary_find_code_point(vocabulary, 'c'), VOCABULARY_UNKNOWN);
+    assert_int_equal(encoded(vocabulary, "c", 1), VOCABULARY_UNKNOWN);
     assert_survives(vocabulary);
     vocabulary_destroy(vocabulary);
     vocabulary = vocabulary_by(chars(), "abc", 3, 2);
