@@ -1,7 +1,5 @@
 #include "lstm_mpi/optim/optimizer.h"
 
-#include "lstm_mpi/linalg/vector_level.h"
-
 #include <string.h>
 
 /* Every optimizer, the default first. A row is all that is known of one outside of its file. */

@@ -43,8 +43,8 @@ struct gradient_parts {
     size_t first;
 };
 
-/* How gradients are made and summed over all ranks: plainly, or so that the numbers of a run do not depend on
- * the ranks (update_invariant.c). */
+/* How gradients are made and summed over all ranks: plainly (update_plain.c), or so that the numbers of
+ * a run do not depend on the ranks (update_invariant.c). */
 struct update_way {
     /* For batches of up to `most_rows` different tokens. Collective. */
     enum status (*create)(struct update *update, size_t most_rows, struct error *error);
@@ -60,6 +60,7 @@ struct update_way {
                             struct gradient_parts *sums, struct error *error);
 };
 
+extern const struct update_way update_plain;
 extern const struct update_way update_invariant;
 
 struct update {

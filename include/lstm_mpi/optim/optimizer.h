@@ -5,6 +5,8 @@
  * states, lies in buffers of the weights' layout, zero at the beginning; weight, gradient and state at one
  * place of the buffers have nothing to do with any other place, so the buffers may be cut anywhere. */
 
+#include "lstm_mpi/linalg/vector_level.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -44,7 +46,7 @@ struct optimizer_ops {
     const char *name;                              /* as --optimizer takes it */
     const char *state_names[OPTIMIZER_MAX_STATES]; /* as torch.optim calls them */
     bool takes_momentum;                           /* --momentum; has no states without one */
-    const struct optimizer_functions *levels[3];   /* by enum vector_level */
+    const struct optimizer_functions *levels[VECTOR_LEVEL_COUNT];
 };
 
 /* Every optimizer, the default first. */
