@@ -9,37 +9,45 @@
 
 #include <stdint.h>
 
-/* Of the logits that are held at once. */
-enum { OUTPUT_BATCH_BYTES = 20 << 20 };
+/* Of the logits of a slab. */
+enum { OUTPUT_SLAB_BYTES = 20 << 20 };
 
 struct output_gradients {
     float *W; /* [H, V]; tied to the embedding: [V, H] */
     float *b;
 };
 
-/* H is here all that comes from below: of both directions, where there are two. */
+/* H is here all that comes from below: of both directions, where there are two. There is a row for each
+ * position, a step of a row of the batch; they are worked through in parts of three sizes:
+ *
+ *     all rows   |                                T · rows                               |
+ *     slab       |                       |                       |                       |
+ *     block      |           |           |           |           |           |           |
+ *     piece      |  |  |  |  |  |  |  |  |  |  |  |  |  |  |  |  |  |  |  |  |  |  |  |  |
+ *
+ * The logits of one slab at a time are all held. A block goes through W together, and a piece through the
+ * transposed W. Where panels are views, a block is the whole slab, and there are no pieces. */
 struct output {
     size_t hidden;
     size_t vocabulary;
-    size_t batch_rows;                    /* whose gradients of the logits are held at once */
-    size_t block_rows;                    /* that go through W together */
-    size_t piece_rows;                    /* that go through the transposed W together */
-    size_t piece_columns;                 /* so many columns of the vocabulary at a time */
+    size_t slab_rows;
+    size_t block_rows;
+    size_t piece_rows;
+    size_t piece_columns;                 /* of the vocabulary, that a piece has at a time */
     const struct packed_weights *weights; /* a view */
     struct panels h_rows;
     struct panels h_columns; /* of output_loss alone */
-    float *logits;           /* [batch_rows, V], where panels are views */
+    float *logits;           /* [slab_rows, V], where panels are views */
     /* Else: */
     struct panels logit_columns;
     struct panels logit_piece;
     struct softmax softmax;
-    float *factors; /* [batch_rows] */
+    float *factors; /* [slab_rows] */
     float *tied_dW; /* [H, V]: what output_loss makes the gradient of the embedding of; NULL: not tied */
 };
 
-/* For any number of rows up to `rows` at once; they are worked through in batches, so that the logits of all
- * of them are never held. Gradients are those of output_rows_loss, of up to `rows_at_once` rows, or where
- * that is 0 those of output_loss. The weights must outlive the layer. */
+/* For any number of rows up to `rows` at once. Gradients are those of output_rows_loss, of up to
+ * `rows_at_once` rows, or where that is 0 those of output_loss. The weights must outlive the layer. */
 MUST_CHECK enum status output_create(struct output *output, const struct packed_weights *weights, size_t rows,
                                      size_t rows_at_once, struct error *error);
 void output_free(struct output *output);

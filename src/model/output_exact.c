@@ -12,13 +12,13 @@ enum status output_exact_create(struct output_exact *exact, struct output *outpu
     enum status status;
     size_t H = output->hidden;
     size_t V = output->vocabulary;
-    size_t fitting = OUTPUT_BATCH_BYTES / (V * steps * sizeof(float));
+    size_t fitting = OUTPUT_SLAB_BYTES / (V * steps * sizeof(float));
     *exact = (struct output_exact){.output = output, .rows = rows, .steps = steps};
     /* Where nothing is packed, the next row's logits take the place of those that the last one's gradients
      * are. */
-    exact->batch_rows = panels_are_views() ? 1 : smaller(rows, fitting > 0 ? fitting : 1);
-    TRY(position_panels_create(&exact->h_columns, PANELS_NARROW, H, exact->batch_rows, steps, true, error));
-    TRY(position_panels_create(&exact->logit_columns, PANELS_WIDE, V, exact->batch_rows, steps, true, error));
+    exact->slab_rows = panels_are_views() ? 1 : smaller(rows, fitting > 0 ? fitting : 1);
+    TRY(position_panels_create(&exact->h_columns, PANELS_NARROW, H, exact->slab_rows, steps, true, error));
+    TRY(position_panels_create(&exact->logit_columns, PANELS_WIDE, V, exact->slab_rows, steps, true, error));
     TRY(memory_new(&exact->h, steps * H, error));
     TRY(memory_new(&exact->dh, steps * H, error));
     TRY(memory_new(&exact->targets, steps, error));
@@ -84,8 +84,8 @@ void output_exact_loss(struct output_exact *exact, const float *h, const uint32_
     double b_rounder = gradient_sums_rounder(sums, (double)scale);
     double W_rounder = gradient_sums_rounder(sums, (double)scale * values.largest);
     memset(gradients->sums + b, 0, V * sizeof *gradients->sums);
-    for (size_t first = 0; first < exact->rows; first += exact->batch_rows) {
-        size_t count = smaller(exact->rows - first, exact->batch_rows);
+    for (size_t first = 0; first < exact->rows; first += exact->slab_rows) {
+        size_t count = smaller(exact->rows - first, exact->slab_rows);
         for (size_t i = 0; i < count; i++) {
             gradients->row_losses[first + i] =
                 row_loss(exact, first + i, h, targets, scale, dh, &exact->h_columns.panels[i],

@@ -12,8 +12,8 @@ struct output_exact {
     struct output *output; /* a view */
     size_t rows;
     size_t steps;
-    size_t batch_rows;                /* whose gradients of the logits are held at once */
-    struct position_panels h_columns; /* a piece for each row of a batch, and so the next */
+    size_t slab_rows;                 /* of the batch, whose gradients of the logits are held at once */
+    struct position_panels h_columns; /* for each row of a slab, and so the next */
     struct position_panels logit_columns;
     float *h;          /* [steps, H], of one row, and so are these */
     float *dh;         /* [steps, H] */
