@@ -39,8 +39,7 @@ static enum status write_samples(const struct trained_model *model, const struct
     struct sample_output_spec samples = {
         .model = model,
         .sampling = {settings->temperature, settings->top_k, settings->top_p, settings->seed},
-        .prefix = tokens,
-        .prefix_count = count,
+        .beginning = {prefix, strlen(prefix), tokens, count},
         .length = settings->length,
         .count = settings->count,
     };

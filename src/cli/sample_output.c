@@ -88,8 +88,7 @@ static enum status append_beginning(struct sample_output *output, uint64_t sampl
     enum status status = STATUS_OK;
     if (sample > 0)
         TRY(append(output, separator, strlen(separator), error));
-    for (size_t i = 0; i < output->spec->prefix_count; i++)
-        TRY(append_token(output, output->spec->prefix[i], error));
+    TRY(append(output, output->spec->beginning.text, output->spec->beginning.bytes, error));
 done:
     return status;
 }
@@ -109,7 +108,7 @@ static enum status write_first(struct sample_output *output, uint64_t sample, st
     size_t kept = output->rows - 1;
     TRY(append_beginning(output, sample, error));
     TRY(flush(output, error));
-    generator_start(output->generator, spec->prefix, spec->prefix_count, sample);
+    generator_start(output->generator, spec->beginning.tokens, spec->beginning.count, sample);
     for (uint64_t i = 0; i < spec->length && output->open; i++) {
         const uint32_t *tokens = generator_next(output->generator);
         for (size_t row = 0; row < kept; row++)
