@@ -86,7 +86,7 @@ static enum status append_token(struct sample_output *output, uint32_t token, st
 static enum status append_beginning(struct sample_output *output, uint64_t sample, struct error *error)
 {
     enum status status = STATUS_OK;
-    if (sample > 0)
+    if (sample > 0 || output->spec->behind_another)
         TRY(append(output, separator, strlen(separator), error));
     TRY(append(output, output->spec->beginning.text, output->spec->beginning.bytes, error));
 done:
@@ -136,7 +136,7 @@ done:
     return status;
 }
 
-enum status sample_output_write(const struct sample_output_spec *spec, struct error *error)
+enum status sample_output_write(const struct sample_output_spec *spec, bool *open, struct error *error)
 {
     enum status status;
     struct sample_output output;
@@ -146,6 +146,7 @@ enum status sample_output_write(const struct sample_output_spec *spec, struct er
         for (size_t row = 1; row < output.rows && first + row < spec->count && output.open; row++)
             TRY(write_kept(&output, first + row, row - 1, error));
     }
+    *open = output.open;
 done:
     destroy(&output);
     return status;

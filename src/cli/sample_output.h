@@ -20,12 +20,14 @@ struct sample_output_spec {
     const struct trained_model *model;
     struct sampler_spec sampling;
     struct sample_beginning beginning;
-    uint64_t length; /* tokens after the beginning */
-    uint64_t count;  /* samples, at least 1 */
+    uint64_t length;     /* tokens after the beginning */
+    uint64_t count;      /* samples, at least 1 */
+    bool behind_another; /* the line with the form feed comes first */
 };
 
-/* Until all are written or nobody reads any more, which is no error. Memory grows neither with the count nor
- * with the length. */
-MUST_CHECK enum status sample_output_write(const struct sample_output_spec *spec, struct error *error);
+/* Until all are written or nobody reads any more: `*open` becomes false then, and that is no error. Memory
+ * grows neither with the count nor with the length. */
+MUST_CHECK enum status sample_output_write(const struct sample_output_spec *spec, bool *open,
+                                           struct error *error);
 
 #endif

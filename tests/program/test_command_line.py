@@ -471,6 +471,27 @@ class GenerateTest(CommandLineTest):
         self.assertRegex(result.stderr, r"\Alstm_mpi: warning: [^\n]*你Ω[^\n]*<unk>[^\n]*\n\Z")
         self.assertRegex(result.stdout, "^你Ω.*\n$")
 
+    def test_several_prefixes(self):
+        """Each by itself, in their order; with --count, form feeds between all samples."""
+        options = ("--length", 9, "--temperature", 1)
+        prefixes = ("--prefix", "你", "--prefix", "我有", "--prefix", "你")
+        alone = [self.generate(*options, *prefixes[i : i + 2]) for i in (0, 2, 4)]
+        self.assertEqual("".join(alone), self.generate(*options, *prefixes))
+        self.assertEqual("".join(alone), self.generate(*options, *prefixes, ranks=2).replace("\r\n", "\n"))
+        alone = [self.generate(*options, "--count", 3, *prefixes[i : i + 2]) for i in (0, 2, 4)]
+        self.assertEqual("\f\n".join(alone), self.generate(*options, "--count", 3, *prefixes))
+        result = run("generate", "--checkpoint", self.checkpoint, *options, "--prefix", "你Ω", "--prefix", "Ωß")
+        self.assertStatus(0, result)
+        self.assertRegex(result.stderr, r"\A[^\n]* '你Ω' [^\n]*\n[^\n]* 'Ωß' [^\n]*\n\Z")
+        self.assertRegex(result.stdout, r"\A你Ω.*\nΩß.*\n\Z")
+
+    def test_default_prefixes_that_are_unknown(self):
+        """The first that is known, else the commonest letter; nothing is said of them."""
+        for text, start in (("abcd我有一剑" * 30, "我有一剑"), ("  , ba b.\n" * 30, "b"), (" ,.\n, " * 40, " ")):
+            self.corpus.write_text(text, encoding="utf-8")
+            self.assertDone(run(*self.options("--quiet", "--overwrite", "--num-steps", 4)))
+            self.assertTrue(self.generate("--length", 5).startswith(start))
+
     def test_prefix_that_is_no_text(self):
         for prefix, status in ((os.fsdecode(b"\xff\xfe"), 1), ("", 2)):
             result = run("generate", "--checkpoint", self.checkpoint, "--prefix", prefix)
