@@ -10,16 +10,19 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
-enum { DIGITS = 6, NUMBER_BYTES = 340 };
+enum { DIGITS = 6, NUMBER_BYTES = 32 };
 
-/* With so many significant digits, and no exponent. */
+/* With so many significant digits; an exponent comes where as many do not reach the decimal point. */
 static void show_number(char text[NUMBER_BYTES], double value)
 {
-    int decimals = DIGITS - 1;
-    if (isfinite(value) && value > 0)
-        decimals -= (int)floor(log10(value));
-    snprintf(text, NUMBER_BYTES, "%.*f", decimals > 0 ? decimals : 0, value);
+    snprintf(text, NUMBER_BYTES, "%.*e", DIGITS - 1, value);
+    const char *mark = strchr(text, 'e');
+    long exponent = mark ? strtol(mark + 1, NULL, 10) : 0;
+    if (mark && exponent >= -DIGITS && exponent < DIGITS)
+        snprintf(text, NUMBER_BYTES, "%.*f", (int)(DIGITS - 1 - exponent), value);
 }
 
 static enum status print_result(const struct evaluate_result *result, struct error *error)

@@ -112,6 +112,16 @@ class EvaluateTest(support.ProgramTest):
         self.assertEqual(line, self.evaluate("--max-tokens", 0, "--batch-size", 32))
         self.assertMeasured(self.network.perplexity(self.text, 32), len(self.text), line)
 
+    def test_models_that_diverged(self):
+        """Six digits, however large the numbers are."""
+        for bias, perplexity, bits in ((300, r"\d\.\d{5}e\+\d+", r"\d{3}\.\d{3}"), (3e30, "inf", r"\d\.\d{5}e\+30")):
+            with h5py.File(self.checkpoint, "r+") as file:
+                if "checksum" in file:
+                    del file["checksum"]
+                file["model/output/b"][0] = bias
+            line = self.evaluate("--max-tokens", 100)
+            self.assertRegex(line, rf"^perplexity {perplexity}, bits per character {bits}, 100 tokens\n$")
+
     def test_lines(self):
         """Each by itself, behind a newline and with its own one."""
         *scores, summary = self.evaluate("--per-line", "--batch-size", 4).splitlines(keepends=True)
