@@ -82,7 +82,7 @@ class OutputTest(CommandLineTest):
         version = run("--version").stdout.split()[1]
         parameters = sum(array.size for array in self.model().values())
         vocabulary = self.model()["output/b"].size
-        for word in ("lstm_mpi", version, "BLIS", 300, vocabulary, parameters, self.run_dir):
+        for word in ("lstm_mpi", version, "BLIS", 300, vocabulary, f"{parameters:,} parameters", self.run_dir):
             self.assertIn(str(word), header)
         self.assertRegex(header, rf"\b{ranks} ranks?\b")
         self.assertRegex(header, r"\b1 host\b")
