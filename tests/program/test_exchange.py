@@ -109,6 +109,16 @@ class RoundTripTest(ExchangeTest):
         self.import_(file, checkpoint, "--overwrite")
         self.assertNotEqual(before, checkpoint.read_bytes())
 
+    def test_export_spares_a_file_that_is_there(self):
+        checkpoint = self.train("--hidden-size", 4, "--epochs", 1)
+        target = self.write("model.safetensors", "something else")
+        for ranks in (None, 2):
+            result = support.run("export", "--checkpoint", checkpoint, target, ranks=ranks)
+            self.assertError(1, result, target, "--overwrite")
+            self.assertEqual("something else", target.read_text())
+        self.assertDone(support.run("export", "--checkpoint", checkpoint, target, "--overwrite"))
+        self.import_(target)
+
     def test_export_spares_its_checkpoint(self):
         checkpoint = self.train("--hidden-size", 4, "--epochs", 1)
         before = checkpoint.read_bytes()
