@@ -790,7 +790,7 @@ const struct settings_row settings_table[] = {
         .name = "vocabulary-from",
         .group = other,
         .argument = "FILE",
-        .help = "a checkpoint whose vocabulary the model has, for a file without one",
+        .help = "a checkpoint whose vocabulary the model has, instead of what the file says of it",
         .commands = SETTINGS_IMPORT,
         .on_resume = SETTINGS_OF_THIS_START,
     },
