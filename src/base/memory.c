@@ -31,7 +31,14 @@ static enum status out_of_memory(size_t count, size_t size, struct error *error)
 {
     error_set(error, STATUS_FAILED, "out of memory");
     error->short_of_memory = true;
-    error_why(error, "%zu elements of %zu bytes were needed", count, size);
+    static const double MiB = 1 << 20, GiB = 1 << 30;
+    double bytes = (double)count * (double)size;
+    if (bytes >= GiB)
+        error_why(error, "%.1f GiB were needed", bytes / GiB);
+    else if (bytes >= MiB)
+        error_why(error, "%.1f MiB were needed", bytes / MiB);
+    else
+        error_why(error, "%.0f bytes were needed", bytes);
     return error_remedy(error, "use smaller settings or more ranks on more hosts");
 }
 

@@ -2,6 +2,7 @@
 
 #include "lstm_mpi/base/log.h"
 #include "lstm_mpi/base/memory.h"
+#include "lstm_mpi/base/plural.h"
 #include "lstm_mpi/dist/agree.h"
 #include "lstm_mpi/train/evaluate.h"
 #include "standard_output.h"
@@ -10,16 +11,19 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
-enum { DIGITS = 6, NUMBER_BYTES = 340 };
+enum { DIGITS = 6, NUMBER_BYTES = 32 };
 
-/* With so many significant digits, and no exponent. */
+/* With so many significant digits; an exponent comes where as many do not reach the decimal point. */
 static void show_number(char text[NUMBER_BYTES], double value)
 {
-    int decimals = DIGITS - 1;
-    if (isfinite(value) && value > 0)
-        decimals -= (int)floor(log10(value));
-    snprintf(text, NUMBER_BYTES, "%.*f", decimals > 0 ? decimals : 0, value);
+    snprintf(text, NUMBER_BYTES, "%.*e", DIGITS - 1, value);
+    const char *mark = strchr(text, 'e');
+    long exponent = mark ? strtol(mark + 1, NULL, 10) : 0;
+    if (mark && exponent >= -DIGITS && exponent < DIGITS)
+        snprintf(text, NUMBER_BYTES, "%.*f", (int)(DIGITS - 1 - exponent), value);
 }
 
 static enum status print_result(const struct evaluate_result *result, struct error *error)
@@ -32,6 +36,16 @@ static enum status print_result(const struct evaluate_result *result, struct err
     int bytes = snprintf(line, sizeof line, "perplexity %s, bits per character %s, %" PRIu64 " tokens\n",
                          perplexity, bits, result->tokens);
     return standard_output_write(line, (size_t)bytes, error);
+}
+
+/* A little is lost in any other text; where it is more, the numbers tell of another one. */
+static void warn_of_unknown(const struct evaluate_result *result, const struct vocabulary *vocabulary)
+{
+    static const double little = 0.01;
+    double share = (double)result->unknown / (double)result->predicted;
+    if (share > little)
+        log_warning("%.1f %% of the %s are not in the vocabulary: they are measured as <unk>", 100 * share,
+                    vocabulary_rules(vocabulary)->tokenizer->plural);
 }
 
 static enum status print_lines(void *unused, const double *log_probabilities, size_t count, bool *go_on,
@@ -60,9 +74,9 @@ static enum status read_model(struct trained_model *model, struct settings *sett
     TRY(trained_model_read(model, settings, checkpoint, error));
     if (model->spec.bidirectional)
         log_warning(
-            "the model is bidirectional: it sees, within windows of %llu tokens, those that it should "
+            "the model is bidirectional: it sees, within windows of %llu token%s, those that it should "
             "predict; this is no measure of it",
-            (unsigned long long)settings->num_steps);
+            (unsigned long long)settings->num_steps, plural(settings->num_steps));
 done:
     return status;
 }
@@ -89,8 +103,10 @@ enum status command_evaluate(const struct comm *comm, struct settings *settings,
         TRY(evaluate_lines(&result, comm, &spec, print_lines, NULL, error));
     else
         TRY(evaluate_text(&result, comm, &spec, error));
-    if (comm->rank == 0)
+    if (comm->rank == 0) {
+        warn_of_unknown(&result, model.vocabulary);
         status = print_result(&result, error);
+    }
     TRY(agree_on_status(comm, status, error));
 done:
     checkpoint_close(checkpoint);

@@ -4,11 +4,12 @@
 #include "lstm_mpi/dist/agree.h"
 #include "lstm_mpi/store/checkpoint.h"
 #include "lstm_mpi/store/exchange.h"
+#include "target_file.h"
 
 #include <stdio.h>
 #include <sys/stat.h>
 
-static enum status may_write(const char *path, const char *checkpoint, struct error *error)
+static enum status check_that_they_differ(const char *path, const char *checkpoint, struct error *error)
 {
     struct stat target, source;
     if (stat(path, &target) != 0 || stat(checkpoint, &source) != 0 || target.st_dev != source.st_dev ||
@@ -25,7 +26,8 @@ static enum status write_model(struct settings *settings, const struct checkpoin
     enum status status;
     struct vocabulary *vocabulary = NULL;
     const char *path = settings->safetensors.items[0];
-    TRY(may_write(path, checkpoint->path, error));
+    TRY(check_that_they_differ(path, checkpoint->path, error));
+    TRY(target_file_check(path, settings->overwrite, error));
     TRY(settings_saved_tokens(settings, checkpoint->saved, checkpoint->saved_count, checkpoint->path, error));
     struct token_rules rules = settings_specs_tokens(settings);
     TRY(checkpoint_read_vocabulary(&vocabulary, checkpoint, &rules, error));

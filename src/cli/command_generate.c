@@ -11,42 +11,73 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void warn_of_unknown(const struct vocabulary *vocabulary, const char *prefix, const uint32_t *tokens,
-                            size_t count)
+/* What is gone on from, one after the other. */
+struct beginnings {
+    struct sample_beginning *items; /* they own their tokens */
+    size_t count;
+    char *file_text; /* of --prefix-file; NULL: there is none */
+};
+
+static void free_beginnings(struct beginnings *beginnings)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (tokens[i] == VOCABULARY_UNKNOWN) {
+    for (size_t i = 0; i < beginnings->count; i++)
+        memory_free((uint32_t *)beginnings->items[i].tokens);
+    memory_free(beginnings->items);
+    free(beginnings->file_text);
+}
+
+static bool all_known(const struct sample_beginning *beginning)
+{
+    for (size_t i = 0; i < beginning->count; i++) {
+        if (beginning->tokens[i] == VOCABULARY_UNKNOWN)
+            return false;
+    }
+    return true;
+}
+
+/* Adds a text to the beginnings, which have room for it. */
+static enum status add_text(struct beginnings *beginnings, const struct vocabulary *vocabulary,
+                            const char *text, size_t bytes, struct error *error)
+{
+    uint32_t *tokens;
+    size_t count;
+    enum status status = vocabulary_encode_text(vocabulary, &tokens, &count, text, bytes, error);
+    if (status != STATUS_OK)
+        return status;
+    beginnings->items[beginnings->count++] = (struct sample_beginning){text, bytes, tokens, count};
+    if (count > 0)
+        return STATUS_OK;
+    error_set(error, STATUS_FAILED, "there is nothing to begin with");
+    error_why(error, "of the prefix no %s is left", vocabulary_rules(vocabulary)->tokenizer->name);
+    return error_remedy(error, "give a prefix that is more than newlines");
+}
+
+static void warn_of_unknown(const struct vocabulary *vocabulary, const struct beginnings *beginnings)
+{
+    for (size_t i = 0; i < beginnings->count; i++) {
+        if (!all_known(&beginnings->items[i]))
             log_warning("the prefix '%s' has %s that are not in the vocabulary: <unk> is used for them",
-                        prefix, vocabulary_rules(vocabulary)->tokenizer->plural);
-            return;
-        }
+                        beginnings->items[i].text, vocabulary_rules(vocabulary)->tokenizer->plural);
     }
 }
 
 static enum status write_samples(const struct trained_model *model, const struct settings *settings,
-                                 const char *prefix, struct error *error)
+                                 const struct beginnings *beginnings, struct error *error)
 {
-    enum status status;
-    uint32_t *tokens = NULL;
-    size_t count;
-    TRY(vocabulary_encode_text(model->vocabulary, &tokens, &count, prefix, strlen(prefix), error));
-    if (count == 0) {
-        error_set(error, STATUS_FAILED, "there is nothing to begin with");
-        error_why(error, "of the prefix no %s is left", vocabulary_rules(model->vocabulary)->tokenizer->name);
-        TRY(error_remedy(error, "give a prefix that is more than newlines"));
+    enum status status = STATUS_OK;
+    bool open = true;
+    for (size_t i = 0; i < beginnings->count && open; i++) {
+        struct sample_output_spec samples = {
+            .model = model,
+            .sampling = {settings->temperature, settings->top_k, settings->top_p, settings->seed},
+            .beginning = beginnings->items[i],
+            .length = settings->length,
+            .count = settings->count,
+            .behind_another = i > 0 && settings->count > 1,
+        };
+        TRY(sample_output_write(&samples, &open, error));
     }
-    warn_of_unknown(model->vocabulary, prefix, tokens, count);
-    struct sample_output_spec samples = {
-        .model = model,
-        .sampling = {settings->temperature, settings->top_k, settings->top_p, settings->seed},
-        .prefix = tokens,
-        .prefix_count = count,
-        .length = settings->length,
-        .count = settings->count,
-    };
-    TRY(sample_output_write(&samples, error));
 done:
-    memory_free(tokens);
     return status;
 }
 
@@ -93,37 +124,96 @@ static const char *trimmed(char *text, bool utf8)
     return marked ? text + sizeof byte_order_mark - 1 : text;
 }
 
-/* The prefix that was given, else the first one of the run that made the checkpoint. */
-static enum status choose_prefix(struct settings *settings, const struct checkpoint *checkpoint,
-                                 const char **prefix, struct error *error)
+static enum status add_file(struct beginnings *beginnings, const struct vocabulary *vocabulary,
+                            const char *path, struct error *error)
 {
-    enum status status = settings_saved_one(settings, "prefix", checkpoint->saved, checkpoint->saved_count,
-                                            checkpoint->path, error);
+    enum status status = read_prefix(path, &beginnings->file_text, error);
     if (status != STATUS_OK)
         return status;
-    if (settings->prefix.count == 0 || !settings->prefix.items[0][0]) {
-        error_set(error, STATUS_FAILED, "there is nothing to begin with");
-        error_why(error, "%s has no prefix", checkpoint->path);
-        return error_remedy(error, "give one with --prefix");
-    }
-    *prefix = settings->prefix.items[0];
-    return STATUS_OK;
+    bool utf8 = vocabulary_rules(vocabulary)->tokenizer->needs_utf8;
+    const char *text = beginnings->file_text ? trimmed(beginnings->file_text, utf8) : "";
+    if (text[0])
+        return add_text(beginnings, vocabulary, text, strlen(text), error);
+    error_set(error, STATUS_FAILED, "there is nothing to begin with");
+    error_why(error, "%s is empty", path);
+    return error_remedy(error, "give a prefix with --prefix");
 }
 
-static enum status choose_beginning(struct settings *settings, const struct checkpoint *checkpoint, bool utf8,
-                                    char **text, const char **prefix, struct error *error)
+/* Takes the last of the beginnings out again where the vocabulary lacks some of it. */
+static void keep_known(struct beginnings *beginnings)
 {
-    if (!settings->prefix_file)
-        return choose_prefix(settings, checkpoint, prefix, error);
-    enum status status = read_prefix(settings->prefix_file, text, error);
-    if (status != STATUS_OK)
-        return status;
-    *prefix = *text ? trimmed(*text, utf8) : "";
-    if ((*prefix)[0])
-        return STATUS_OK;
-    error_set(error, STATUS_FAILED, "there is nothing to begin with");
-    error_why(error, "%s is empty", settings->prefix_file);
-    return error_remedy(error, "give a prefix with --prefix");
+    struct sample_beginning *last = &beginnings->items[beginnings->count - 1];
+    if (all_known(last))
+        return;
+    memory_free((uint32_t *)last->tokens);
+    beginnings->count--;
+}
+
+/* Nobody has chosen the default prefixes: the first that the vocabulary knows will do, else a token of it. */
+static enum status add_default(struct beginnings *beginnings, const struct vocabulary *vocabulary,
+                               const struct text_list *prefixes, struct error *error)
+{
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < prefixes->count && beginnings->count == 0; i++) {
+        TRY(add_text(beginnings, vocabulary, prefixes->items[i], strlen(prefixes->items[i]), error));
+        keep_known(beginnings);
+    }
+    if (beginnings->count == 0) {
+        struct sample_beginning token = {.count = 1};
+        uint32_t *id;
+        TRY(memory_new(&id, 1, error));
+        *id = vocabulary_opening(vocabulary);
+        token.tokens = id;
+        token.text = vocabulary_text(vocabulary, *id, &token.bytes);
+        beginnings->items[beginnings->count++] = token;
+    }
+done:
+    return status;
+}
+
+/* The first prefix of the run that made the checkpoint. */
+static enum status add_saved(struct beginnings *beginnings, const struct vocabulary *vocabulary,
+                             struct settings *settings, const struct checkpoint *checkpoint,
+                             struct error *error)
+{
+    enum status status;
+    struct settings defaults;
+    const struct text_list *prefixes = &settings->prefix;
+    TRY(settings_defaults(&defaults, SETTINGS_TRAIN, error));
+    TRY(settings_saved_one(settings, "prefix", checkpoint->saved, checkpoint->saved_count, checkpoint->path,
+                           error));
+    if (prefixes->count == 0 || !prefixes->items[0][0]) {
+        error_set(error, STATUS_FAILED, "there is nothing to begin with");
+        error_why(error, "%s has no prefix", checkpoint->path);
+        status = error_remedy(error, "give one with --prefix");
+    } else if (settings_equal(settings, &defaults, settings_find("prefix"))) {
+        status = add_default(beginnings, vocabulary, prefixes, error);
+    } else {
+        status = add_text(beginnings, vocabulary, prefixes->items[0], strlen(prefixes->items[0]), error);
+    }
+done:
+    settings_free(&defaults);
+    return status;
+}
+
+static enum status choose_beginnings(struct beginnings *beginnings, const struct vocabulary *vocabulary,
+                                     struct settings *settings, const struct checkpoint *checkpoint,
+                                     struct error *error)
+{
+    enum status status;
+    bool given = settings_given(settings, "prefix");
+    TRY(memory_new(&beginnings->items, given ? settings->prefix.count : 1, error));
+    if (settings->prefix_file)
+        TRY(add_file(beginnings, vocabulary, settings->prefix_file, error));
+    else if (!given)
+        TRY(add_saved(beginnings, vocabulary, settings, checkpoint, error));
+    for (size_t i = 0; i < settings->prefix.count && given; i++) {
+        const char *text = settings->prefix.items[i];
+        TRY(add_text(beginnings, vocabulary, text, strlen(text), error));
+    }
+    warn_of_unknown(vocabulary, beginnings);
+done:
+    return status;
 }
 
 static void warn_of_directions(const struct trained_model *model)
@@ -134,29 +224,31 @@ static void warn_of_directions(const struct trained_model *model)
             "and here sees one step at a time in both directions");
 }
 
+static enum status generate(const struct checkpoint *checkpoint, struct settings *settings,
+                            struct error *error)
+{
+    enum status status;
+    struct trained_model model = {0};
+    struct beginnings beginnings = {0};
+    TRY(trained_model_read(&model, settings, checkpoint, error));
+    TRY(choose_beginnings(&beginnings, model.vocabulary, settings, checkpoint, error));
+    warn_of_directions(&model);
+    TRY(write_samples(&model, settings, &beginnings, error));
+done:
+    free_beginnings(&beginnings);
+    trained_model_free(&model);
+    return status;
+}
+
 enum status command_generate(const struct comm *comm, struct settings *settings, struct error *error)
 {
     enum status status;
     struct checkpoint *checkpoint = NULL;
-    struct trained_model model = {0};
-    const char *prefix = NULL;
-    char *text = NULL;
     TRY(checkpoint_open(&checkpoint, comm, settings->checkpoint, CHECKPOINT_MODEL, error));
-    if (comm->rank == 0) {
-        status = trained_model_read(&model, settings, checkpoint, error);
-        if (status == STATUS_OK)
-            status = choose_beginning(settings, checkpoint,
-                                      vocabulary_rules(model.vocabulary)->tokenizer->needs_utf8, &text,
-                                      &prefix, error);
-        if (status == STATUS_OK)
-            warn_of_directions(&model);
-        if (status == STATUS_OK)
-            status = write_samples(&model, settings, prefix, error);
-    }
+    if (comm->rank == 0)
+        status = generate(checkpoint, settings, error);
     TRY(agree_on_status(comm, status, error));
 done:
     checkpoint_close(checkpoint);
-    trained_model_free(&model);
-    free(text);
     return status;
 }

@@ -3,30 +3,21 @@
 #include "lstm_mpi/dist/agree.h"
 #include "lstm_mpi/store/checkpoint.h"
 #include "lstm_mpi/store/exchange.h"
+#include "target_file.h"
 
 #include <stdio.h>
-#include <unistd.h>
-
-static enum status may_write(const char *path, bool overwrite, struct error *error)
-{
-    if (overwrite || access(path, F_OK) != 0)
-        return STATUS_OK;
-    error_set(error, STATUS_FAILED, "cannot write %s", path);
-    error_why(error, "there is such a file already");
-    return error_remedy(error, "name another one, or give --overwrite");
-}
 
 enum status command_import(const struct comm *comm, struct settings *settings, struct error *error)
 {
     enum status status;
-    struct checkpoint *fallback = NULL;
+    struct checkpoint *vocabulary_from = NULL;
     struct exchange_model model = {0};
     const struct history no_epochs = {0};
     const char *path = settings->checkpoint;
-    TRY(agree_on_status(comm, may_write(path, settings->overwrite, error), error));
+    TRY(agree_on_status(comm, target_file_check(path, settings->overwrite, error), error));
     if (settings->vocabulary_from)
-        TRY(checkpoint_open(&fallback, comm, settings->vocabulary_from, CHECKPOINT_MODEL, error));
-    status = exchange_read(&model, settings->safetensors.items[0], fallback, error);
+        TRY(checkpoint_open(&vocabulary_from, comm, settings->vocabulary_from, CHECKPOINT_MODEL, error));
+    status = exchange_read(&model, settings->safetensors.items[0], vocabulary_from, error);
     TRY(agree_on_status(comm, status, error));
     const struct snapshot snapshot = {
         .settings = &model.settings,
@@ -40,6 +31,6 @@ enum status command_import(const struct comm *comm, struct settings *settings, s
         printf("wrote %s: %s, %zu tokens\n", path, model.cell_module, vocabulary_size(model.vocabulary));
 done:
     exchange_model_free(&model);
-    checkpoint_close(fallback);
+    checkpoint_close(vocabulary_from);
     return status;
 }

@@ -5,6 +5,13 @@
 #include <math.h>
 #include <string.h>
 
+/* Settings of one start say nothing of the run: a directory, or how it was begun. */
+static bool counts(const struct settings_saved *saved)
+{
+    const struct settings_row *row = settings_find(saved->name);
+    return !row || row->on_resume != SETTINGS_OF_THIS_START;
+}
+
 static enum status compare_settings(struct comparison *comparison, struct error *error)
 {
     enum status status;
@@ -14,13 +21,13 @@ static enum status compare_settings(struct comparison *comparison, struct error 
     for (size_t i = 0; i < left->saved_count; i++) {
         const struct settings_saved *saved = &left->saved[i];
         const char *other = checkpoint_saved_text(right, saved->name);
-        if (!other || strcmp(other, saved->text) != 0)
+        if (counts(saved) && (!other || strcmp(other, saved->text) != 0))
             comparison->settings[comparison->setting_count++] =
                 (struct compared_setting){saved->name, saved->text, other};
     }
     for (size_t i = 0; i < right->saved_count; i++) {
         const struct settings_saved *saved = &right->saved[i];
-        if (!checkpoint_saved_text(left, saved->name))
+        if (counts(saved) && !checkpoint_saved_text(left, saved->name))
             comparison->settings[comparison->setting_count++] =
                 (struct compared_setting){saved->name, NULL, saved->text};
     }

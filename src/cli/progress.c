@@ -1,12 +1,15 @@
 #include "progress.h"
 
 #include "lstm_mpi/base/clock.h"
+#include "lstm_mpi/base/plural.h"
+#include "lstm_mpi/base/smaller.h"
 #include "lstm_mpi/config/settings_specs.h"
 #include "lstm_mpi/linalg/blis_setup.h"
 #include "lstm_mpi/linalg/vector_level.h"
 #include "lstm_mpi/model/cell.h"
 #include "lstm_mpi/optim/optimizer.h"
 #include "lstm_mpi/report/visdom.h"
+#include "shown.h"
 #include "terminal.h"
 
 #include <inttypes.h>
@@ -19,9 +22,16 @@ static const double bar_interval_seconds = 0.1;
 static const double reading_line_seconds = 10;
 static const double reading_bar_seconds = 1;
 
-static const char *plural(uint64_t count)
+enum { PERPLEXITY_BYTES = 32 };
+
+/* That of a run which diverges has hundreds of digits. Returns `text`. */
+static const char *show_perplexity(char text[PERPLEXITY_BYTES], double value)
 {
-    return count == 1 ? "" : "s";
+    if (value < 1e9)
+        snprintf(text, PERPLEXITY_BYTES, "%.1f", value);
+    else
+        snprintf(text, PERPLEXITY_BYTES, "%.3e", value);
+    return text;
 }
 
 static void show_corpus(FILE *out, const struct settings *settings, const struct trainer_facts *facts)
@@ -46,22 +56,52 @@ static void clear_bar(struct progress_view *view)
     view->bar_is_shown = false;
 }
 
-/* One line that is written over and over: "BEFORE [####....] BEHIND". Cut where it would wrap, since a line
- * that wraps cannot be written over. */
-static void draw_bar(struct progress_view *view, const char *before, double done, const char *behind)
+/* A field of the line with the bar; where a terminal is too narrow, those of least worth are left out. */
+struct bar_field {
+    int worth;
+    char text[64];
+};
+
+enum { LEAST_SQUARES = 8, MOST_SQUARES = 63, BETWEEN_FIELDS = 2 };
+
+static size_t shown_columns(const struct bar_field *fields, size_t count)
 {
-    char squares[64];
-    char line[256];
-    size_t taken = strlen(before) + strlen(behind) + sizeof " [] ";
-    size_t room = view->columns > taken ? view->columns - taken : 0;
-    if (room > sizeof squares - 1)
-        room = sizeof squares - 1;
-    for (size_t i = 0; i < room; i++)
-        squares[i] = (double)i < done * (double)room ? '#' : '.';
-    squares[room] = '\0';
-    int most = view->columns < sizeof line ? (int)view->columns - 1 : (int)sizeof line;
-    snprintf(line, sizeof line, "%s [%s] %s", before, squares, behind);
-    fprintf(view->out, "\r\033[K%.*s", most > 0 ? most : 0, line);
+    size_t columns = 0;
+    for (size_t i = 0; i < count; i++)
+        columns += (columns > 0 ? BETWEEN_FIELDS : 0) + strlen(fields[i].text);
+    return columns;
+}
+
+/* Leaves fields out, of which there are at least one, until the others fit. Returns how many are left. */
+static size_t leave_out(struct bar_field *fields, size_t count, size_t room)
+{
+    while (count > 0 && shown_columns(fields, count) > room) {
+        size_t least = 0;
+        for (size_t i = 1; i < count; i++)
+            least = fields[i].worth < fields[least].worth ? i : least;
+        count--;
+        memmove(&fields[least], &fields[least + 1], (count - least) * sizeof *fields);
+    }
+    return count;
+}
+
+/* One line that is written over and over: "FIELD [####....] FIELD  FIELD". It must not wrap, since a line
+ * that wraps cannot be written over: where there is no room for a bar there is none, and fewer fields. */
+static void draw_bar(struct progress_view *view, struct bar_field *fields, size_t count, double done)
+{
+    size_t room = view->columns > 0 ? view->columns - 1 : 0;
+    count = leave_out(fields, count, room);
+    size_t taken = shown_columns(fields, count) + strlen(" [] ") - BETWEEN_FIELDS;
+    size_t squares = count > 1 && room > taken ? smaller(room - taken, MOST_SQUARES) : 0;
+    fprintf(view->out, "\r\033[K%s", count > 0 ? fields[0].text : "");
+    if (squares >= LEAST_SQUARES) {
+        fputs(" [", view->out);
+        for (size_t i = 0; i < squares; i++)
+            fputc((double)i < done * (double)squares ? '#' : '.', view->out);
+        fputs("] ", view->out);
+    }
+    for (size_t i = 1; i < count; i++)
+        fprintf(view->out, "%s%s", i == 1 && squares >= LEAST_SQUARES ? "" : "  ", fields[i].text);
     fflush(view->out);
     view->bar_is_shown = true;
     view->bar_shown_at = clock_seconds();
@@ -71,9 +111,8 @@ static void draw_bar(struct progress_view *view, const char *before, double done
 static void reading(void *context, const struct trainer_reading *reading)
 {
     struct progress_view *view = context;
-    char before[64];
+    struct bar_field fields[] = {{.worth = 3}, {.worth = 2}, {.worth = 1}};
     char left[CLOCK_TEXT_BYTES];
-    char behind[64];
     double now = clock_seconds();
     double megabytes = (double)reading->bytes / 1e6;
     if (reading->seconds < (view->bar ? reading_bar_seconds : reading_line_seconds))
@@ -82,12 +121,13 @@ static void reading(void *context, const struct trainer_reading *reading)
         return;
     view->reading_shown_at = now;
     clock_format(left, reading->seconds * (1 - reading->share) / reading->share);
-    snprintf(before, sizeof before, "reading %.0f MB", megabytes);
-    snprintf(behind, sizeof behind, "%.0f %%  %s left", 100 * reading->share, left);
+    snprintf(fields[0].text, sizeof fields[0].text, "reading %.0f MB", megabytes);
+    snprintf(fields[1].text, sizeof fields[1].text, "%.0f %%", 100 * reading->share);
+    snprintf(fields[2].text, sizeof fields[2].text, "%s left", left);
     if (view->bar) {
-        draw_bar(view, before, reading->share, behind);
+        draw_bar(view, fields, sizeof fields / sizeof *fields, reading->share);
     } else {
-        fprintf(view->out, "%s  %s\n", before, behind);
+        fprintf(view->out, "%s  %s  %s\n", fields[0].text, fields[1].text, fields[2].text);
         fflush(view->out);
     }
 }
@@ -99,7 +139,8 @@ static void show_finished(FILE *out, const struct settings *settings, const stru
                 "this run is finished: %" PRIu64 " log interval%s brought no better validation perplexity\n",
                 settings->patience, plural(settings->patience));
     else
-        fprintf(out, "this run is finished: it has done its %" PRIu64 " epochs\n", settings->epochs);
+        fprintf(out, "this run is finished: it has done its %" PRIu64 " epoch%s\n", settings->epochs,
+                plural(settings->epochs));
 }
 
 static double mebibytes(uint64_t bytes)
@@ -117,8 +158,8 @@ static void show_memory(FILE *out, const struct trainer_facts *facts)
 
 static void show_update(FILE *out, const struct settings *settings)
 {
-    fprintf(out, "update     %" PRIu64 " rows of %" PRIu64 " steps, ", settings->batch_size,
-            settings->num_steps);
+    fprintf(out, "update     %" PRIu64 " row%s of %" PRIu64 " step%s, ", settings->batch_size,
+            plural(settings->batch_size), settings->num_steps, plural(settings->num_steps));
     if (settings->optimizer > 0) /* not the default */
         fprintf(out, "%s, ", optimizers[settings->optimizer].name);
     if (settings->momentum > 0)
@@ -134,6 +175,7 @@ static void show_update(FILE *out, const struct settings *settings)
 
 static void show_model(FILE *out, const struct settings *settings, const struct trainer_facts *facts)
 {
+    char parameters[SHOWN_NUMBER_BYTES];
     fprintf(out, "model      %s", cell_names[settings->cell]);
     if (settings->num_layers > 1)
         fprintf(out, ", %" PRIu64 " layers", settings->num_layers);
@@ -145,7 +187,7 @@ static void show_model(FILE *out, const struct settings *settings, const struct 
                 settings->tie_weights ? " (tied to the output)" : "");
     if (settings->dropout > 0)
         fprintf(out, ", dropout %g", settings->dropout);
-    fprintf(out, ": %" PRIu64 " parameters\n", facts->learned_parameters);
+    fprintf(out, ": %s parameters\n", shown_grouped(parameters, facts->learned_parameters));
 }
 
 /* With what earlier starts have done, if this one goes on with it. */
@@ -214,6 +256,7 @@ static void sample(void *context, const char *text, size_t bytes)
 
 static void plain_line(struct progress_view *view, const struct trainer_standing *standing, bool within_epoch)
 {
+    char perplexity[PERPLEXITY_BYTES];
     char elapsed[CLOCK_TEXT_BYTES];
     char left[CLOCK_TEXT_BYTES];
     clock_format(elapsed, standing->elapsed_seconds);
@@ -223,9 +266,9 @@ static void plain_line(struct progress_view *view, const struct trainer_standing
     if (within_epoch)
         fprintf(view->out, "  update %" PRIu64 "/%" PRIu64, standing->update_of_epoch,
                 standing->updates_of_epoch);
-    fprintf(view->out, "  perplexity %.1f", standing->perplexity);
+    fprintf(view->out, "  perplexity %s", show_perplexity(perplexity, standing->perplexity));
     if (!isnan(standing->valid_perplexity))
-        fprintf(view->out, "  validation %.1f", standing->valid_perplexity);
+        fprintf(view->out, "  validation %s", show_perplexity(perplexity, standing->valid_perplexity));
     fprintf(view->out, "  %.0f tokens/s  grad-norm %.2f  %s elapsed  %s left\n", standing->tokens_per_second,
             standing->grad_norm, elapsed, left);
     fflush(view->out);
@@ -233,28 +276,42 @@ static void plain_line(struct progress_view *view, const struct trainer_standing
 
 static void draw_standing(struct progress_view *view, const struct trainer_standing *standing)
 {
+    enum { FIELD_BYTES = sizeof((struct bar_field *)NULL)->text };
     char left[CLOCK_TEXT_BYTES];
-    char before[64];
-    char validation[32] = "";
-    char behind[160];
+    char perplexity[PERPLEXITY_BYTES];
+    struct bar_field fields[5] = {{.worth = 5}, {.worth = 4}};
+    size_t count = 2;
     clock_format(left, standing->left_seconds);
     if (!isnan(standing->valid_perplexity))
         view->valid_perplexity = standing->valid_perplexity;
-    if (view->valid_perplexity > 0)
-        snprintf(validation, sizeof validation, "  validation %.1f", view->valid_perplexity);
-    snprintf(before, sizeof before, "epoch %" PRIu64 "/%" PRIu64, standing->epoch, standing->epochs);
-    snprintf(behind, sizeof behind, "perplexity %.1f%s  %.0f tokens/s  %s left", standing->perplexity,
-             validation, standing->tokens_per_second, left);
+    snprintf(fields[0].text, FIELD_BYTES, "epoch %" PRIu64 "/%" PRIu64, standing->epoch, standing->epochs);
+    snprintf(fields[1].text, FIELD_BYTES, "perplexity %s", show_perplexity(perplexity, standing->perplexity));
+    if (view->valid_perplexity > 0) {
+        fields[count].worth = 2;
+        snprintf(fields[count++].text, FIELD_BYTES, "validation %s",
+                 show_perplexity(perplexity, view->valid_perplexity));
+    }
+    fields[count].worth = 1;
+    snprintf(fields[count++].text, FIELD_BYTES, "%.0f tokens/s", standing->tokens_per_second);
+    fields[count].worth = 3;
+    snprintf(fields[count++].text, FIELD_BYTES, "%s left", left);
     double done = ((double)standing->epoch - 1 +
                    (double)standing->update_of_epoch / (double)standing->updates_of_epoch) /
                   (double)standing->epochs;
-    draw_bar(view, before, done, behind);
+    draw_bar(view, fields, count, done);
+}
+
+static bool has_epoch_line(const struct progress_view *view, const struct trainer_standing *standing)
+{
+    return !view->bar && (standing->epoch == standing->epochs || standing->epoch % view->log_every == 0);
 }
 
 static void update(void *context, const struct trainer_standing *standing)
 {
     struct progress_view *view = context;
-    if (view->log_every_updates > 0 && standing->update % view->log_every_updates == 0)
+    bool epoch_line_follows =
+        standing->update_of_epoch == standing->updates_of_epoch && has_epoch_line(view, standing);
+    if (view->log_every_updates > 0 && standing->update % view->log_every_updates == 0 && !epoch_line_follows)
         plain_line(view, standing, true);
     if (view->bar && clock_seconds() - view->bar_shown_at >= bar_interval_seconds)
         draw_standing(view, standing);
@@ -267,13 +324,14 @@ static void epoch(void *context, const struct trainer_standing *standing)
     bool last = standing->epoch == standing->epochs;
     if (view->bar && (last || clock_seconds() - view->bar_shown_at >= bar_interval_seconds))
         draw_standing(view, standing);
-    else if (!view->bar && (last || standing->epoch % view->log_every == 0))
+    else if (has_epoch_line(view, standing))
         plain_line(view, standing, false);
 }
 
 static void end(void *context, const struct trainer_result *result)
 {
     struct progress_view *view = context;
+    char perplexity[PERPLEXITY_BYTES];
     if (view->bar_is_shown)
         fputc('\n', view->out);
     view->bar_is_shown = false;
@@ -284,11 +342,12 @@ static void end(void *context, const struct trainer_result *result)
         fflush(view->out);
         return;
     }
-    if (isfinite(result->perplexity))
-        fprintf(view->out, "perplexity %.1f", result->perplexity);
+    bool measured = !isnan(result->perplexity);
+    if (measured)
+        fprintf(view->out, "perplexity %s", show_perplexity(perplexity, result->perplexity));
     if (result->tokens_per_second > 0)
-        fprintf(view->out, "%s%.0f tokens/s on %d rank%s", isfinite(result->perplexity) ? ", " : "",
-                result->tokens_per_second, view->comm->size, plural((uint64_t)view->comm->size));
+        fprintf(view->out, "%s%.0f tokens/s on %d rank%s", measured ? ", " : "", result->tokens_per_second,
+                view->comm->size, plural((uint64_t)view->comm->size));
     fputc('\n', view->out);
     if (result->best_valid_perplexity > 0)
         fprintf(view->out, "best validation perplexity %.1f, after update %" PRIu64 ": %s/best.h5\n",

@@ -86,10 +86,9 @@ static enum status append_token(struct sample_output *output, uint32_t token, st
 static enum status append_beginning(struct sample_output *output, uint64_t sample, struct error *error)
 {
     enum status status = STATUS_OK;
-    if (sample > 0)
+    if (sample > 0 || output->spec->behind_another)
         TRY(append(output, separator, strlen(separator), error));
-    for (size_t i = 0; i < output->spec->prefix_count; i++)
-        TRY(append_token(output, output->spec->prefix[i], error));
+    TRY(append(output, output->spec->beginning.text, output->spec->beginning.bytes, error));
 done:
     return status;
 }
@@ -109,7 +108,7 @@ static enum status write_first(struct sample_output *output, uint64_t sample, st
     size_t kept = output->rows - 1;
     TRY(append_beginning(output, sample, error));
     TRY(flush(output, error));
-    generator_start(output->generator, spec->prefix, spec->prefix_count, sample);
+    generator_start(output->generator, spec->beginning.tokens, spec->beginning.count, sample);
     for (uint64_t i = 0; i < spec->length && output->open; i++) {
         const uint32_t *tokens = generator_next(output->generator);
         for (size_t row = 0; row < kept; row++)
@@ -137,7 +136,7 @@ done:
     return status;
 }
 
-enum status sample_output_write(const struct sample_output_spec *spec, struct error *error)
+enum status sample_output_write(const struct sample_output_spec *spec, bool *open, struct error *error)
 {
     enum status status;
     struct sample_output output;
@@ -147,6 +146,7 @@ enum status sample_output_write(const struct sample_output_spec *spec, struct er
         for (size_t row = 1; row < output.rows && first + row < spec->count && output.open; row++)
             TRY(write_kept(&output, first + row, row - 1, error));
     }
+    *open = output.open;
 done:
     destroy(&output);
     return status;

@@ -477,8 +477,9 @@ const struct settings_row settings_table[] = {
         .name = "overwrite",
         .group = run,
         .help = "allow a run directory that already holds a run, and begin it anew",
-        .elsewhere = {{SETTINGS_IMPORT, .help = "write over a file that is there already"}},
-        .commands = SETTINGS_TRAIN | SETTINGS_IMPORT,
+        .elsewhere = {{SETTINGS_IMPORT, .help = "write over a file that is there already"},
+                      {SETTINGS_EXPORT, .help = "write over a file that is there already"}},
+        .commands = SETTINGS_TRAIN | SETTINGS_EXPORT | SETTINGS_IMPORT,
         .on_resume = SETTINGS_OF_THIS_START,
     },
     {
@@ -723,7 +724,7 @@ const struct settings_row settings_table[] = {
         .name = "vocabulary-from",
         .group = other,
         .argument = "FILE",
-        .help = "a checkpoint whose vocabulary the model has, for a file without one",
+        .help = "a checkpoint whose vocabulary the model has, instead of what the file says of it",
         .commands = SETTINGS_IMPORT,
     },
     {

@@ -362,18 +362,29 @@ done:
     return status;
 }
 
+/* What a token is goes with the vocabulary. */
+static enum status take_vocabulary(struct exchange_model *model, const struct checkpoint *from,
+                                   struct error *error)
+{
+    static const char *const names[] = {"token", "lowercase", "drop-newlines"};
+    enum status status;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        model->settings.given[settings_find(names[i]) - settings_table] = false;
+    TRY(settings_saved_tokens(&model->settings, from->saved, from->saved_count, from->path, error));
+    struct token_rules rules = settings_specs_tokens(&model->settings);
+    TRY(checkpoint_read_vocabulary(&model->vocabulary, from, &rules, error));
+done:
+    return status;
+}
+
 static enum status read_vocabulary(struct exchange_model *model, const struct input *input,
-                                   const struct checkpoint *fallback, struct error *error)
+                                   const struct checkpoint *vocabulary_from, struct error *error)
 {
     enum status status;
     struct token_rules rules = settings_specs_tokens(&model->settings);
-    TRY(exchange_metadata_vocabulary(&model->vocabulary, &input->header, &rules, input->path, error));
-    if (!model->vocabulary && fallback) {
-        TRY(settings_saved_tokens(&model->settings, fallback->saved, fallback->saved_count, fallback->path,
-                                  error));
-        rules = settings_specs_tokens(&model->settings);
-        TRY(checkpoint_read_vocabulary(&model->vocabulary, fallback, &rules, error));
-    }
+    TRY(vocabulary_from
+            ? take_vocabulary(model, vocabulary_from, error)
+            : exchange_metadata_vocabulary(&model->vocabulary, &input->header, &rules, input->path, error));
     if (!model->vocabulary) {
         cannot_import(input, error);
         error_why(error, "there is no vocabulary in its metadata");
@@ -383,8 +394,10 @@ static enum status read_vocabulary(struct exchange_model *model, const struct in
     }
     if (vocabulary_size(model->vocabulary) != input->shape.vocabulary) {
         cannot_import(input, error);
-        status = error_why(error, "the vocabulary has %zu tokens, and linear.bias has %zu numbers",
-                           vocabulary_size(model->vocabulary), input->shape.vocabulary);
+        error_why(error, "the vocabulary has %zu tokens, and linear.bias has %zu numbers",
+                  vocabulary_size(model->vocabulary), input->shape.vocabulary);
+        status = error_remedy(error, "give the vocabulary that the model was trained with, the token for all "
+                                     "that is unknown first, in the metadata or with --vocabulary-from");
     }
 done:
     return status;
@@ -436,7 +449,7 @@ done:
 }
 
 static enum status read_open(struct exchange_model *model, struct input *input,
-                             const struct checkpoint *fallback, struct error *error)
+                             const struct checkpoint *vocabulary_from, struct error *error)
 {
     enum status status;
     TRY(safetensors_header_read(&input->header, input->descriptor, input->path, error));
@@ -450,7 +463,7 @@ static enum status read_open(struct exchange_model *model, struct input *input,
     TRY(find_shape(input, &model->settings, error));
     TRY(torch_layout_make(&input->layout, &input->shape, error));
     TRY(check_tensors(input, error));
-    TRY(read_vocabulary(model, input, fallback, error));
+    TRY(read_vocabulary(model, input, vocabulary_from, error));
     TRY(refine_shape(input, &model->settings, error));
     TRY(set_shape(&model->settings, input, error));
     model->cell_module = input->shape.cell->module;
@@ -459,14 +472,14 @@ done:
     return status;
 }
 
-enum status exchange_read(struct exchange_model *model, const char *path, const struct checkpoint *fallback,
-                          struct error *error)
+enum status exchange_read(struct exchange_model *model, const char *path,
+                          const struct checkpoint *vocabulary_from, struct error *error)
 {
     struct input input = {.path = path, .descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
     *model = (struct exchange_model){0};
     if (input.descriptor < 0)
         return error_system(error, errno, "cannot read %s", path);
-    enum status status = read_open(model, &input, fallback, error);
+    enum status status = read_open(model, &input, vocabulary_from, error);
     close(input.descriptor);
     torch_layout_free(&input.layout);
     safetensors_header_free(&input.header);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unictype.h>
 
 static const char unknown_text[] = "<unk>";
 
@@ -352,6 +353,18 @@ uint64_t vocabulary_count(const struct vocabulary *vocabulary, uint32_t id)
 bool vocabulary_has_code_points(const struct vocabulary *vocabulary)
 {
     return vocabulary->ids != NULL;
+}
+
+uint32_t vocabulary_opening(const struct vocabulary *vocabulary)
+{
+    for (uint32_t id = 1; id < vocabulary->size; id++) {
+        size_t bytes;
+        uint32_t code_point;
+        const char *text = vocabulary_text(vocabulary, id, &bytes);
+        if (utf8_decode(&code_point, text, bytes) > 0 && uc_is_alpha(code_point))
+            return id;
+    }
+    return vocabulary->size > 1 ? 1 : VOCABULARY_UNKNOWN;
 }
 
 uint32_t vocabulary_find(const struct vocabulary *vocabulary, const char *text, size_t bytes)

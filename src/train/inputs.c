@@ -2,6 +2,7 @@
 
 #include "lstm_mpi/base/clock.h"
 #include "lstm_mpi/base/memory.h"
+#include "lstm_mpi/base/plural.h"
 #include "lstm_mpi/config/settings_specs.h"
 #include "lstm_mpi/dist/agree.h"
 #include "lstm_mpi/dist/watch.h"
@@ -22,8 +23,9 @@ enum status inputs_check_ranks(const struct comm *comm, uint64_t batch_size, str
     if ((uint64_t)comm->size <= batch_size)
         return STATUS_OK;
     error_set(error, STATUS_FAILED, "more ranks than batch rows");
-    error_why(error, "%d ranks would share %" PRIu64 " rows", comm->size, batch_size);
-    return error_remedy(error, "use at most %" PRIu64 " ranks or a larger --batch-size", batch_size);
+    error_why(error, "%d ranks would share %" PRIu64 " row%s", comm->size, batch_size, plural(batch_size));
+    return error_remedy(error, "use at most %" PRIu64 " rank%s or a larger --batch-size", batch_size,
+                        plural(batch_size));
 }
 
 enum status inputs_check_same_sizes(const struct corpus *corpus, const struct comm *comm, struct error *error)
@@ -208,6 +210,14 @@ static enum status check_held_out(size_t tokens, size_t held_out, const struct s
     return error_remedy(error, "hold out a larger part");
 }
 
+/* To the error of a text that is too short because most of it is held out. */
+static void add_held_out(size_t held_out, struct error *error)
+{
+    struct error short_text = *error;
+    error_why(error, "%s; %zu more are held out by --valid-fraction", short_text.why, held_out);
+    error_remedy(error, "hold out less, or %s", short_text.remedy);
+}
+
 /* Which tokens are trained on, which are held out, and this rank's rows of both. */
 static enum status deal_out(struct inputs *inputs, const struct comm *comm, const struct settings *settings,
                             struct error *error)
@@ -224,7 +234,12 @@ static enum status deal_out(struct inputs *inputs, const struct comm *comm, cons
         .bidirectional = settings->bidirectional,
     };
     enum status status = check_held_out(tokens, held_out, settings, error);
-    return status == STATUS_OK ? batches_check(&inputs->spec, error) : status;
+    if (status != STATUS_OK)
+        return status;
+    status = batches_check(&inputs->spec, error);
+    if (status != STATUS_OK && held_out > 0)
+        add_held_out(held_out, error);
+    return status;
 }
 
 static enum status prepare(struct reading *reading, struct token_counts *counts,

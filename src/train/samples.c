@@ -17,6 +17,7 @@ static bool all_known(const struct sample_prefix *prefix)
 static enum status add_prefix(struct samples *samples, const char *text, bool given, struct error *error)
 {
     struct sample_prefix *prefix = &samples->prefixes[samples->prefix_count];
+    prefix->text = text;
     enum status status = vocabulary_encode_text(samples->vocabulary, &prefix->tokens, &prefix->count, text,
                                                 strlen(text), error);
     if (status != STATUS_OK)
@@ -63,10 +64,9 @@ void samples_free(struct samples *samples)
     *samples = (struct samples){0};
 }
 
-static enum status append_token(struct samples *samples, size_t *length, uint32_t token, struct error *error)
+static enum status append(struct samples *samples, size_t *length, const char *text, size_t bytes,
+                          struct error *error)
 {
-    size_t bytes;
-    const char *text = vocabulary_text(samples->vocabulary, token, &bytes);
     enum status status = memory_grow(&samples->text, &samples->text_capacity, *length + bytes, error);
     if (status != STATUS_OK)
         return status;
@@ -75,14 +75,20 @@ static enum status append_token(struct samples *samples, size_t *length, uint32_
     return STATUS_OK;
 }
 
+static enum status append_token(struct samples *samples, size_t *length, uint32_t token, struct error *error)
+{
+    size_t bytes;
+    const char *text = vocabulary_text(samples->vocabulary, token, &bytes);
+    return append(samples, length, text, bytes, error);
+}
+
 static enum status show_one(struct samples *samples, const struct sample_prefix *prefix,
                             const struct trainer_observer *observer, struct error *error)
 {
     enum status status = STATUS_OK;
     size_t length = 0;
     generator_start(samples->generator, prefix->tokens, prefix->count, 0);
-    for (size_t i = 0; i < prefix->count; i++)
-        TRY(append_token(samples, &length, prefix->tokens[i], error));
+    TRY(append(samples, &length, prefix->text, strlen(prefix->text), error));
     for (size_t i = 0; i < samples->length; i++)
         TRY(append_token(samples, &length, generator_next(samples->generator)[0], error));
     observer->sample(observer->context, samples->text, length);

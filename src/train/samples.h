@@ -13,6 +13,7 @@ struct samples {
     size_t length;
     struct generator *generator; /* NULL: no samples are wanted */
     struct sample_prefix {
+        const char *text; /* as it was given: a view of the settings */
         uint32_t *tokens;
         size_t count;
     } * prefixes;
@@ -22,13 +23,14 @@ struct samples {
 };
 
 /* Prefixes that the user gave are warned of where the vocabulary lacks their characters; default ones are
- * left out. Weights and vocabulary must outlive the samples. */
+ * left out. Settings, weights and vocabulary must outlive the samples. */
 MUST_CHECK enum status samples_create(struct samples *samples, const struct settings *settings,
                                       const struct model_spec *spec, const float *weights,
                                       const struct vocabulary *vocabulary, struct error *error);
 void samples_free(struct samples *samples);
 
-/* Greedy samples of the weights as they are now, each told to the observer. */
+/* Greedy samples of the weights as they are now, each told to the observer: the prefix as it was given, and
+ * what follows. */
 MUST_CHECK enum status samples_show(struct samples *samples, const struct trainer_observer *observer,
                                     struct error *error);
 

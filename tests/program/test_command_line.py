@@ -82,7 +82,7 @@ class OutputTest(CommandLineTest):
         version = run("--version").stdout.split()[1]
         parameters = sum(array.size for array in self.model().values())
         vocabulary = self.model()["output/b"].size
-        for word in ("lstm_mpi", version, "BLIS", 300, vocabulary, parameters, self.run_dir):
+        for word in ("lstm_mpi", version, "BLIS", 300, vocabulary, f"{parameters:,} parameters", self.run_dir):
             self.assertIn(str(word), header)
         self.assertRegex(header, rf"\b{ranks} ranks?\b")
         self.assertRegex(header, r"\b1 host\b")
@@ -469,7 +469,28 @@ class GenerateTest(CommandLineTest):
         result = run("generate", "--checkpoint", self.checkpoint, "--prefix", "你Ω", "--length", 2)
         self.assertStatus(0, result)
         self.assertRegex(result.stderr, r"\Alstm_mpi: warning: [^\n]*你Ω[^\n]*<unk>[^\n]*\n\Z")
-        self.assertRegex(result.stdout, "^你<unk>.*\n$")
+        self.assertRegex(result.stdout, "^你Ω.*\n$")
+
+    def test_several_prefixes(self):
+        """Each by itself, in their order; with --count, form feeds between all samples."""
+        options = ("--length", 9, "--temperature", 1)
+        prefixes = ("--prefix", "你", "--prefix", "我有", "--prefix", "你")
+        alone = [self.generate(*options, *prefixes[i : i + 2]) for i in (0, 2, 4)]
+        self.assertEqual("".join(alone), self.generate(*options, *prefixes))
+        self.assertEqual("".join(alone), self.generate(*options, *prefixes, ranks=2).replace("\r\n", "\n"))
+        alone = [self.generate(*options, "--count", 3, *prefixes[i : i + 2]) for i in (0, 2, 4)]
+        self.assertEqual("\f\n".join(alone), self.generate(*options, "--count", 3, *prefixes))
+        result = run("generate", "--checkpoint", self.checkpoint, *options, "--prefix", "你Ω", "--prefix", "Ωß")
+        self.assertStatus(0, result)
+        self.assertRegex(result.stderr, r"\A[^\n]* '你Ω' [^\n]*\n[^\n]* 'Ωß' [^\n]*\n\Z")
+        self.assertRegex(result.stdout, r"\A你Ω.*\nΩß.*\n\Z")
+
+    def test_default_prefixes_that_are_unknown(self):
+        """The first that is known, else the commonest letter; nothing is said of them."""
+        for text, start in (("abcd我有一剑" * 30, "我有一剑"), ("  , ba b.\n" * 30, "b"), (" ,.\n, " * 40, " ")):
+            self.corpus.write_text(text, encoding="utf-8")
+            self.assertDone(run(*self.options("--quiet", "--overwrite", "--num-steps", 4)))
+            self.assertTrue(self.generate("--length", 5).startswith(start))
 
     def test_prefix_that_is_no_text(self):
         for prefix, status in ((os.fsdecode(b"\xff\xfe"), 1), ("", 2)):
@@ -629,6 +650,17 @@ class InitFromTest(CommandLineTest):
         )
         self.assertError(1, result, self.run_dir / "checkpoint.h5", 20, 16)
         self.assertFalse((self.folder / "new").exists())
+
+    def test_shape_that_nobody_tells(self):
+        """A file that has no settings, with a hidden size that is not the default one."""
+        self.assertDone(run(*self.options("--quiet")))
+        checkpoint = self.run_dir / "checkpoint.h5"
+        with h5py.File(checkpoint, "r+") as file:
+            del file["config"], file["checksum"]
+        new = ("train", "--init-from", checkpoint, "--run-dir", self.folder / "new", "--corpus", self.corpus)
+        new += ("--batch-size", 8, "--num-steps", 6, "--epochs", 1, "--quiet")
+        self.assertError(1, run(*new, ranks=2), checkpoint, "--hidden-size 16")
+        self.assertDone(run(*new, "--hidden-size", 16))
 
     def test_network_that_lacks_a_part(self):
         """What a smaller network has no place for is not left out in silence."""

@@ -109,6 +109,16 @@ class RoundTripTest(ExchangeTest):
         self.import_(file, checkpoint, "--overwrite")
         self.assertNotEqual(before, checkpoint.read_bytes())
 
+    def test_export_spares_a_file_that_is_there(self):
+        checkpoint = self.train("--hidden-size", 4, "--epochs", 1)
+        target = self.write("model.safetensors", "something else")
+        for ranks in (None, 2):
+            result = support.run("export", "--checkpoint", checkpoint, target, ranks=ranks)
+            self.assertError(1, result, target, "--overwrite")
+            self.assertEqual("something else", target.read_text())
+        self.assertDone(support.run("export", "--checkpoint", checkpoint, target, "--overwrite"))
+        self.import_(target)
+
     def test_export_spares_its_checkpoint(self):
         checkpoint = self.train("--hidden-size", 4, "--epochs", 1)
         before = checkpoint.read_bytes()
@@ -311,7 +321,21 @@ class VocabularyTest(ExchangeTest):
             *("import", self.folder / "bare", "--checkpoint", self.folder / "a.h5"),
             *("--vocabulary-from", checkpoint),
         )
-        self.assertError(1, result, "the vocabulary has 3 tokens")
+        self.assertError(1, result, "the vocabulary has 3 tokens", "the model was trained with", "--vocabulary-from")
+
+    def test_instead_of_its_own(self):
+        """What the checkpoint says of tokens counts, whatever stands in the file."""
+        words = self.train("--hidden-size", 5, "--epochs", 1, "--token", "word", text="a b, c. " * 20, run="words")
+        letters = self.train("--hidden-size", 5, "--epochs", 1, "--lowercase", text="ab, c. " * 20, run="letters")
+        with h5py.File(words) as one, h5py.File(letters) as other:
+            self.assertEqual(len(one["vocabulary/token"]), len(other["vocabulary/token"]))
+        file = self.export(letters)
+        self.assertEqual(model_of(letters), model_of(self.import_(file, "own.h5")))
+        imported = self.import_(file, "other.h5", "--vocabulary-from", words)
+        with h5py.File(words) as source, h5py.File(imported) as target:
+            self.assertEqual(list(source["vocabulary/token"]), list(target["vocabulary/token"]))
+            for name in ("token", "lowercase"):
+                self.assertEqual(source["config"].attrs[name], target["config"].attrs[name])
 
 
 class HostileTest(ExchangeTest):

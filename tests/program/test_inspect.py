@@ -334,12 +334,21 @@ class CompareTest(support.ProgramTest):
         text = self.inspect(a, b)
         self.assertIn("model         differs\n", text)
         self.assertRegex(text, r"lr +1  \|  0\.5\n")
+        self.assertNotIn("run-dir", text.split("Settings that differ")[1])
         same = self.inspect(a, a)
         self.assertIn("model         the same, bit for bit\n", same)
         self.assertIn("settings      the same\n", same)
         lines = self.inspect(a, b, "--format", "csv").splitlines()
         self.assertEqual(1 + 7, len(lines))
         self.assertEqual({9}, {len(line.split(",")) for line in lines})
+
+    def test_a_run_and_its_resumed_twin(self):
+        """How and where a run was started is no difference between the two."""
+        twin = self.folder / "twin"
+        shutil.copytree(self.folder / "a", twin)
+        self.assertDone(support.run("train", "--run-dir", twin, "--resume", "--epochs", 3, "--quiet"))
+        found = json.loads(self.inspect(self.folder / "a", twin, "--format", "json"))
+        self.assertEqual({"epochs": ["2", "3"]}, found["config"])
 
     def test_what_cannot_be_compared(self):
         a = self.folder / "a"

@@ -101,7 +101,8 @@ class TokensTest(support.ProgramTest):
     def test_a_model_keeps_its_tokens(self):
         """Resume, a new start from its weights, generate and inspect all read the text as training did."""
         options = ("--token", "word", "--lowercase")
-        run_dir, _ = self.train(TEXT, *options, "--prefix", "THE WIND, the")
+        run_dir, result = self.train(TEXT, *options, "--prefix", "THE WIND, the")
+        self.assertEqual(2, result.stdout.count("\nTHE WIND, the"), "as it was given")
         self.assertDone(run("train", "--run-dir", run_dir, "--resume", "--epochs", 3, ranks=2))
         self.assertError(
             1, run("train", "--run-dir", run_dir, "--resume", "--token", "char"), "token", "word", "char"
@@ -112,9 +113,9 @@ class TokensTest(support.ProgramTest):
         self.assertEqual(self.vocabulary(run_dir), self.vocabulary(other))
         result = run("generate", "--checkpoint", other / "checkpoint.h5", "--length", 0, "--prefix", "THE Wind")
         self.assertDone(result)
-        self.assertEqual("the wind\n", result.stdout)
+        self.assertEqual("THE Wind\n", result.stdout)
         result = run("generate", "--checkpoint", checkpoint, "--length", 3)
-        self.assertTrue(result.stdout.startswith("the wind, the"), result.stdout)
+        self.assertTrue(result.stdout.startswith("THE WIND, the"), result.stdout)
         result = run("generate", "--checkpoint", checkpoint, "--length", 1, "--prefix", "the gale")
         self.assertIn("words that are not in the vocabulary", result.stderr)
         result = run("inspect", checkpoint, "--vocabulary", "--format", "csv")

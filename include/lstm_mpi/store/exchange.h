@@ -26,11 +26,11 @@ struct exchange_model {
     float *weights;
 };
 
-/* Reads a file that exchange_write or another program made. `fallback` is the vocabulary of a file without
- * one; NULL: that is an error. It is not taken over. Fails on a file that is not whole, or not such a model,
- * saying what is wrong. Not collective. */
+/* Reads a file that exchange_write or another program made. The vocabulary is that of
+ * `vocabulary_from`, which is not taken over; NULL: that of the file, which must have one then. Fails on a
+ * file that is not whole, or not such a model, saying what is wrong. Not collective. */
 MUST_CHECK enum status exchange_read(struct exchange_model *model, const char *path,
-                                     const struct checkpoint *fallback, struct error *error);
+                                     const struct checkpoint *vocabulary_from, struct error *error);
 
 void exchange_model_free(struct exchange_model *model);
 

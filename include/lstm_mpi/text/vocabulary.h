@@ -41,6 +41,10 @@ uint64_t vocabulary_count(const struct vocabulary *vocabulary, uint32_t id);
 /* Whether tokens have code points. */
 bool vocabulary_has_code_points(const struct vocabulary *vocabulary);
 
+/* What a text may begin with: the first token, by id, that begins with a letter of whatever script; without
+ * one the commonest, and <unk> where there is no other. */
+uint32_t vocabulary_opening(const struct vocabulary *vocabulary);
+
 /* VOCABULARY_UNKNOWN where it is not in the vocabulary. */
 uint32_t vocabulary_find(const struct vocabulary *vocabulary, const char *text, size_t bytes);
 

@@ -49,7 +49,24 @@ static void sizes_beyond_memory_are_errors(void **state)
         assert_int_equal(memory_new(&values, counts[i], &error), STATUS_FAILED);
         assert_null(values);
         assert_string_equal(error.what, "out of memory");
-        assert_non_null(strstr(error.why, "of 8 bytes"));
+        assert_non_null(strstr(error.why, " GiB were needed"));
+    }
+}
+
+static void errors_tell_the_size_as_people_do(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t count;
+        const char *why;
+    } cases[] = {
+        {1, "8 bytes were needed"}, {1 << 18, "2.0 MiB were needed"}, {3 << 26, "1.5 GiB were needed"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        double *values;
+        failing_allocator_after(0);
+        assert_int_equal(memory_new(&values, cases[i].count, &error), STATUS_FAILED);
+        failing_allocator_after(-1);
+        assert_string_equal(error.why, cases[i].why);
     }
 }
 
@@ -173,6 +190,7 @@ int main(void)
         cmocka_unit_test(new_memory_is_zero_and_aligned),
         cmocka_unit_test(no_elements_can_be_freed),
         cmocka_unit_test(sizes_beyond_memory_are_errors),
+        cmocka_unit_test(errors_tell_the_size_as_people_do),
         cmocka_unit_test(arrays_grow_and_keep_what_they_hold),
         cmocka_unit_test(room_that_is_there_is_not_made),
         cmocka_unit_test(an_array_that_cannot_grow_is_as_it_was),

@@ -109,7 +109,7 @@ static void the_header_tells_what_is_trained_on_what(void **unused)
     assert_non_null(strstr(header, blis_setup_in_use()->configuration));
     assert_non_null(strstr(header, "the built-in story: 20000 characters, the first 10000 are trained on; "
                                    "vocabulary 2201\n"));
-    assert_non_null(strstr(header, "hidden size 256: 3083673 parameters\n"));
+    assert_non_null(strstr(header, "hidden size 256: 3,083,673 parameters\n"));
     assert_non_null(strstr(header, "weights 30.0 MiB a host; gradients and activations 40.0 MiB a rank\n"));
     assert_non_null(strstr(header, "32 rows of 35 steps, learning rate 1, gradients clipped to norm 1\n"));
     assert_non_null(strstr(header, "runs/lstm\n"));
@@ -139,6 +139,11 @@ static void the_header_of_a_resumed_run_says_from_where(void **unused)
     assert_non_null(strstr(header, "gradients not clipped\n"));
     assert_non_null(strstr(header, "going on from runs/lstm/checkpoint.h5 (epoch 1000, update 8000)\n"));
     assert_non_null(strstr(header, "this run is finished: it has done its 1000 epochs\n"));
+    screen.settings.epochs = screen.settings.batch_size = screen.settings.num_steps = 1;
+    screen.observer.begin(screen.observer.context, &screen.settings, &facts);
+    header = take(&screen);
+    assert_non_null(strstr(header, "update     1 row of 1 step, "));
+    assert_non_null(strstr(header, "it has done its 1 epoch\n"));
     close_screen(&screen);
 }
 
@@ -225,6 +230,23 @@ static void lines_within_an_epoch_come_every_so_many_updates(void **unused)
     assert_non_null(strstr(lines, "epoch 2/1000  update 2/8  "));
     assert_non_null(strstr(lines, "epoch 2/1000  update 7/8  "));
     assert_null(strstr(lines, "epoch 2/1000  perplexity"));
+    close_screen(&screen);
+}
+
+static void an_interval_has_one_line(void **unused)
+{
+    (void)unused;
+    struct screen screen;
+    open_screen(&screen, SETTINGS_PROGRESS_PLAIN, 2, 4);
+    run_epoch(&screen, 1);
+    const char *lines = take(&screen);
+    assert_non_null(strstr(lines, "epoch 1/1000  update 4/8  "));
+    assert_non_null(strstr(lines, "epoch 1/1000  update 8/8  "));
+    run_epoch(&screen, 2);
+    lines = take(&screen);
+    assert_non_null(strstr(lines, "epoch 2/1000  update 4/8  "));
+    assert_null(strstr(lines, "update 8/8"));
+    assert_non_null(strstr(lines, "epoch 2/1000  perplexity"));
     close_screen(&screen);
 }
 
@@ -368,6 +390,30 @@ static void a_bar_is_never_wider_than_the_terminal(void **unused)
     }
 }
 
+static void a_narrow_terminal_gets_whole_fields(void **unused)
+{
+    (void)unused;
+    static const struct {
+        size_t columns;
+        const char *line;
+    } cases[] = {
+        {80, "epoch 1000/1000 [############] perplexity 312.4  312840 tokens/s  00:06:12 left"},
+        {75, "epoch 1000/1000  perplexity 312.4  312840 tokens/s  00:06:12 left"},
+        {60, "epoch 1000/1000 [#########] perplexity 312.4  00:06:12 left"},
+        {40, "epoch 1000/1000  perplexity 312.4"},
+        {20, "epoch 1000/1000"},
+        {10, ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct screen screen;
+        open_screen(&screen, SETTINGS_PROGRESS_BAR, 1, 0);
+        screen.view.columns = cases[i].columns;
+        run_epoch(&screen, 1000);
+        assert_string_equal(strrchr(take(&screen), '\r') + strlen("\r\033[K"), cases[i].line);
+        close_screen(&screen);
+    }
+}
+
 static void auto_writes_no_bar_where_there_is_no_terminal(void **unused)
 {
     (void)unused;
@@ -414,6 +460,11 @@ static void the_last_line_leaves_out_what_there_is_not(void **unused)
     assert_string_equal(take(&screen), "perplexity 1.1, 312840 tokens/s on 8 ranks\n");
     screen.observer.end(&screen.view, &(struct trainer_result){.perplexity = NAN, .tokens_per_second = 5});
     assert_string_equal(take(&screen), "5 tokens/s on 8 ranks\n");
+    screen.observer.end(&screen.view,
+                        &(struct trainer_result){.perplexity = INFINITY, .tokens_per_second = 5});
+    assert_string_equal(take(&screen), "perplexity inf, 5 tokens/s on 8 ranks\n");
+    screen.observer.end(&screen.view, &(struct trainer_result){.perplexity = 1e30, .tokens_per_second = 5});
+    assert_string_equal(take(&screen), "perplexity 1.000e+30, 5 tokens/s on 8 ranks\n");
     close_screen(&screen);
 }
 
@@ -489,6 +540,7 @@ int main(void)
         cmocka_unit_test(a_plain_line_comes_every_so_many_epochs),
         cmocka_unit_test(the_last_epoch_has_its_line_in_any_case),
         cmocka_unit_test(lines_within_an_epoch_come_every_so_many_updates),
+        cmocka_unit_test(an_interval_has_one_line),
         cmocka_unit_test(plain_lines_move_no_cursor),
         cmocka_unit_test(a_bar_is_written_over_and_ends_with_the_run),
         cmocka_unit_test(other_lines_take_the_bar_away_first),
@@ -496,6 +548,7 @@ int main(void)
         cmocka_unit_test(reading_has_a_bar_on_a_terminal),
         cmocka_unit_test(a_stop_while_reading_says_what_to_do),
         cmocka_unit_test(a_bar_is_never_wider_than_the_terminal),
+        cmocka_unit_test(a_narrow_terminal_gets_whole_fields),
         cmocka_unit_test(auto_writes_no_bar_where_there_is_no_terminal),
         cmocka_unit_test(quiet_prints_nothing),
         cmocka_unit_test(the_last_line_leaves_out_what_there_is_not),
