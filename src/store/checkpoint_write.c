@@ -15,7 +15,8 @@
  *    was open before the first write, so that none that the disk refused goes unnoticed.
  * 7. Rank 0 gives the file its name.
  *
- * After each step the ranks agree whether to go on. A collective HDF5 call is made by all ranks or by none.
+ * After each step the ranks agree whether to go on. A collective HDF5 call is made by all ranks or by none;
+ * a rank on which HDF5 fails ends the run, and the others with it.
  */
 #include "checksum.h"
 #include "dataset_list.h"
@@ -259,6 +260,11 @@ static void write_tensors(struct h5 *h5, const struct comm *comm, const struct s
     }
 }
 
+static bool is_left_behind(const struct comm *comm, enum status status, const struct error *error)
+{
+    return comm->size > 1 && status != STATUS_OK && error->broke_communication;
+}
+
 /* Steps 4 to 6. The agreement's verdict becomes that of `h5`, so that all ranks do the same next. */
 static enum status fill(const struct comm *comm, const struct durable_file *file,
                         const struct snapshot *snapshot, struct error *error)
@@ -268,6 +274,9 @@ static enum status fill(const struct comm *comm, const struct durable_file *file
     h5.status = agree_on_status(comm, h5.status, error);
     write_tensors(&h5, comm, snapshot, file);
     h5.status = agree_on_status(comm, h5.status, error);
+    /* The others wait for this rank elsewhere than in the collective close. */
+    if (is_left_behind(comm, h5.status, error))
+        return h5.status;
     enum status status = h5_close(&h5);
     if (status == STATUS_OK)
         status = durable_file_sync(file, error);
@@ -294,7 +303,8 @@ enum status checkpoint_write(const struct comm *comm, const char *path, const st
         status = durable_file_commit(&file, error);
     TRY(agree_on_status(comm, status, error));
 done:
-    if (comm->rank == 0)
+    /* A rank that ends the run does not leave it to rank 0, which would not come to it. */
+    if (comm->rank == 0 || is_left_behind(comm, status, error))
         durable_file_remove(&file);
     durable_file_free(&file);
     tensor_digests_free(&digests);
