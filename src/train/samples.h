@@ -28,8 +28,9 @@ MUST_CHECK enum status samples_create(struct samples *samples, const struct sett
                                       const struct vocabulary *vocabulary, struct error *error);
 void samples_free(struct samples *samples);
 
-/* Greedy samples of the weights as they are now, each told to the observer. */
-MUST_CHECK enum status samples_show(struct samples *samples, const struct trainer_observer *observer,
-                                    struct error *error);
+/* Greedy samples of the weights as they are now, each told to the observer; for the watch each token is a
+ * part of what the ranks of `comm` are at. Not collective. */
+MUST_CHECK enum status samples_show(struct samples *samples, const struct comm *comm,
+                                    const struct trainer_observer *observer, struct error *error);
 
 #endif

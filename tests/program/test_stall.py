@@ -74,6 +74,13 @@ class StallTest(support.ProgramTest):
             running.send(signal.SIGUSR1)
             self.assertEqual(75, running.wait().status)
 
+    def test_long_samples(self):
+        """Sampling takes longer than the timeout, and each of its tokens does not."""
+        text = support.text(400)
+        options = ("--epochs", 1, "--prefix", text[:2], "--prefix", text[2:4], "--predict-length", 80000)
+        with self.start(*options, "--hidden-size", 256, "--stall-timeout", 2, ranks=2) as running:
+            self.assertDone(running.wait(300))
+
     def test_off(self):
         with self.start("--stall-timeout", 0, ranks=2) as running:
             self.wait_for_training(running)
