@@ -15,6 +15,8 @@
  *    was open before the first write, so that none that the disk refused goes unnoticed.
  * 7. Rank 0 gives the file its name.
  *
+ * For the watch each piece is progress, and each step that a rank cannot divide.
+ *
  * After each step the ranks agree whether to go on. A collective HDF5 call is made by all ranks or by none;
  * a rank on which HDF5 fails ends the run, and the others with it.
  */
@@ -25,6 +27,7 @@
 #include "lstm_mpi/config/settings_text.h"
 #include "lstm_mpi/dist/agree.h"
 #include "lstm_mpi/dist/comm_handle.h"
+#include "lstm_mpi/dist/watch.h"
 #include "lstm_mpi/store/checkpoint.h"
 #include "lstm_mpi/store/durable_file.h"
 #include "metrics_table.h"
@@ -254,8 +257,10 @@ static void write_tensors(struct h5 *h5, const struct comm *comm, const struct s
         struct tensor_part part = tensor_part_written(&snapshot->tensors[t], comm->rank, comm->size);
         struct tensor_piece piece = {0};
         struct h5_dataset dataset = h5_open_dataset(h5, snapshot->tensors[t].path);
-        while (h5->status == STATUS_OK && tensor_part_next(&part, &piece))
+        while (h5->status == STATUS_OK && tensor_part_next(&part, &piece)) {
             write_piece(h5, &dataset, &piece, file);
+            watch_go_on(comm);
+        }
         h5_close_dataset(h5, &dataset);
     }
 }
@@ -278,8 +283,10 @@ static enum status fill(const struct comm *comm, const struct durable_file *file
     if (is_left_behind(comm, h5.status, error))
         return h5.status;
     enum status status = h5_close(&h5);
+    watch_go_on(comm);
     if (status == STATUS_OK)
         status = durable_file_sync(file, error);
+    watch_go_on(comm);
     return agree_on_status(comm, status, error);
 }
 
@@ -295,6 +302,7 @@ enum status checkpoint_write(const struct comm *comm, const char *path, const st
         status = durable_file_begin(&file, path, error);
         if (status == STATUS_OK)
             status = lay_out(&file, snapshot, &digests, error);
+        watch_go_on(comm);
     }
     TRY(agree_on_status(comm, status, error));
     TRY(all_see_file(&file, comm, path, error));

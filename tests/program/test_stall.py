@@ -7,6 +7,7 @@
 import os
 import signal
 import socket
+import subprocess
 import time
 import unittest
 
@@ -16,7 +17,7 @@ TIMEOUT = 4
 
 
 class StallTest(support.ProgramTest):
-    def start(self, *options, ranks, stdout=None):
+    def start(self, *options, ranks, stdout=None, environment=None):
         corpus = self.write("corpus.txt", support.text(400))
         self.run_dir = self.folder / "run"
         return support.start(
@@ -25,6 +26,7 @@ class StallTest(support.ProgramTest):
             *("--checkpoint-every", 0, "--log-every", 1, "--stall-timeout", TIMEOUT, *options),
             ranks=ranks,
             stdout=stdout,
+            environment=environment,
         )
 
     def wait_for_training(self, running, what="epoch 3/"):
@@ -80,6 +82,22 @@ class StallTest(support.ProgramTest):
         options = ("--epochs", 1, "--prefix", text[:2], "--prefix", text[2:4], "--predict-length", 80000)
         with self.start(*options, "--hidden-size", 256, "--stall-timeout", 2, ranks=2) as running:
             self.assertDone(running.wait(300))
+
+    def test_slow_disk(self):
+        """A checkpoint takes longer than the timeout, and none of its pieces does."""
+        source, library = self.folder / "slow.c", self.folder / "slow.so"
+        source.write_text(
+            "#include <unistd.h>\n"
+            "int sync_file_range(int file, long offset, long bytes, unsigned flags);\n"
+            "int sync_file_range(int file, long offset, long bytes, unsigned flags)\n"
+            "{ (void)file, (void)offset, (void)bytes, (void)flags; sleep(1); return 0; }\n"
+        )
+        if subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=False).returncode != 0:
+            self.skipTest("there is no compiler")
+        options = ("--epochs", 1, "--checkpoint-every", 1, "--num-layers", 3, "--stall-timeout", 3)
+        with self.start(*options, ranks=2, environment={"LD_PRELOAD": str(library)}) as running:
+            self.assertDone(running.wait(120))
+        self.assertAllWhole(self.run_dir)
 
     def test_off(self):
         with self.start("--stall-timeout", 0, ranks=2) as running:
