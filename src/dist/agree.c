@@ -13,6 +13,9 @@ enum status agree_on_status(const struct comm *comm, enum status status, struct 
             error->status = status;
         return status;
     }
+    /* The others may still be in the collective that this rank left half-way, and would not come here. */
+    if (status != STATUS_OK && error->broke_communication)
+        return status;
     int lowest_failing = status == STATUS_OK ? comm->size : comm->rank;
     struct error broken;
     enum status exchange = mpi_check(COMM_WAIT(comm, MPI_Allreduce(MPI_IN_PLACE, &lowest_failing, 1, MPI_INT,

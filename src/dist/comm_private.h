@@ -10,7 +10,7 @@
 
 /* Where this rank is; written by the thread that communicates, read by that of watch.c. */
 struct comm_position {
-    _Atomic uint64_t steps; /* calls of watch_step */
+    _Atomic uint64_t steps; /* calls of watch_step and watch_go_on */
     _Atomic uint64_t at;    /* the number and the stage of the last one, as roll_position packs them */
     atomic_bool waiting;    /* in a call that waits for other ranks */
 };

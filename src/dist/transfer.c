@@ -32,7 +32,7 @@ static enum status send_and_receive(const struct comm *comm, int to, const void 
             TRY(mpi_check(MPI_Isend((const char *)mine + first, sent, MPI_BYTE, to, 0, comm->handles->ranks,
                                     &requests[1]),
                           "MPI_Isend", error));
-        TRY(mpi_check(MPI_Waitall(2, requests, MPI_STATUSES_IGNORE), "MPI_Waitall", error));
+        TRY(mpi_check(COMM_WAIT(comm, MPI_Waitall(2, requests, MPI_STATUSES_IGNORE)), "MPI_Waitall", error));
     }
 done:
     return status;
@@ -49,9 +49,10 @@ enum status transfer_round_pieces(const struct comm *comm, int distance, const v
     uint64_t their_length = 0;
     *theirs = NULL;
     *theirs_bytes = 0;
-    TRY(mpi_check(MPI_Sendrecv(&length, 1, MPI_UINT64_T, to, 0, &their_length, 1, MPI_UINT64_T, from, 0,
-                               comm->handles->ranks, MPI_STATUS_IGNORE),
-                  "MPI_Sendrecv", error));
+    TRY(mpi_check(
+        COMM_WAIT(comm, MPI_Sendrecv(&length, 1, MPI_UINT64_T, to, 0, &their_length, 1, MPI_UINT64_T, from, 0,
+                                     comm->handles->ranks, MPI_STATUS_IGNORE)),
+        "MPI_Sendrecv", error));
     TRY(agree_on_status(comm, memory_new(theirs, their_length, error), error));
     *theirs_bytes = their_length;
     TRY(send_and_receive(comm, to, mine, bytes, from, *theirs, their_length, piece, error));

@@ -68,10 +68,17 @@ void watch_step(const struct comm *comm, int stage, uint64_t number)
 {
     if (!comm->handles)
         return;
-    struct comm_position *position = &comm->handles->position;
-    uint64_t steps = atomic_load_explicit(&position->steps, memory_order_relaxed);
-    atomic_store_explicit(&position->at, roll_position(stage, number), memory_order_relaxed);
-    atomic_store_explicit(&position->steps, steps + 1, memory_order_relaxed);
+    atomic_store_explicit(&comm->handles->position.at, roll_position(stage, number), memory_order_relaxed);
+    watch_go_on(comm);
+}
+
+void watch_go_on(const struct comm *comm)
+{
+    if (!comm->handles)
+        return;
+    _Atomic uint64_t *count = &comm->handles->position.steps;
+    uint64_t steps = atomic_load_explicit(count, memory_order_relaxed);
+    atomic_store_explicit(count, steps + 1, memory_order_relaxed);
 }
 
 /* Enters this rank into the roll. */

@@ -6,6 +6,7 @@
 
 #include <blis.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,10 +73,11 @@ static bool cpu_can_run(const struct configuration *configuration, enum vector_l
     return true;
 }
 
+static const char what[] = "cannot find out which kernels BLIS would choose";
+
 /* BLIS decides once and for all at the first question, so a child process asks it. */
-static enum status what_blis_would_choose(arch_t *choice, struct error *error)
+static enum status ask_in_a_child(arch_t *choice, struct error *error)
 {
-    static const char what[] = "cannot find out which kernels BLIS would choose";
     pid_t child = fork();
     if (child < 0)
         return error_system(error, errno, what);
@@ -92,6 +94,19 @@ static enum status what_blis_would_choose(arch_t *choice, struct error *error)
     }
     *choice = (arch_t)WEXITSTATUS(exit_status);
     return STATUS_OK;
+}
+
+static enum status what_blis_would_choose(arch_t *choice, struct error *error)
+{
+    /* Where the parent ignores SIGCHLD so does this process, and the system keeps no child's status. */
+    struct sigaction usual = {.sa_handler = SIG_DFL};
+    struct sigaction before;
+    sigemptyset(&usual.sa_mask);
+    if (sigaction(SIGCHLD, &usual, &before) != 0)
+        return error_system(error, errno, what);
+    enum status status = ask_in_a_child(choice, error);
+    (void)sigaction(SIGCHLD, &before, NULL);
+    return status;
 }
 
 static enum status users_choice(arch_t *choice, const char *value, struct error *error)

@@ -17,12 +17,6 @@ enum { DEPTHS_READ_BEYOND = 2 };
 
 enum { LANES_OF_ONE_PANEL = 1 };
 
-const struct panel_functions *panel_functions_in_use(void)
-{
-    static const struct panel_functions *const levels[] = VECTOR_LEVELS_ARRAY(panel_functions);
-    return levels[vector_level_in_use()];
-}
-
 size_t panels_width(enum panels_side side)
 {
     return side == PANELS_WIDE ? product_kernel_in_use()->wide : product_kernel_in_use()->narrow;

@@ -4,15 +4,21 @@
  * 2. Rank 0 alone lays the file out in memory with the serial driver: groups, attributes, every dataset with
  *    its room, all data but that of the tensors, which stay holes. It reserves the size of the whole on the
  *    disk, as PATH.part: a full disk is found here. Then it copies what is no hole.
- * 3. All ranks open the file together and write their parts of the tensors, each by itself. HDF5 has nothing
+ * 3. Each rank tries whether it sees that file and can open it as often as the library is going to: in the
+ *    library a rank that fails leaves the others waiting. A run directory on a disk of one host is found
+ * here, and a limit of open files.
+ * 4. All ranks open the file together and write their parts of the tensors, each by itself. HDF5 has nothing
  *    to allocate any more.
- * 4. Behind each piece that it wrote a rank lets the system begin to bring it to the disk, and meanwhile
+ * 5. Behind each piece that it wrote a rank lets the system begin to bring it to the disk, and meanwhile
  * reads it back and compares: some MPI libraries lose a failed write without a word.
- * 5. All close. Every rank brings to the disk what its host has written, through a descriptor of its own that
+ * 6. All close. Every rank brings to the disk what its host has written, through a descriptor of its own that
  *    was open before the first write, so that none that the disk refused goes unnoticed.
- * 6. Rank 0 gives the file its name.
+ * 7. Rank 0 gives the file its name.
  *
- * After each step the ranks agree whether to go on. A collective HDF5 call is made by all ranks or by none.
+ * For the watch each piece is progress, and each step that a rank cannot divide.
+ *
+ * After each step the ranks agree whether to go on. A collective HDF5 call is made by all ranks or by none;
+ * a rank on which HDF5 fails ends the run, and the others with it.
  */
 #include "checksum.h"
 #include "dataset_list.h"
@@ -21,6 +27,7 @@
 #include "lstm_mpi/config/settings_text.h"
 #include "lstm_mpi/dist/agree.h"
 #include "lstm_mpi/dist/comm_handle.h"
+#include "lstm_mpi/dist/watch.h"
 #include "lstm_mpi/store/checkpoint.h"
 #include "lstm_mpi/store/durable_file.h"
 #include "metrics_table.h"
@@ -28,6 +35,7 @@
 #include "tensor_part.h"
 
 #include <string.h>
+#include <unistd.h>
 
 static enum status add_vocabulary(struct dataset_list *list, hid_t *text_type, struct h5 *h5,
                                   const struct vocabulary *vocabulary, struct error *error)
@@ -186,26 +194,34 @@ done:
     return status;
 }
 
-/* Does this rank see what rank 0 laid out? A run directory on a disk of one host is found here, while all
- * ranks can still say so. */
-static enum status see_file(struct durable_file *file, const char *path, uint64_t bytes, struct error *error)
+/* Step 3, what a rank can find out by itself. */
+static enum status see_file(struct durable_file *file, const struct comm *comm, const char *path,
+                            uint64_t bytes, struct error *error)
 {
+    /* Open MPI opens the file and two more beside it. Some are left for the connections between hosts. */
+    enum { OPEN_AT_ONCE = 16 };
     uint64_t seen = 0;
-    enum status status = durable_file_join(file, path, error);
+    enum status status = STATUS_OK;
+    if (comm->rank > 0)
+        status = durable_file_join(file, path, error);
     if (status == STATUS_OK)
         status = durable_file_size(file, &seen, error);
     if (status == STATUS_OK && seen == bytes)
+        status = durable_file_try(file, OPEN_AT_ONCE, error);
+    if (status == STATUS_OK && seen == bytes)
         return STATUS_OK;
+
     char host[COMM_HOST_BYTES];
     struct error reason = *error;
     comm_host_name(host);
-    error_set(error, STATUS_FAILED, "cannot write %s on host %s", path, host);
-    if (status != STATUS_OK)
-        error_why(error, "%s", reason.why);
-    else
+    error_set(error, STATUS_FAILED, "rank %d on host %s cannot write %s", comm->rank, host, path);
+    if (status == STATUS_OK)
         error_why(error, "another host made a file of %llu bytes, and here it has %llu",
                   (unsigned long long)bytes, (unsigned long long)seen);
-    return error_remedy(error, "take a folder that all hosts see");
+    else
+        error_why(error, "%s", reason.why);
+    bool elsewhere = status == STATUS_OK || access(file->part, F_OK) != 0;
+    return error_remedy(error, "%s", elsewhere ? "take a folder that all hosts see" : reason.remedy);
 }
 
 static enum status all_see_file(struct durable_file *file, const struct comm *comm, const char *path,
@@ -217,9 +233,7 @@ static enum status all_see_file(struct durable_file *file, const struct comm *co
         status = durable_file_size(file, &bytes, error);
     TRY(agree_on_status(comm, status, error));
     TRY(comm_broadcast(comm, &bytes, sizeof bytes, 0, error));
-    if (comm->rank > 0)
-        status = see_file(file, path, bytes, error);
-    TRY(agree_on_status(comm, status, error));
+    TRY(agree_on_status(comm, see_file(file, comm, path, bytes, error), error));
 done:
     return status;
 }
@@ -243,13 +257,20 @@ static void write_tensors(struct h5 *h5, const struct comm *comm, const struct s
         struct tensor_part part = tensor_part_written(&snapshot->tensors[t], comm->rank, comm->size);
         struct tensor_piece piece = {0};
         struct h5_dataset dataset = h5_open_dataset(h5, snapshot->tensors[t].path);
-        while (h5->status == STATUS_OK && tensor_part_next(&part, &piece))
+        while (h5->status == STATUS_OK && tensor_part_next(&part, &piece)) {
             write_piece(h5, &dataset, &piece, file);
+            watch_go_on(comm);
+        }
         h5_close_dataset(h5, &dataset);
     }
 }
 
-/* Steps 3 to 5. The agreement's verdict becomes that of `h5`, so that all ranks do the same next. */
+static bool is_left_behind(const struct comm *comm, enum status status, const struct error *error)
+{
+    return comm->size > 1 && status != STATUS_OK && error->broke_communication;
+}
+
+/* Steps 4 to 6. The agreement's verdict becomes that of `h5`, so that all ranks do the same next. */
 static enum status fill(const struct comm *comm, const struct durable_file *file,
                         const struct snapshot *snapshot, struct error *error)
 {
@@ -258,9 +279,14 @@ static enum status fill(const struct comm *comm, const struct durable_file *file
     h5.status = agree_on_status(comm, h5.status, error);
     write_tensors(&h5, comm, snapshot, file);
     h5.status = agree_on_status(comm, h5.status, error);
+    /* The others wait for this rank elsewhere than in the collective close. */
+    if (is_left_behind(comm, h5.status, error))
+        return h5.status;
     enum status status = h5_close(&h5);
+    watch_go_on(comm);
     if (status == STATUS_OK)
         status = durable_file_sync(file, error);
+    watch_go_on(comm);
     return agree_on_status(comm, status, error);
 }
 
@@ -276,6 +302,7 @@ enum status checkpoint_write(const struct comm *comm, const char *path, const st
         status = durable_file_begin(&file, path, error);
         if (status == STATUS_OK)
             status = lay_out(&file, snapshot, &digests, error);
+        watch_go_on(comm);
     }
     TRY(agree_on_status(comm, status, error));
     TRY(all_see_file(&file, comm, path, error));
@@ -284,7 +311,8 @@ enum status checkpoint_write(const struct comm *comm, const char *path, const st
         status = durable_file_commit(&file, error);
     TRY(agree_on_status(comm, status, error));
 done:
-    if (comm->rank == 0)
+    /* A rank that ends the run does not leave it to rank 0, which would not come to it. */
+    if (comm->rank == 0 || is_left_behind(comm, status, error))
         durable_file_remove(&file);
     durable_file_free(&file);
     tensor_digests_free(&digests);

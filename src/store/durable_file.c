@@ -55,6 +55,24 @@ enum status durable_file_join(struct durable_file *file, const char *path, struc
     return file->descriptor >= 0 ? STATUS_OK : cannot_write(file, errno, error);
 }
 
+enum status durable_file_try(const struct durable_file *file, size_t times, struct error *error)
+{
+    enum { MOST = 64 };
+    int descriptors[MOST];
+    size_t opened = 0;
+    int failure = 0;
+    while (opened < times && opened < MOST && failure == 0) {
+        descriptors[opened] = open(file->part, O_RDWR | O_CLOEXEC);
+        if (descriptors[opened] < 0)
+            failure = errno;
+        else
+            opened++;
+    }
+    while (opened > 0)
+        (void)close(descriptors[--opened]);
+    return failure == 0 ? STATUS_OK : cannot_write(file, failure, error);
+}
+
 /* The functions below return 0 or an errno value. */
 
 static int reserve(int descriptor, off_t bytes)

@@ -49,7 +49,8 @@ MUST_CHECK enum status h5_close(struct h5 *h5);
 uint64_t h5_size(struct h5 *h5);
 
 /* Makes an error with this reason, unless there is one. The second adds what HDF5 says of the call that just
- * failed; no other HDF5 call may lie between. Both return the first error's status. */
+ * failed; no other HDF5 call may lie between. Where that was to write, the process cannot end MPI as usual
+ * any more, and the error says that communication is broken. Both return the first error's status. */
 enum status h5_fail(struct h5 *h5, const char *why, ...) __attribute__((format(printf, 2, 3)));
 enum status h5_fail_in(struct h5 *h5, const char *object);
 

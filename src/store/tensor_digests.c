@@ -7,6 +7,7 @@
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/base/partition.h"
 #include "lstm_mpi/dist/agree.h"
+#include "lstm_mpi/dist/watch.h"
 #include "tensor_part.h"
 
 #include <string.h>
@@ -27,9 +28,11 @@ static void digest_replicated(const struct comm *comm, const struct tensor *tens
     size_t elements = tensor_elements(tensor);
     struct range mine = partition_range(checksum_blocks((uint64_t)elements * sizeof(float)),
                                         (size_t)comm->size, (size_t)comm->rank);
-    for (size_t b = mine.first; b < mine.first + mine.count; b++)
+    for (size_t b = mine.first; b < mine.first + mine.count; b++) {
         digests[b] =
             digest_of(tensor->data + b * BLOCK_ELEMENTS, block_elements(elements, b) * sizeof(float));
+        watch_go_on(comm);
+    }
 }
 
 /* Copies what this rank holds of the elements from `first` on into its place in the block. */
@@ -61,6 +64,7 @@ static enum status digest_split(const struct comm *comm, const struct tensor *te
         TRY(comm_sum_u64(comm, block, divide_up(count, WORD_ELEMENTS), error));
         if (b % (size_t)comm->size == (size_t)comm->rank)
             digests[b] = digest_of(block, count * sizeof(float));
+        watch_go_on(comm);
     }
 done:
     return status;

@@ -3,9 +3,11 @@
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/config/settings_specs.h"
 #include "lstm_mpi/dist/agree.h"
+#include "lstm_mpi/dist/watch.h"
 #include "lstm_mpi/model/initialize.h"
 #include "lstm_mpi/store/checkpoint_shape.h"
 #include "lstm_mpi/store/history.h"
+#include "stage.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -142,6 +144,7 @@ static enum status read_tensors(struct run_state *run, const struct checkpoint *
         if (tensor.split_dim < 0)
             tensor = share_of_node(&tensor, run->comm);
         TRY(checkpoint_read_tensor(origin, &tensor, error));
+        watch_go_on(run->comm);
     }
     status = checkpoint_check_model(origin, run->tensors, run->tensor_count, error);
     if (status != STATUS_OK)
@@ -240,6 +243,7 @@ enum status run_state_create(struct run_state *run, const struct comm *comm, str
         status = checkpoint_read_vocabulary(&vocabulary, origin, &rules, error);
     TRY(agree_on_status(comm, status, error));
     TRY(inputs_read(&run->inputs, comm, settings, vocabulary, observer, error));
+    watch_step(comm, STAGE_MODEL, 0);
     struct update_spec spec = update_spec_of(run);
     TRY(update_create(&run->update, comm, &spec, error));
     TRY(validation_create(&run->validation, &run->inputs.held_out, run->inputs.held_out_ids, &run->update,

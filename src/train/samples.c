@@ -2,6 +2,7 @@
 
 #include "lstm_mpi/base/log.h"
 #include "lstm_mpi/base/memory.h"
+#include "lstm_mpi/dist/watch.h"
 
 #include <string.h>
 
@@ -82,29 +83,32 @@ static enum status append_token(struct samples *samples, size_t *length, uint32_
     return append(samples, length, text, bytes, error);
 }
 
-static enum status show_one(struct samples *samples, const struct sample_prefix *prefix,
-                            const struct trainer_observer *observer, struct error *error)
+static enum status show_one(struct samples *samples, const struct comm *comm,
+                            const struct sample_prefix *prefix, const struct trainer_observer *observer,
+                            struct error *error)
 {
     enum status status = STATUS_OK;
     size_t length = 0;
     generator_start(samples->generator, prefix->tokens, prefix->count, 0);
     TRY(append(samples, &length, prefix->text, strlen(prefix->text), error));
-    for (size_t i = 0; i < samples->length; i++)
+    for (size_t i = 0; i < samples->length; i++) {
         TRY(append_token(samples, &length, generator_next(samples->generator)[0], error));
+        watch_go_on(comm);
+    }
     observer->sample(observer->context, samples->text, length);
 done:
     return status;
 }
 
-enum status samples_show(struct samples *samples, const struct trainer_observer *observer,
-                         struct error *error)
+enum status samples_show(struct samples *samples, const struct comm *comm,
+                         const struct trainer_observer *observer, struct error *error)
 {
     enum status status = STATUS_OK;
     if (!samples->generator || !observer->sample)
         return STATUS_OK;
     generator_load(samples->generator);
     for (size_t i = 0; i < samples->prefix_count; i++)
-        TRY(show_one(samples, &samples->prefixes[i], observer, error));
+        TRY(show_one(samples, comm, &samples->prefixes[i], observer, error));
 done:
     return status;
 }

@@ -30,8 +30,8 @@ MUST_CHECK enum status samples_create(struct samples *samples, const struct sett
 void samples_free(struct samples *samples);
 
 /* Greedy samples of the weights as they are now, each told to the observer: the prefix as it was given, and
- * what follows. */
-MUST_CHECK enum status samples_show(struct samples *samples, const struct trainer_observer *observer,
-                                    struct error *error);
+ * what follows. For the watch each token is a part of what the ranks of `comm` are at. Not collective. */
+MUST_CHECK enum status samples_show(struct samples *samples, const struct comm *comm,
+                                    const struct trainer_observer *observer, struct error *error);
 
 #endif

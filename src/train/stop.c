@@ -39,12 +39,18 @@ static void remember(int signal_number)
 enum status stop_on_signals(struct error *error)
 {
     struct sigaction action = {.sa_handler = remember, .sa_flags = SA_RESTART};
+    sigset_t handled;
     sigemptyset(&action.sa_mask);
+    sigemptyset(&handled);
     under_mpirun = getenv("OMPI_COMM_WORLD_SIZE") != NULL;
     for (size_t i = 0; i < SIGNALS; i++) {
         if (sigaction(signals[i], &action, NULL) != 0)
             return error_system(error, errno, "cannot catch signal %d", signals[i]);
+        sigaddset(&handled, signals[i]);
     }
+    /* What the parent had blocked is blocked still. */
+    if (sigprocmask(SIG_UNBLOCK, &handled, NULL) != 0)
+        return error_system(error, errno, "cannot unblock signals");
     return STATUS_OK;
 }
 

@@ -16,6 +16,6 @@ enum status trainer_samples_create(struct trainer *trainer, struct error *error)
 enum status trainer_samples_show(struct trainer *trainer, struct error *error)
 {
     watch_step(trainer->comm, STAGE_SAMPLES, 0);
-    enum status status = samples_show(&trainer->samples, trainer->observer, error);
+    enum status status = samples_show(&trainer->samples, trainer->comm, trainer->observer, error);
     return agree_on_status(trainer->comm, status, error);
 }

@@ -49,6 +49,7 @@ enum status trainer_save_best(struct trainer *trainer, struct error *error)
 {
     enum status status;
     struct snapshot snapshot;
+    watch_step(trainer->comm, STAGE_BEST, 0);
     TRY(snapshot_now(trainer, &snapshot, error));
     TRY(run_directory_write_best(&trainer->directory, trainer->comm, &snapshot, error));
 done:

@@ -70,11 +70,25 @@ static void test_same(const struct comm *comm)
     }
 }
 
+/* A rank that left a collective half-way does not go on to another one, in which nobody would meet it. */
+static void test_broken_communication(const struct comm *comm)
+{
+    if (comm->rank == comm->size - 1) {
+        memset(&error, 0, sizeof error);
+        error_set(&error, STATUS_FAILED, "MPI_Bcast failed");
+        error.broke_communication = true;
+        CHECK(agree_on_status(comm, STATUS_FAILED, &error) == STATUS_FAILED);
+        CHECK(error.broke_communication && strcmp(error.what, "MPI_Bcast failed") == 0);
+    }
+    CHECK(agree_on_status(comm, STATUS_OK, &error) == STATUS_OK);
+}
+
 static void test(const struct comm *comm)
 {
     for (unsigned fails = 0; fails < 1U << comm->size; fails++)
         check_agreement(comm, fails);
     test_returned_status_wins(comm);
+    test_broken_communication(comm);
     test_same(comm);
 }
 

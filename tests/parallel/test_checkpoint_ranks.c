@@ -7,6 +7,7 @@
 #include "support/temporary_folder.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 
 static char folder[TEMPORARY_PATH_BYTES];
 
@@ -165,6 +166,40 @@ static void test_no_folder(const struct comm *comm)
     sample_free(&sample);
 }
 
+/* However few more files the last rank may open: an error of all ranks that names it, or none. */
+static void test_few_descriptors(const struct comm *comm)
+{
+    struct error error = {0};
+    struct sample sample;
+    char path[TEMPORARY_PATH_BYTES];
+    path_in_folder(path, "few.h5");
+    sample_make(&sample, comm, (struct sample_shape){5, 2, 1, 3}, 1, 1);
+    enum status status = STATUS_FAILED;
+    for (int more = 0; more < 64 && status != STATUS_OK; more++) {
+        struct rlimit usual;
+        int lowest = open("/dev/null", O_RDONLY);
+        CHECK(lowest >= 0 && close(lowest) == 0);
+        CHECK(getrlimit(RLIMIT_NOFILE, &usual) == 0);
+        struct rlimit few = {(rlim_t)(lowest + more), usual.rlim_max};
+        if (comm->rank == comm->size - 1)
+            CHECK(setrlimit(RLIMIT_NOFILE, &few) == 0);
+        status = checkpoint_write(comm, path, &sample.snapshot, &error);
+        if (comm->rank == comm->size - 1)
+            CHECK(setrlimit(RLIMIT_NOFILE, &usual) == 0);
+        char who[32];
+        snprintf(who, sizeof who, "rank %d on host ", comm->size - 1);
+        CHECK(status == STATUS_OK || strstr(error.why, "Too many open files"));
+        CHECK(status == STATUS_OK || comm->size == 1 || strstr(error.what, who));
+        CHECK(status == STATUS_OK || comm->size == 1 || strstr(error.remedy, "limit of open files"));
+        CHECK(comm->rank > 0 ||
+              strcmp(temporary_folder_list(folder), status == STATUS_OK ? "few.h5 " : "") == 0);
+        CHECK(status != STATUS_OK || more > 0);
+    }
+    CHECK(status == STATUS_OK);
+    sample_free(&sample);
+    CHECK(comm->rank > 0 || unlink(path) == 0);
+}
+
 /* A run from its claim over several checkpoints: what stays, and what a resume is offered. */
 static void test_run(const struct comm *comm)
 {
@@ -212,6 +247,7 @@ static void test(const struct comm *comm)
     test_round_trip(comm, (struct sample_shape){700, 256, 5, 300}, 40); /* several blocks, split ones too */
     test_damage(comm);
     test_no_folder(comm);
+    test_few_descriptors(comm);
     test_run(comm);
     if (comm->rank == 0)
         temporary_folder_remove(folder);

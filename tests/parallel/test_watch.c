@@ -46,6 +46,21 @@ static void test_steps(const struct comm *comm)
     watch_end(watch);
 }
 
+/* One rank works on at its step, the others wait for it. */
+static void test_long_step(const struct comm *comm)
+{
+    struct watch *watch;
+    struct watch_spec spec = {2, stages, unexpected, NULL};
+    CHECK(watch_start(&watch, comm, &spec, &error) == STATUS_OK);
+    watch_step(comm, 1, 0);
+    for (int part = 0; part < 40 && comm->rank == comm->size - 1; part++) {
+        watch_go_on(comm);
+        usleep(100000);
+    }
+    CHECK(comm_barrier(comm, &error) == STATUS_OK);
+    watch_end(watch);
+}
+
 static void test_off(const struct comm *comm)
 {
     struct watch *watch;
@@ -58,6 +73,7 @@ static void test(const struct comm *comm)
 {
     test_starts_and_ends(comm);
     test_steps(comm);
+    test_long_step(comm);
     test_off(comm);
 }
 

@@ -7,6 +7,7 @@
 import os
 import signal
 import socket
+import subprocess
 import time
 import unittest
 
@@ -16,7 +17,7 @@ TIMEOUT = 4
 
 
 class StallTest(support.ProgramTest):
-    def start(self, *options, ranks, stdout=None):
+    def start(self, *options, ranks, stdout=None, environment=None):
         corpus = self.write("corpus.txt", support.text(400))
         self.run_dir = self.folder / "run"
         return support.start(
@@ -25,6 +26,7 @@ class StallTest(support.ProgramTest):
             *("--checkpoint-every", 0, "--log-every", 1, "--stall-timeout", TIMEOUT, *options),
             ranks=ranks,
             stdout=stdout,
+            environment=environment,
         )
 
     def wait_for_training(self, running, what="epoch 3/"):
@@ -73,6 +75,48 @@ class StallTest(support.ProgramTest):
                 time.sleep(0.01)
             running.send(signal.SIGUSR1)
             self.assertEqual(75, running.wait().status)
+
+    def test_long_samples(self):
+        """Sampling takes longer than the timeout, and each of its tokens does not."""
+        text = support.text(400)
+        options = ("--epochs", 1, "--prefix", text[:2], "--prefix", text[2:4], "--predict-length", 80000)
+        with self.start(*options, "--hidden-size", 256, "--stall-timeout", 2, ranks=2) as running:
+            self.assertDone(running.wait(300))
+
+    def slow_disk(self, name, seconds):
+        """Variables with which every piece of a file takes so long, if its path has `name` in it."""
+        source, library = self.folder / "slow.c", self.folder / "slow.so"
+        source.write_text(
+            f"""
+            #include <stdio.h>
+            #include <string.h>
+            #include <unistd.h>
+            int sync_file_range(int file, long offset, long bytes, unsigned flags)
+            {{
+                char link[64], path[4096] = "";
+                snprintf(link, sizeof link, "/proc/self/fd/%d", file);
+                if (readlink(link, path, sizeof path - 1) > 0 && strstr(path, "{name}"))
+                    sleep({seconds});
+                return 0;
+            }}
+            """
+        )
+        if subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=False).returncode != 0:
+            self.skipTest("there is no compiler")
+        return {"LD_PRELOAD": str(library)}
+
+    def test_long_checkpoint(self):
+        """A checkpoint takes longer than the timeout, and none of its pieces does."""
+        options = ("--epochs", 1, "--checkpoint-every", 1, "--num-layers", 3, "--stall-timeout", 3)
+        with self.start(*options, ranks=2, environment=self.slow_disk("checkpoint.h5", 1)) as running:
+            self.assertDone(running.wait(120))
+        self.assertAllWhole(self.run_dir)
+
+    def test_what_it_was_at(self):
+        for name, what in (("checkpoint.h5", "writing the checkpoint"), ("best.h5", "writing best.h5")):
+            slow = self.slow_disk(name, 60)
+            with self.subTest(what), self.start("--valid-fraction", 0.2, ranks=2, environment=slow) as running:
+                self.assertError(1, running.wait(), f"{what} takes longer than {TIMEOUT} s", "still at it")
 
     def test_off(self):
         with self.start("--stall-timeout", 0, ranks=2) as running:

@@ -33,4 +33,8 @@ void watch_end(struct watch *watch);
  * 0: it has none). Costs a few stores. Not collective. */
 void watch_step(const struct comm *comm, int stage, uint64_t number);
 
+/* This rank gets on with what it is at, of which a part is done: the time of a new step begins. The same
+ * costs. Not collective. */
+void watch_go_on(const struct comm *comm);
+
 #endif

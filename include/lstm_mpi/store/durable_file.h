@@ -25,6 +25,10 @@ MUST_CHECK enum status durable_file_begin(struct durable_file *file, const char 
 /* Makes the names, and opens the PATH.part that another process has begun. */
 MUST_CHECK enum status durable_file_join(struct durable_file *file, const char *path, struct error *error);
 
+/* Opens PATH.part so many times at once, 64 at the most, and closes it again: what another library is going
+ * to do, where a failure would be worse. */
+MUST_CHECK enum status durable_file_try(const struct durable_file *file, size_t times, struct error *error);
+
 /* Writes these bytes of PATH.part. */
 MUST_CHECK enum status durable_file_write(const struct durable_file *file, const void *data, size_t bytes,
                                           uint64_t offset_bytes, struct error *error);

@@ -8,6 +8,7 @@
 
 #include <blis.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -202,6 +203,24 @@ static void own_loops_multiply_where_they_are_faster(void **state)
     assert_false(report.setup.own_loops);
 }
 
+/* As some launchers leave it. */
+static void a_parent_that_ignores_children_changes_nothing(void **state)
+{
+    (void)state;
+    int how;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct error error;
+        struct blis_offer offer;
+        unsetenv("BLIS_ARCH_TYPE");
+        signal(SIGCHLD, SIG_IGN);
+        _exit(blis_setup_offer(&offer, &error) == STATUS_OK && signal(SIGCHLD, SIG_DFL) == SIG_IGN ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &how, 0), child);
+    assert_true(WIFEXITED(how) && WEXITSTATUS(how) == 0);
+}
+
 static void one_thread_unless_the_user_wants_more(void **state)
 {
     (void)state;
@@ -228,6 +247,7 @@ int main(void)
         cmocka_unit_test(what_the_cpu_cannot_run_is_refused),
         cmocka_unit_test(a_lower_level_gets_a_configuration_that_it_can_run),
         cmocka_unit_test(own_loops_multiply_where_they_are_faster),
+        cmocka_unit_test(a_parent_that_ignores_children_changes_nothing),
         cmocka_unit_test(one_thread_unless_the_user_wants_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

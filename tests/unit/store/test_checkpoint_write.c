@@ -3,6 +3,7 @@
 #include "support/sample_snapshot.h"
 #include "support/temporary_folder.h"
 
+#include "lstm_mpi/store/durable_file.h"
 #include "lstm_mpi/store/run_directory.h"
 
 #include <setjmp.h>
@@ -73,6 +74,7 @@ static void test_every_call_fails_once(void **state)
 {
     (void)state;
     bool more = true;
+    bool hdf5_failed = false;
     long calls = 0;
     for (; more; calls++) {
         struct error error = {0};
@@ -90,11 +92,16 @@ static void test_every_call_fails_once(void **state)
             fail_msg("call %ld failed, and the checkpoint was written", calls);
         if (!harmless) {
             assert_true(error.what[0] != '\0' && error.why[0] != '\0');
+            /* HDF5 names the file as it is now. Nothing but to end the process is safe once it has failed. */
+            bool of_hdf5 = strstr(error.what, DURABLE_FILE_SUFFIX) != NULL;
+            assert_int_equal(error.broke_communication, of_hdf5);
+            hdf5_failed |= of_hdf5;
             check_after_failure(&run);
         }
         run_directory_free(&run);
     }
     assert_in_range(calls, 10, 10000);
+    assert_true(hdf5_failed);
 }
 
 static void test_every_allocation_fails_once(void **state)

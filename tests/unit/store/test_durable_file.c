@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include <cmocka.h>
 
@@ -181,6 +182,28 @@ static void test_join_nothing(void **state)
     durable_file_free(&file);
 }
 
+/* As often as the limit allows and no more, and nothing stays open. */
+static void test_try(void **state)
+{
+    (void)state;
+    struct error error;
+    struct durable_file file;
+    struct rlimit usual, few;
+    assert_int_equal(durable_file_begin(&file, path, &error), STATUS_OK);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &usual), 0);
+    few = usual;
+    few.rlim_cur = (rlim_t)file.descriptor + 1 + 3;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    assert_int_equal(durable_file_try(&file, 3, &error), STATUS_OK);
+    assert_int_equal(durable_file_try(&file, 4, &error), STATUS_FAILED);
+    assert_string_equal(error.why, "Too many open files");
+    assert_int_equal(durable_file_try(&file, 3, &error), STATUS_OK);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &usual), 0);
+    durable_file_remove(&file);
+    assert_int_equal(durable_file_try(&file, 1, &error), STATUS_FAILED);
+    durable_file_free(&file);
+}
+
 /* Longer than what is read at a time. */
 static void test_compare(void **state)
 {
@@ -227,6 +250,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_every_call_fails_once, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_join, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_join_nothing, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(test_try, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_compare, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_no_room_on_full_device, make_folder, remove_folder),
     };

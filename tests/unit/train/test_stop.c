@@ -49,6 +49,15 @@ static bool each_signal_asks(void)
     return true;
 }
 
+/* A parent can leave signals blocked, and some may be waiting already. */
+static bool blocked_signals_ask(void)
+{
+    sigset_t all;
+    sigfillset(&all);
+    return sigprocmask(SIG_BLOCK, &all, NULL) == 0 && raise(SIGTERM) == 0 && stop_signal() == 0 && starts() &&
+           stop_signal() == SIGTERM;
+}
+
 static bool the_first_request_stays(void)
 {
     return starts() && raise(SIGUSR1) == 0 && raise(SIGTERM) == 0 && raise(SIGCONT) == 0 &&
@@ -110,6 +119,7 @@ static void signals_ask_for_a_stop(void **unused)
     (void)unused;
     assert_true(holds_in_a_child(nothing_is_asked_at_first));
     assert_true(holds_in_a_child(each_signal_asks));
+    assert_true(holds_in_a_child(blocked_signals_ask));
     assert_true(holds_in_a_child(other_signals_keep_their_meaning));
     assert_true(holds_in_a_child(released_signals_end_the_process));
 }
