@@ -16,7 +16,7 @@ size_t memory_page_bytes(size_t bytes)
     return pages > SIZE_MAX / page ? SIZE_MAX : pages * page;
 }
 
-size_t memory_second_cache_bytes(void)
+size_t memory_l2_bytes(void)
 {
     enum { GUESS = 1 << 20 };
 #ifdef _SC_LEVEL2_CACHE_SIZE

@@ -90,7 +90,7 @@ struct range exact_reduction_part(const struct exact_reduction *reduction, size_
     return (struct range){first, (end < count ? end : count) - first};
 }
 
-/* own += other, in blocks that stay in the first cache while the buffers of the node are added. */
+/* own += other, in blocks that stay in the L1 cache while the buffers of the node are added. */
 static void sum_node(const struct exact_reduction *reduction, struct range range)
 {
     int ranks = reduction->comm->node_workers;

@@ -28,7 +28,7 @@ struct reduction {
     struct error error; /* the first one since the last reduction_finish */
 };
 
-/* So many sums at a time that they stay in the first cache while the ranks' buffers are added. */
+/* So many sums at a time that they stay in the L1 cache while the ranks' buffers are added. */
 enum { SUM_FLOATS = 2048 };
 
 static size_t lines_of(size_t floats)

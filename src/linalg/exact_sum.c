@@ -23,7 +23,7 @@ void exact_sum_add(size_t count, const float *x, double rounder, double *sums)
     vector_functions_in_use()->add_rounded(count, x, rounder, sums);
 }
 
-/* The sums of a block of C, as wide as a panel, stay in the first cache while all products are added. */
+/* The sums of a block of C, as wide as a panel, stay in the L1 cache while all products are added. */
 enum { BLOCK_FLOATS = 2048 };
 
 struct block {

@@ -9,7 +9,7 @@
 
 enum { PACK_DEPTH = 128 };
 
-/* In blocks of depth, so that a part of the panel is finished while it is in the first cache. */
+/* In blocks of depth, so that a part of the panel is finished while it is in the L1 cache. */
 static void pack_transposed(size_t width, size_t lanes, size_t depth, const float *source, size_t lane_stride,
                             float *panel)
 {

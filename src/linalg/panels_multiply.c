@@ -34,7 +34,7 @@ static void multiply_unpacked(float *C, size_t stride, const struct panels_sourc
 }
 
 /* C is read and written once for each block of depth, so the blocks are deep. The rows of A are gone through
- * in blocks that a core's part of the third cache holds: they stream from there, and the longer they are the
+ * in blocks that a core's part of the L3 cache holds: they stream from there, and the longer they are the
  * less often a wide panel has to come first. */
 enum { DEPTH_BLOCK = 1200, NARROW_BLOCK_LANES = 528 };
 
@@ -211,8 +211,8 @@ static void multiply_columns(const struct product *whole, const struct rows_prod
 }
 
 /* How many tiles and panels are multiplied with each other before others come. Two panels, since few rows
- * want both at once; but of long ones, of which those that come next would not stay in the second cache, only
- * one. All tiles; but rows of a matrix, which the hardware does not bring from the second cache in time, only
+ * want both at once; but of long ones, of which those that come next would not stay in the L2 cache, only
+ * one. All tiles; but rows of a matrix, which the hardware does not bring from the L2 cache in time, only
  * as far as they stay in the first beside a short panel, and then with more panels. */
 struct together {
     size_t tiles;
@@ -286,7 +286,7 @@ static void multiply_depths(const struct product_kernel *kernel, const struct pr
 }
 
 /* The columns that come next, where they lie depth by depth: a pair of lines of each depth. The last tiles
- * fetch them, for all of A, coming by, would drive them out of the second cache again. */
+ * fetch them, for all of A, coming by, would drive them out of the L2 cache again. */
 static void fetch_from_matrix(struct rows_product *columns, const struct panels *B, size_t next_column,
                               struct range depths, size_t tiles)
 {

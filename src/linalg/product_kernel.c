@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
-/* With no more rows than these, the time goes to bringing B from beyond the second cache, which our own loops
+/* With no more rows than these, the time goes to bringing B from beyond the L2 cache, which our own loops
  * do better, and rows may be multiplied where they lie. */
 enum { FEW_PANELS = 12, FEW_ROWS_ALONE = 72 };
 

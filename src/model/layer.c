@@ -36,19 +36,19 @@ static size_t chunks_of(size_t rows, size_t steps)
 }
 
 /* Products read several rows of gates side by side: a power of two apart, these would drive each other out of
- * the first cache. Not so with an odd number of cache lines. */
+ * the L1 cache. Not so with an odd number of cache lines. */
 static size_t stride_of_gates(size_t gate_width)
 {
     return (divide_up(gate_width, MEMORY_LINE_FLOATS) | 1) * MEMORY_LINE_FLOATS;
 }
 
-/* So few rows of a step that their gates stay in the second cache, from the look-up in W_x to the cell, and
+/* So few rows of a step that their gates stay in the L2 cache, from the look-up in W_x to the cell, and
  * from the cell's backward to the product. Where those of as many as make a product fast would not, all rows
  * are worked on together, and the weights come but once a step. */
 static size_t rows_of_block(size_t rows, size_t gates_of_row)
 {
     enum { BLOCK_ROWS = 144 };
-    bool fits = BLOCK_ROWS * gates_of_row * sizeof(float) <= memory_second_cache_bytes();
+    bool fits = BLOCK_ROWS * gates_of_row * sizeof(float) <= memory_l2_bytes();
     if (!fits || panels_are_views())
         return rows;
     return panels_block_lanes(PANELS_NARROW, rows, BLOCK_ROWS);
@@ -352,7 +352,7 @@ static struct position_values some_of(struct position_values values, struct rang
     return values;
 }
 
-/* A few positions at a time, whose gates are still in the first cache for the sum that comes second. */
+/* A few positions at a time, whose gates are still in the L1 cache for the sum that comes second. */
 static void bias_and_token_gradients(const struct layer *layer, const struct layer_gradients *gradients,
                                      const struct chunk *chunk)
 {

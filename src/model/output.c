@@ -7,10 +7,10 @@
 #include <string.h>
 
 /* Sizes that the caches ask for; output.h draws them. The gradient of W is read and written once for each
- * slab. A block has few enough rows for the second cache, and so many that W, which comes from beyond it, is
+ * slab. A block has few enough rows for the L2 cache, and so many that W, which comes from beyond it, is
  * not what takes the time. A piece is made, as the left operand of the product by the transposed W, of some
- * columns of the vocabulary at a time: few rows, which stay in the first caches, if what they are multiplied
- * with stays in the second; else more, so that this is brought from further away less often. */
+ * columns of the vocabulary at a time: few rows, which stay in the L1 and L2 caches, if what they are
+ * multiplied with stays in the second; else more, so that this is brought from further away less often. */
 enum {
     SLAB_ROWS_AT_LEAST = 192,
     BLOCK_ROWS = 384,
@@ -23,7 +23,7 @@ static size_t rows_of_piece(size_t hidden, size_t vocabulary)
 {
     size_t W_bytes = hidden * smaller(vocabulary, PIECE_COLUMNS) * sizeof(float);
     return panels_whole_lanes(PANELS_NARROW,
-                              W_bytes > memory_second_cache_bytes() ? PIECE_ROWS_OF_LARGE_W : PIECE_ROWS);
+                              W_bytes > memory_l2_bytes() ? PIECE_ROWS_OF_LARGE_W : PIECE_ROWS);
 }
 
 static size_t rows_of_slab(size_t rows, size_t vocabulary)
@@ -179,7 +179,7 @@ static struct block block_of(const struct output *output, const struct slab *sla
     };
 }
 
-/* The columns of one wide panel at a time: each panel of W goes through the first cache once, and the largest
+/* The columns of one wide panel at a time: each panel of W goes through the L1 cache once, and the largest
  * logits are looked for while theirs is in the second. */
 static void block_logits(struct output *output, struct block *block)
 {

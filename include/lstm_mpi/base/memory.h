@@ -15,8 +15,8 @@ enum {
  * that is mostly filled is a whole one: a walk through megabytes of them misses few address translations. */
 size_t memory_page_bytes(size_t bytes);
 
-/* Of a core's second cache; a guess where the system does not say. */
-size_t memory_second_cache_bytes(void);
+/* Of a core's L2 cache; a guess where the system does not say. */
+size_t memory_l2_bytes(void);
 
 /* Allocates `count` zeroed elements of the type that `*out` points to, aligned to a cache line:
  *     struct batch *batch;

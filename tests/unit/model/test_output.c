@@ -151,7 +151,7 @@ static void state_gradients(const struct network *network, size_t rows_at_once, 
     output_free(&output);
 }
 
-/* A W that no second cache of today holds is gone through otherwise than a small one. */
+/* A W that no L2 cache of today holds is gone through otherwise than a small one. */
 static void rows_before_a_large_vocabulary_do_not_depend_on_each_other(void **unused)
 {
     (void)unused;
