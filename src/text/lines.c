@@ -87,12 +87,21 @@ static enum status read_line(struct lines *lines, ssize_t *got, struct error *er
     return STATUS_OK;
 }
 
+/* A mark of the byte order at the beginning of a file is no part of its text. */
+static size_t mark_bytes(const struct lines *lines, ssize_t got)
+{
+    bool has_mark =
+        lines->is_utf8 && lines->offset == 0 && got >= 3 && memcmp(lines->line, "\xEF\xBB\xBF", 3) == 0;
+    return has_mark ? 3 : 0;
+}
+
 enum status lines_next(struct lines *lines, const char **text, size_t *bytes, struct error *error)
 {
     enum status status = STATUS_OK;
     *text = NULL;
     *bytes = 0;
     ssize_t got = -1;
+    size_t mark = 0;
     while (got < 0) {
         if (!lines->file) {
             if (!has_another_file(lines))
@@ -100,15 +109,16 @@ enum status lines_next(struct lines *lines, const char **text, size_t *bytes, st
             TRY(open_next(lines, error));
         }
         TRY(read_line(lines, &got, error));
+        mark = mark_bytes(lines, got);
+        if (got == (ssize_t)mark)
+            got = -1; /* nothing but a mark is no line */
         if (got < 0) {
             fclose(lines->file);
             lines->file = NULL;
         }
     }
-    const char *begin = lines->line;
-    const char *end = begin + got;
-    if (lines->is_utf8 && lines->offset == 0 && got >= 3 && memcmp(begin, "\xEF\xBB\xBF", 3) == 0)
-        begin += 3;
+    const char *begin = lines->line + mark;
+    const char *end = lines->line + got;
     if (end > begin && end[-1] == '\n') {
         end--;
         if (lines->is_utf8 && end > begin && end[-1] == '\r')

@@ -323,6 +323,11 @@ enum status evaluate_lines(struct evaluate_result *result, const struct comm *co
                         error));
         TRY(tell_round(&scoring, result, sink, context, &go_on, error));
     }
+    if (result->tokens == 0) {
+        error_set(error, STATUS_FAILED, "there is nothing to foretell");
+        error_why(error, "the text has no line");
+        TRY(error_remedy(error, "give a longer one"));
+    }
 done:
     free_own(&scoring);
     return status;

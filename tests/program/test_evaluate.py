@@ -291,6 +291,7 @@ class BadInputTest(support.ProgramTest):
         empty = self.write("empty.txt", "")
         bad = self.write("bad.txt", "你是\n我".encode() + b"\xff\n")
         short = self.write("short.txt", "你")
+        mark = self.write("mark.txt", "\ufeff")
         for per_line in ((), ("--per-line",)):
             for ranks in (None, 3):
                 for path, named in ((missing, ("missing.txt",)), (empty, ("empty",)), (self.folder, ("directory",))):
@@ -298,6 +299,8 @@ class BadInputTest(support.ProgramTest):
                     self.assertError(1, result, *named)
                 result = run(*self.words[:-1], bad, *per_line, ranks=ranks)
                 self.assertError(1, result, "bad.txt", "offset 10", "0xFF")
+                result = run(*self.words[:-1], mark, *per_line, ranks=ranks)
+                self.assertError(1, result, "nothing to foretell")
         self.assertError(1, run(*self.words[:-1], short), "1 token")
         self.assertError(1, run("evaluate", "--checkpoint", missing, *self.words[3:]), "missing.txt")
         self.assertError(1, run("evaluate", "--checkpoint", short, *self.words[3:]), "short.txt")

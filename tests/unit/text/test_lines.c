@@ -73,10 +73,15 @@ static void test_lines(void **state)
     for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++)
         assert_next(lines, expected[i]);
     lines_close(lines);
-    write_file(0, "");
-    lines = opened(1, true);
-    assert_next(lines, NULL);
-    lines_close(lines);
+    static const char *const empty[] = {"", "\xEF\xBB\xBF"};
+    for (size_t i = 0; i < sizeof empty / sizeof empty[0]; i++) {
+        write_file(0, empty[i]);
+        write_file(1, "x");
+        lines = opened(2, true);
+        assert_next(lines, "x");
+        assert_next(lines, NULL);
+        lines_close(lines);
+    }
 }
 
 static void test_bytes(void **state)
