@@ -323,6 +323,7 @@ void run_directory_resumed(struct run_directory *run, const char *path, uint64_t
 {
     run->has_newest = strcmp(path, run->checkpoint) == 0;
     run->newest_update = update;
+    run->has_bad = !run->has_newest && is_older(path + strlen(run->path) + 1, &run->good_number);
 }
 
 /* For file systems without hard links. */
@@ -391,13 +392,63 @@ done:
     return status;
 }
 
+static bool is_same_file(const char *a, const char *b)
+{
+    struct stat one, other;
+    return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev &&
+           one.st_ino == other.st_ino;
+}
+
+/* Gives a file its NAME.bad, in the place of no other file. Where there are links it has its own name too. */
+static enum status name_bad(const char *path, struct error *error)
+{
+    enum status status = STATUS_OK;
+    char *name = NULL;
+    size_t bytes = strlen(path) + NAME_BYTES;
+    TRY(memory_new(&name, bytes, error));
+    for (unsigned n = 1;; n++) {
+        struct stat facts;
+        snprintf(name, bytes, n == 1 ? "%s%s" : "%s%s-%u", path, RUN_DIRECTORY_BAD, n);
+        if (linkat(AT_FDCWD, path, AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0 || is_same_file(path, name))
+            break;
+        if (lstat(name, &facts) == 0)
+            continue;
+        if (rename(path, name) != 0 && errno != ENOENT)
+            status = error_system(error, errno, "cannot keep %s as %s", path, name);
+        break;
+    }
+done:
+    memory_free(name);
+    return status;
+}
+
+/* Rank 0 makes way for what the run will write. */
+static enum status set_bad_aside(const struct run_directory *run, struct error *error)
+{
+    enum status status = STATUS_OK;
+    struct contents contents = {0};
+    char *path = NULL;
+    TRY(name_bad(run->checkpoint, error));
+    TRY(list_contents(&contents, run, error));
+    for (size_t i = 0; i < contents.older_count && contents.older[i] > run->good_number; i++) {
+        TRY(older_path(&path, run, contents.older[i], error));
+        TRY(name_bad(path, error));
+        if (unlink(path) != 0 && errno != ENOENT)
+            TRY(error_system(error, errno, "cannot remove %s, which is not good", path));
+        memory_free(path);
+        path = NULL;
+    }
+done:
+    memory_free(path);
+    memory_free(contents.older);
+    return status;
+}
+
 /* After a failure on rank 0: where checkpoint.h5 is still the former file, its second name goes; else that
  * name is the former file's only one. */
 static void undo_keep(struct run_directory *run, const char *made)
 {
-    struct stat newest, older;
-    if (stat(run->checkpoint, &newest) == 0 && stat(made, &older) == 0 && newest.st_dev == older.st_dev &&
-        newest.st_ino == older.st_ino)
+    if (is_same_file(run->checkpoint, made))
         unlink(made);
     else
         run->has_newest = false;
@@ -409,9 +460,12 @@ enum status run_directory_write_checkpoint(struct run_directory *run, const stru
     enum status status = STATUS_OK;
     char *made = NULL;
     bool becomes_older = run->has_newest && run->newest_update < snapshot->progress.update && keep > 0;
+    if (comm->rank == 0 && run->has_bad)
+        status = set_bad_aside(run, error);
     if (comm->rank == 0 && becomes_older)
         status = keep_newest(&made, run, error);
     TRY(agree_on_status(comm, status, error));
+    run->has_bad = false;
     status = checkpoint_write(comm, run->checkpoint, snapshot, error);
     if (status != STATUS_OK && made)
         undo_keep(run, made);

@@ -102,7 +102,9 @@ static enum status open_first_good(struct checkpoint **out, bool *bad, char **pa
             break;
         error_line(line, error);
         if (!is_last)
-            log_warning("%s; the next older checkpoint is tried", line);
+            log_warning("%s; the next older checkpoint is tried, and the first one saved leaves this file as "
+                        "%s%s",
+                        line, paths[i], RUN_DIRECTORY_BAD);
     }
     return status;
 }

@@ -14,6 +14,7 @@ import signal
 import subprocess
 import time
 import unittest
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -560,6 +561,7 @@ class DamageTest(ResumeTest):
                 shutil.copytree(self.run_dir, saved)
                 for checkpoint in self.newest_first[:damaged]:
                     self.damage(checkpoint)
+                bad = {checkpoint: checkpoint.read_bytes() for checkpoint in self.newest_first[:damaged]}
                 result = self.train(
                     self.run_dir, resume=True, max_updates=0, checkpoint_every=1, ranks=ranks
                 )
@@ -569,6 +571,10 @@ class DamageTest(ResumeTest):
                 for checkpoint, line in zip(self.newest_first, warnings):
                     self.assertTrue(line.startswith("lstm_mpi: warning: "), result)
                     self.assertIn(f"{checkpoint}", line)
+                    kept = Path(f"{checkpoint}.bad")
+                    self.assertIn(f"{kept}", line)
+                    self.assertEqual(bad[checkpoint], kept.read_bytes())
+                    kept.unlink()
                 if ranks is None:
                     self.assertSameRun(self.whole, self.run_dir)
                 self.assertAllWhole(self.run_dir)

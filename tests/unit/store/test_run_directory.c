@@ -215,7 +215,8 @@ static void test_overwrite(void **state)
     run_directory_free(&run);
 }
 
-/* checkpoint.h5 was not good: it does not become an older one, and the one gone on from stays until then. */
+/* checkpoint.h5 was not good: it does not become an older one, and the one gone on from stays until then.
+ * What was not good stays under other names. */
 static void test_resume_from_an_older_one(void **state)
 {
     (void)state;
@@ -229,6 +230,8 @@ static void test_resume_from_an_older_one(void **state)
     run_directory_free(&run);
     touch("checkpoint.h5");
     touch("checkpoint-7.h5");
+    touch("checkpoint.h5.bad");
+    touch("checkpoint.h5.bad-2");
 
     claim(&run, RUN_CLAIM_RESUME);
     assert_int_equal(run_directory_candidates(&paths, &count, &run, &comm, &error), STATUS_OK);
@@ -240,10 +243,15 @@ static void test_resume_from_an_older_one(void **state)
     run_directory_resumed(&run, paths[2], 4);
     memory_free(paths);
     write_update(&run, 4, 9);
-    assert_string_equal(temporary_folder_list(folder), "checkpoint-1.h5 checkpoint.h5 ");
+    assert_string_equal(temporary_folder_list(folder),
+                        "checkpoint-1.h5 checkpoint-7.h5.bad checkpoint.h5 checkpoint.h5.bad "
+                        "checkpoint.h5.bad-2 checkpoint.h5.bad-3 ");
     assert_int_equal(update_in("checkpoint.h5"), 4);
     write_update(&run, 5, 9);
-    assert_string_equal(temporary_folder_list(folder), "checkpoint-1.h5 checkpoint-4.h5 checkpoint.h5 ");
+    write_update(&run, 8, 9);
+    assert_string_equal(temporary_folder_list(folder),
+                        "checkpoint-1.h5 checkpoint-4.h5 checkpoint-5.h5 checkpoint-7.h5.bad checkpoint.h5 "
+                        "checkpoint.h5.bad checkpoint.h5.bad-2 checkpoint.h5.bad-3 ");
     run_directory_free(&run);
 }
 
