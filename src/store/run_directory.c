@@ -345,6 +345,35 @@ done:
     return status;
 }
 
+static bool is_same_file(const char *a, const char *b)
+{
+    struct stat one, other;
+    return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev &&
+           one.st_ino == other.st_ino;
+}
+
+/* Gives a file, or that which a symbolic link leads to, another name besides its own; a file that has the
+ * name is replaced at once, and nothing is removed before. Where there are no links, it becomes a copy. */
+static enum status add_name(const char *path, const char *name, struct error *error)
+{
+    enum status status = STATUS_OK;
+    char *part = NULL;
+    size_t bytes = strlen(name) + sizeof DURABLE_FILE_SUFFIX;
+    TRY(memory_new(&part, bytes, error));
+    snprintf(part, bytes, "%s%s", name, DURABLE_FILE_SUFFIX);
+    if (unlink(part) != 0 && errno != ENOENT)
+        TRY(error_system(error, errno, "cannot remove %s", part));
+    if (linkat(AT_FDCWD, path, AT_FDCWD, part, AT_SYMLINK_FOLLOW) != 0)
+        status = copy_file(path, name, error);
+    else if (rename(part, name) != 0)
+        status = error_system(error, errno, "cannot replace %s", name);
+    if (status != STATUS_OK)
+        unlink(part);
+done:
+    memory_free(part);
+    return status;
+}
+
 /* Rank 0 gives checkpoint.h5 the name of an older one besides its own. `*made` is that name where it did not
  * exist before. A file that has the name already is of the same update, and one of them is enough. */
 static enum status keep_newest(char **made, const struct run_directory *run, struct error *error)
@@ -354,10 +383,8 @@ static enum status keep_newest(char **made, const struct run_directory *run, str
     struct stat facts;
     TRY(older_path(&older, run, run->newest_update, error));
     bool existed = lstat(older, &facts) == 0;
-    if (existed && unlink(older) != 0)
-        TRY(error_system(error, errno, "cannot replace %s", older));
-    if (link(run->checkpoint, older) != 0)
-        TRY(copy_file(run->checkpoint, older, error));
+    if (!is_same_file(run->checkpoint, older))
+        TRY(add_name(run->checkpoint, older, error));
     if (!existed) {
         *made = older;
         older = NULL;
@@ -390,13 +417,6 @@ done:
     memory_free(path);
     memory_free(contents.older);
     return status;
-}
-
-static bool is_same_file(const char *a, const char *b)
-{
-    struct stat one, other;
-    return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev &&
-           one.st_ino == other.st_ino;
 }
 
 /* Gives a file its NAME.bad, in the place of no other file. Where there are links it has its own name too. */

@@ -271,6 +271,71 @@ static void test_resume_from_the_newest(void **state)
     run_directory_free(&run);
 }
 
+static void link_to(const char *target, const char *name)
+{
+    char path[TEMPORARY_PATH_BYTES];
+    inner(path, name);
+    unlink(path);
+    assert_int_equal(symlink(target, path), 0);
+}
+
+/* To go back, checkpoint.h5 was made a symbolic link: what it leads to stays. */
+static void test_symbolic_link(void **state)
+{
+    (void)state;
+    struct run_directory run;
+    claim(&run, RUN_CLAIM_NEW);
+    for (uint64_t update = 1; update <= 3; update++)
+        write_update(&run, update, 9);
+    run_directory_free(&run);
+    char *two;
+    size_t bytes, bytes_after;
+    char path[TEMPORARY_PATH_BYTES];
+    inner(path, "checkpoint-2.h5");
+    assert_non_null(two = temporary_file_read(path, &bytes));
+    link_to("checkpoint-2.h5", "checkpoint.h5");
+
+    claim(&run, RUN_CLAIM_RESUME);
+    run_directory_resumed(&run, run.checkpoint, 2);
+    write_update(&run, 4, 9);
+    assert_string_equal(temporary_folder_list(folder), "checkpoint-1.h5 checkpoint-2.h5 checkpoint.h5 ");
+    assert_int_equal(update_in("checkpoint.h5"), 4);
+    char *after = temporary_file_read(path, &bytes_after);
+    assert_non_null(after);
+    assert_int_equal(bytes, bytes_after);
+    assert_memory_equal(two, after, bytes);
+    free(two);
+    free(after);
+    run_directory_free(&run);
+}
+
+/* It may lead to a file of any name: that gets the one of an older checkpoint besides. */
+static void test_symbolic_link_to_a_copy(void **state)
+{
+    (void)state;
+    struct run_directory run;
+    struct stat facts;
+    char from[TEMPORARY_PATH_BYTES], path[TEMPORARY_PATH_BYTES];
+    claim(&run, RUN_CLAIM_NEW);
+    write_update(&run, 2, 9);
+    run_directory_free(&run);
+    inner(from, "checkpoint.h5");
+    inner(path, "mine.h5");
+    assert_int_equal(rename(from, path), 0);
+    link_to("mine.h5", "checkpoint.h5");
+    touch("checkpoint-2.h5.part");
+    claim(&run, RUN_CLAIM_RESUME);
+    run_directory_resumed(&run, run.checkpoint, 2);
+    write_update(&run, 4, 9);
+    assert_string_equal(temporary_folder_list(folder), "checkpoint-2.h5 checkpoint.h5 mine.h5 ");
+    assert_int_equal(update_in("mine.h5"), 2);
+    assert_int_equal(update_in("checkpoint-2.h5"), 2);
+    inner(path, "checkpoint-2.h5");
+    assert_int_equal(lstat(path, &facts), 0);
+    assert_true(S_ISREG(facts.st_mode));
+    run_directory_free(&run);
+}
+
 /* Another process writes checkpoints without end, and is killed at any moment. */
 
 static int write_until_killed(const char *path)
@@ -333,6 +398,8 @@ int main(int count, char **arguments)
         cmocka_unit_test_setup_teardown(test_overwrite, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_resume_from_an_older_one, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_resume_from_the_newest, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(test_symbolic_link, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(test_symbolic_link_to_a_copy, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_killed, make_folder, remove_folder),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
