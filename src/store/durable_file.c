@@ -4,7 +4,9 @@
  * 2. A file gets its final name only after its last byte is on the disk (fsync before rename).
  * 3. The final name, once it exists, exists at every moment: rename replaces the old file by the new.
  * 4. When the commit returns STATUS_OK the new file is there after a power cut too: its folder was synced.
- * 5. After a failure there is no PATH.part. After a kill there may be one: it is never read, and the next
+ * 5. Only a PATH.part that this process made gets the final name or is removed: the folder behind the path
+ * may have become another one meanwhile, in which another process writes.
+ * 6. After a failure there is no PATH.part. After a kill there may be one: it is never read, and the next
  *    writer of PATH, or the next claim of the folder, removes it.
  */
 #include "lstm_mpi/store/durable_file.h"
@@ -205,11 +207,23 @@ static int sync_folder_of(char *path)
     return failure;
 }
 
+static bool has_part(const struct durable_file *file)
+{
+    struct stat own, now;
+    return file->part && file->descriptor >= 0 && fstat(file->descriptor, &own) == 0 &&
+           stat(file->part, &now) == 0 && own.st_dev == now.st_dev && own.st_ino == now.st_ino;
+}
+
 enum status durable_file_commit(struct durable_file *file, struct error *error)
 {
     enum status status = durable_file_sync(file, error);
     if (status != STATUS_OK)
         return status;
+    if (!has_part(file)) {
+        error_set(error, STATUS_FAILED, "cannot write %s", file->path);
+        error_why(error, "%s is not there any more, or another one", file->part);
+        return error_remedy(error, "leave the folder and its files as they are while a run is at work");
+    }
     if (rename(file->part, file->path) != 0)
         return cannot_write(file, errno, error);
     int failure = sync_folder_of(file->path);
@@ -221,7 +235,7 @@ enum status durable_file_commit(struct durable_file *file, struct error *error)
 
 void durable_file_remove(const struct durable_file *file)
 {
-    if (file->part)
+    if (has_part(file))
         unlink(file->part);
 }
 

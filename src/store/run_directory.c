@@ -198,19 +198,21 @@ static enum status lock_folder(struct run_directory *run, unsigned seconds, stru
     run->was_there = folder >= 0;
     if (folder < 0)
         return STATUS_OK;
-    for (unsigned try = 0; !run->has_lock && try <= seconds * TRIES_A_SECOND; try++) {
+    int failure = EWOULDBLOCK;
+    for (unsigned try = 0; try <= seconds * TRIES_A_SECOND; try++) {
         if (try > 0)
             nanosleep(&pause, NULL);
-        run->has_lock = flock(folder, LOCK_EX | LOCK_NB) == 0;
-        if (!run->has_lock && errno != EWOULDBLOCK && errno != EINTR)
+        failure = flock(folder, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
+        if (failure != EWOULDBLOCK && failure != EINTR)
             break;
     }
-    int error_number = errno;
-    if (run->has_lock)
-        run->lock = folder;
-    else
+    run->has_folder = failure != EWOULDBLOCK;
+    if (!run->has_folder) {
         close(folder);
-    return !run->has_lock && error_number == EWOULDBLOCK ? is_taken(run, error) : STATUS_OK;
+        return is_taken(run, error);
+    }
+    run->folder = folder;
+    return STATUS_OK;
 }
 
 /* Rank 0's part of a claim. */
@@ -267,9 +269,30 @@ void run_directory_free(struct run_directory *run)
     memory_free(run->checkpoint);
     memory_free(run->best);
     memory_free(run->metrics);
-    if (run->has_lock)
-        close(run->lock);
+    if (run->has_folder)
+        close(run->folder);
     *run = (struct run_directory){0};
+}
+
+/* Rank 0's part of a check. */
+static enum status check_place(const struct run_directory *run, struct error *error)
+{
+    struct stat claimed, now;
+    if (!run->has_folder)
+        return STATUS_OK;
+    if (fstat(run->folder, &claimed) != 0 || stat(run->path, &now) != 0)
+        return error_system(error, errno, "cannot write into %s", run->path);
+    if (claimed.st_dev == now.st_dev && claimed.st_ino == now.st_ino)
+        return STATUS_OK;
+    error_set(error, STATUS_FAILED, "cannot write into %s", run->path);
+    error_why(error, "the folder is another one now, and that of this run was moved away");
+    return error_remedy(error, "go on with --resume and the --run-dir that it has now");
+}
+
+enum status run_directory_check(const struct run_directory *run, const struct comm *comm, struct error *error)
+{
+    enum status status = comm->rank == 0 ? check_place(run, error) : STATUS_OK;
+    return agree_on_status(comm, status, error);
 }
 
 /* Makes rank 0's contents everyone's. */
@@ -394,13 +417,16 @@ done:
     return status;
 }
 
-/* Rank 0 removes older checkpoints beyond those to keep. What cannot be removed takes room, no more. */
+/* Rank 0 removes what is of an earlier run, and older checkpoints beyond those to keep. What cannot be
+ * removed takes room, no more. */
 static enum status prune(const struct run_directory *run, size_t keep, struct error *error)
 {
     enum status status = STATUS_OK;
     struct contents contents = {0};
     char *path = NULL;
     size_t kept = 0;
+    if (run->newest_update == 0 && unlink(run->best) != 0 && errno != ENOENT)
+        log_warning("cannot remove %s of an earlier run: %s", run->best, strerror(errno));
     TRY(list_contents(&contents, run, error));
     for (size_t i = 0; i < contents.older_count; i++) {
         if (contents.older[i] < run->newest_update && kept < keep) {
@@ -480,9 +506,11 @@ enum status run_directory_write_checkpoint(struct run_directory *run, const stru
     enum status status = STATUS_OK;
     char *made = NULL;
     bool becomes_older = run->has_newest && run->newest_update < snapshot->progress.update && keep > 0;
-    if (comm->rank == 0 && run->has_bad)
+    if (comm->rank == 0)
+        status = check_place(run, error);
+    if (status == STATUS_OK && comm->rank == 0 && run->has_bad)
         status = set_bad_aside(run, error);
-    if (comm->rank == 0 && becomes_older)
+    if (status == STATUS_OK && comm->rank == 0 && becomes_older)
         status = keep_newest(&made, run, error);
     TRY(agree_on_status(comm, status, error));
     run->has_bad = false;
@@ -493,9 +521,9 @@ enum status run_directory_write_checkpoint(struct run_directory *run, const stru
         goto done;
     run->has_newest = true;
     run->newest_update = snapshot->progress.update;
-    if (comm->rank == 0 && run->newest_update == 0 && unlink(run->best) != 0 && errno != ENOENT)
-        log_warning("cannot remove %s of an earlier run: %s", run->best, strerror(errno));
     if (comm->rank == 0)
+        status = check_place(run, error);
+    if (status == STATUS_OK && comm->rank == 0)
         status = prune(run, keep, error);
     TRY(agree_on_status(comm, status, error));
 done:
@@ -506,5 +534,6 @@ done:
 enum status run_directory_write_best(const struct run_directory *run, const struct comm *comm,
                                      const struct snapshot *snapshot, struct error *error)
 {
-    return checkpoint_write(comm, run->best, snapshot, error);
+    enum status status = run_directory_check(run, comm, error);
+    return status == STATUS_OK ? checkpoint_write(comm, run->best, snapshot, error) : status;
 }

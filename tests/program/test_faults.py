@@ -181,6 +181,30 @@ class DirectoryTest(FaultTest):
                 self.assertFalse(run_dir.exists())
                 self.assertWhole(self.folder / f"elsewhere{ranks}" / "checkpoint.h5")
 
+    def test_moved_and_made_again(self):
+        """Another run has the name of the folder now: nothing of it is touched."""
+        cases = (
+            (None, ("--checkpoint-every", 1)),
+            (2, ("--checkpoint-every", 1)),
+            (None, ("--checkpoint-every", 0, "--log-every", 1)),
+        )
+        for number, (ranks, cadence) in enumerate(cases):
+            with self.subTest(ranks=ranks, cadence=cadence):
+                run_dir = self.folder / f"run{number}"
+                moved = self.folder / f"moved{number}"
+                with support.start(*self.options(run_dir, "--epochs", 10**6, *cadence), ranks=ranks) as running:
+                    wait_for_update(self, running, run_dir, 10 if "--log-every" not in cadence else 0)
+                    for pid in running.ranks():
+                        os.kill(pid, signal.SIGSTOP)
+                    run_dir.rename(moved)
+                    self.assertDone(run(*self.options(run_dir, "--epochs", 3)))
+                    (run_dir / "checkpoint.h5.part").write_bytes(b"of the other run")
+                    before = support.tree(run_dir)
+                    for pid in running.ranks():
+                        os.kill(pid, signal.SIGCONT)
+                    self.assertError(1, running.wait(LIMIT), run_dir)
+                self.assertEqual(before, support.tree(run_dir))
+                self.assertWhole(moved / "checkpoint.h5")
 
     def test_two_runs_at_once(self):
         """The second one refuses; when the first is gone, in whatever way, it may go on."""

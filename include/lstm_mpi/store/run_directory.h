@@ -27,8 +27,8 @@ struct run_directory {
     char *checkpoint;       /* PATH/checkpoint.h5 */
     char *best;             /* PATH/best.h5 */
     char *metrics;          /* PATH/metrics.h5 */
-    int lock;               /* rank 0: the folder, open and locked, */
-    bool has_lock;          /* if so; elsewhere, and where a file system has no locks, not */
+    int folder;             /* rank 0: the folder, open, and locked where the file system has locks, */
+    bool has_folder;        /* if so */
     bool was_there;         /* rank 0: the folder, before this run */
     bool has_newest;        /* `checkpoint` is a good one of this run, */
     uint64_t newest_update; /* after so many updates */
@@ -68,6 +68,12 @@ void run_directory_resumed(struct run_directory *run, const char *path, uint64_t
 MUST_CHECK enum status run_directory_write_checkpoint(struct run_directory *run, const struct comm *comm,
                                                       const struct snapshot *snapshot, size_t keep,
                                                       struct error *error);
+
+/* Fails where the path leads to another folder than the claimed one, or to none: what is written by that path
+ * would be written into another run's files. Before metrics.h5 is written; the functions here do it
+ * themselves. Collective. */
+MUST_CHECK enum status run_directory_check(const struct run_directory *run, const struct comm *comm,
+                                           struct error *error);
 
 /* Writes the snapshot as best.h5, in the place of the former one. After a failure that is as it was.
  * Collective. */
