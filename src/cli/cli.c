@@ -10,6 +10,7 @@
 #include "message.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 
 static void print_warning(void *unused, const char *line)
@@ -98,6 +99,12 @@ done:
     return status;
 }
 
+/* A file that reaches the limit of file sizes is an error like others, not the end. */
+static void ignore_size_signal(void)
+{
+    (void)signal(SIGXFSZ, SIG_IGN);
+}
+
 enum status cli_main(int argc, const char **argv)
 {
     struct error error = {0};
@@ -106,6 +113,7 @@ enum status cli_main(int argc, const char **argv)
     struct blis_offer offer;
     /* Which command it is turns out later. Until then a signal waits, so that none is lost on the way to the
      * first checkpoint. */
+    ignore_size_signal();
     enum status setup_status = stop_on_signals(&error);
     if (setup_status == STATUS_OK)
         setup_status = blis_setup_offer(&offer, &error);

@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -35,6 +36,14 @@ static enum status name_file(struct durable_file *file, const char *path, struct
     snprintf(file->part, bytes, "%s%s", path, DURABLE_FILE_SUFFIX);
 done:
     return status;
+}
+
+enum status durable_file_check_limit(const char *path, uint64_t bytes, struct error *error)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY || bytes <= limit.rlim_cur)
+        return STATUS_OK;
+    return error_system(error, EFBIG, "cannot write %s", path);
 }
 
 enum status durable_file_begin(struct durable_file *file, const char *path, struct error *error)

@@ -69,6 +69,11 @@ void history_cut(struct history *history, int64_t epoch)
         history->count--;
 }
 
+uint64_t history_bytes(const struct history *history)
+{
+    return history->count * (sizeof *history->records + history->ranks * sizeof *history->times);
+}
+
 void history_free(struct history *history)
 {
     memory_free(history->records);

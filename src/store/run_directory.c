@@ -500,6 +500,23 @@ static void undo_keep(struct run_directory *run, const char *made)
         run->has_newest = false;
 }
 
+/* A bound of the bytes that the file of a snapshot has. */
+static uint64_t most_bytes(const struct snapshot *snapshot)
+{
+    enum { FILE_OVERHEAD_BYTES = 1 << 18, TENSOR_OVERHEAD_BYTES = 1 << 11 };
+    uint64_t bytes = FILE_OVERHEAD_BYTES + 2 * history_bytes(snapshot->history);
+    size_t size = vocabulary_size(snapshot->vocabulary);
+    size_t longest = 0;
+    for (uint32_t id = 0; id < size; id++) {
+        size_t length = strlen(vocabulary_shown(snapshot->vocabulary, id));
+        longest = length > longest ? length : longest;
+    }
+    bytes += size * (longest + 1 + sizeof(uint32_t) + sizeof(uint64_t));
+    for (size_t t = 0; t < snapshot->tensor_count; t++)
+        bytes += TENSOR_OVERHEAD_BYTES + tensor_elements(&snapshot->tensors[t]) * sizeof(float);
+    return bytes + bytes / 1000; /* checksums */
+}
+
 enum status run_directory_write_checkpoint(struct run_directory *run, const struct comm *comm,
                                            const struct snapshot *snapshot, size_t keep, struct error *error)
 {
@@ -508,6 +525,8 @@ enum status run_directory_write_checkpoint(struct run_directory *run, const stru
     bool becomes_older = run->has_newest && run->newest_update < snapshot->progress.update && keep > 0;
     if (comm->rank == 0)
         status = check_place(run, error);
+    if (status == STATUS_OK)
+        status = durable_file_check_limit(run->checkpoint, most_bytes(snapshot), error);
     if (status == STATUS_OK && comm->rank == 0 && run->has_bad)
         status = set_bad_aside(run, error);
     if (status == STATUS_OK && comm->rank == 0 && becomes_older)
@@ -534,6 +553,11 @@ done:
 enum status run_directory_write_best(const struct run_directory *run, const struct comm *comm,
                                      const struct snapshot *snapshot, struct error *error)
 {
-    enum status status = run_directory_check(run, comm, error);
-    return status == STATUS_OK ? checkpoint_write(comm, run->best, snapshot, error) : status;
+    enum status status = comm->rank == 0 ? check_place(run, error) : STATUS_OK;
+    if (status == STATUS_OK)
+        status = durable_file_check_limit(run->best, most_bytes(snapshot), error);
+    TRY(agree_on_status(comm, status, error));
+    TRY(checkpoint_write(comm, run->best, snapshot, error));
+done:
+    return status;
 }

@@ -120,6 +120,27 @@ class FullDiskTest(FaultTest):
                 )
 
 
+class FileSizeTest(FaultTest):
+    LIMIT_BYTES = 24 << 20  # MPI's own files are smaller
+
+    def test_limit(self):
+        """A file that may not be so large: an error, and the checkpoints stay."""
+        run_dir = self.folder / "run"
+        self.assertDone(run(*self.options(run_dir, "--hidden-size", 1300, "--max-updates", 1)))
+        self.assertGreater((run_dir / "checkpoint.h5").stat().st_size, self.LIMIT_BYTES)
+        before = support.tree(run_dir)
+        for ranks in (None, 2):
+            with self.subTest(ranks=ranks):
+                result = run(
+                    *("train", "--resume", "--run-dir", run_dir, "--max-updates", 2, "--quiet"),
+                    ranks=ranks,
+                    launcher=("prlimit", f"--fsize={self.LIMIT_BYTES}"),
+                    timeout=LIMIT,
+                )
+                self.assertError(1, result, "File too large", "ulimit -f")
+                self.assertEqual(before, support.tree(run_dir))
+
+
 class ReadOnlyTest(FaultTest):
     def test_from_the_start(self):
         folder = self.file_system("disk", 1024)

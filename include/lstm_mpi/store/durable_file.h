@@ -22,6 +22,11 @@ struct durable_file {
 /* Makes the names, removes what a killed run left of PATH.part, and opens an empty one. */
 MUST_CHECK enum status durable_file_begin(struct durable_file *file, const char *path, struct error *error);
 
+/* Fails where the limit of file sizes does not leave this process so many bytes. HDF5 does not survive it
+ * when a file cannot be written, not even one in memory, to which the limit applies too: so this comes first.
+ */
+MUST_CHECK enum status durable_file_check_limit(const char *path, uint64_t bytes, struct error *error);
+
 /* Makes the names, and opens the PATH.part that another process has begun. */
 MUST_CHECK enum status durable_file_join(struct durable_file *file, const char *path, struct error *error);
 

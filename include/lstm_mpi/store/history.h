@@ -48,6 +48,9 @@ MUST_CHECK enum status history_add(struct history *history, const struct epoch_r
 /* Forgets the epochs after `epoch`. */
 void history_cut(struct history *history, int64_t epoch);
 
+/* In a file. */
+uint64_t history_bytes(const struct history *history);
+
 /* Frees what the history holds, not the struct. */
 void history_free(struct history *history);
 
