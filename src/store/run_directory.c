@@ -17,7 +17,6 @@
 #include <time.h>
 #include <unistd.h>
 
-static const char checkpoint_stem[] = "checkpoint";
 static const char checkpoint_name[] = RUN_DIRECTORY_CHECKPOINT;
 static const char best_name[] = RUN_DIRECTORY_BEST;
 static const char metrics_name[] = RUN_DIRECTORY_METRICS;
@@ -141,14 +140,32 @@ static enum status holds_a_run(const struct run_directory *run, struct error *er
                         "--resume goes on with it, --overwrite begins it anew, --run-dir takes another");
 }
 
-/* NAME.part, and what MPI libraries put beside it for a moment (NAME.part.locktest.0). */
+/* Behind NAME.part: nothing, or what Open MPI puts there for a moment, with the number of a rank. */
+static bool is_end_of_leftover(const char *end)
+{
+    static const char *const ends[] = {".data.", ".metadata.", ".locktest."};
+    bool found = *end == '\0';
+    for (size_t i = 0; i < sizeof ends / sizeof *ends && !found; i++) {
+        const char *digits = end + strlen(ends[i]);
+        found = strncmp(end, ends[i], strlen(ends[i])) == 0 && *digits != '\0' &&
+                digits[strspn(digits, "0123456789")] == '\0';
+    }
+    return found;
+}
+
+/* Is it half of a file of this program, and not a user's, such as what split makes? */
 static bool is_leftover(const char *name)
 {
-    const char *suffix = strstr(name, ".h5" DURABLE_FILE_SUFFIX);
-    bool ours = strncmp(name, checkpoint_stem, sizeof checkpoint_stem - 1) == 0 ||
-                strncmp(name, best_name, sizeof best_name - 1) == 0 ||
-                strncmp(name, metrics_name, sizeof metrics_name - 1) == 0;
-    return ours && suffix;
+    static const char part[] = ".h5" DURABLE_FILE_SUFFIX;
+    char of[NAME_BYTES];
+    uint64_t update;
+    const char *suffix = strstr(name, part);
+    if (!suffix || (size_t)(suffix - name) + sizeof older_suffix > sizeof of)
+        return false;
+    snprintf(of, sizeof of, "%.*s%s", (int)(suffix - name), name, older_suffix);
+    bool ours = strcmp(of, checkpoint_name) == 0 || strcmp(of, best_name) == 0 ||
+                strcmp(of, metrics_name) == 0 || is_older(of, &update);
+    return ours && is_end_of_leftover(suffix + strlen(part));
 }
 
 static enum status remove_leftovers(const struct run_directory *run, struct error *error)

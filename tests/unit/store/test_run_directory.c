@@ -166,15 +166,25 @@ static void test_leftovers(void **state)
 {
     (void)state;
     struct run_directory run;
-    static const char *const others[] = {"checkpoint-x.h5", "checkpoint-007.h5", "notes.h5.part"};
-    for (size_t i = 0; i < 3; i++)
+    static const char *const others[] = {
+        "checkpoint-x.h5",          "checkpoint-007.h5",        "notes.h5.part",
+        "checkpoint.h5.part-aa",    "checkpoint-3.h5.partab",   "checkpoint.h5.part.data.x",
+        "checkpoint-old.h5.part",   "checkpoint.h5.part.data.", "metrics.h5.part.txt",
+        "best.h5.part.locktest.0a", "checkpoint.h5.part.part",
+    };
+    enum { OTHERS = sizeof others / sizeof *others };
+    char list[4096] = "";
+    for (size_t i = 0; i < OTHERS; i++)
         touch(others[i]);
+    snprintf(list, sizeof list, "%s", temporary_folder_list(folder));
     touch("checkpoint.h5.part");
     touch("checkpoint-3.h5.part");
     touch("checkpoint.h5.part.locktest.0");
+    touch("checkpoint-12.h5.part.data.1");
+    touch("best.h5.part.metadata.10");
     touch("metrics.h5.part");
     claim(&run, RUN_CLAIM_NEW);
-    assert_string_equal(temporary_folder_list(folder), "checkpoint-007.h5 checkpoint-x.h5 notes.h5.part ");
+    assert_string_equal(temporary_folder_list(folder), list);
     run_directory_free(&run);
 }
 
