@@ -203,17 +203,21 @@ static int sync_folder(const char *path)
     return failure;
 }
 
-static int sync_folder_of(char *path)
+int durable_file_sync_name(char *path)
 {
+    int failure;
     char *slash = strrchr(path, '/');
-    if (!slash)
-        return sync_folder(".");
-    if (slash == path)
-        return sync_folder("/");
-    *slash = '\0';
-    int failure = sync_folder(path);
-    *slash = '/';
-    return failure;
+    if (!slash) {
+        failure = sync_folder(".");
+    } else if (slash == path) {
+        failure = sync_folder("/");
+    } else {
+        *slash = '\0';
+        failure = sync_folder(path);
+        *slash = '/';
+    }
+    /* Some file systems have no sync for folders. */
+    return failure == EINVAL || failure == EOPNOTSUPP ? 0 : failure;
 }
 
 static bool has_part(const struct durable_file *file)
@@ -235,10 +239,7 @@ enum status durable_file_commit(struct durable_file *file, struct error *error)
     }
     if (rename(file->part, file->path) != 0)
         return cannot_write(file, errno, error);
-    int failure = sync_folder_of(file->path);
-    /* Some file systems have no sync for folders. */
-    if (failure == EINVAL || failure == EOPNOTSUPP)
-        failure = 0;
+    int failure = durable_file_sync_name(file->path);
     return failure == 0 ? STATUS_OK : cannot_write(file, failure, error);
 }
 

@@ -106,7 +106,7 @@ done:
     return status;
 }
 
-/* Makes all folders of a path that are missing. */
+/* Makes all folders of a path that are missing, such that they survive a power cut as their files do. */
 static enum status make_folders(const char *path, struct error *error)
 {
     enum status status = STATUS_OK;
@@ -118,6 +118,8 @@ static enum status make_folders(const char *path, struct error *error)
             *slash = '\0';
         int error_number = mkdir(part, 0777) == 0 ? 0 : errno;
         if (error_number != 0 && error_number != EEXIST && stat(part, &facts) != 0)
+            TRY(error_system(error, error_number, "cannot make the folder %s", path));
+        if (error_number == 0 && (error_number = durable_file_sync_name(part)) != 0)
             TRY(error_system(error, error_number, "cannot make the folder %s", path));
         if (!slash)
             break;

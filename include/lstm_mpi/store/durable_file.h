@@ -56,6 +56,10 @@ MUST_CHECK enum status durable_file_sync(const struct durable_file *file, struct
  * file. */
 MUST_CHECK enum status durable_file_commit(struct durable_file *file, struct error *error);
 
+/* Brings the name of a new file or folder to the disk: the folder that it is in. The path is as before
+ * afterwards. Returns 0 or an errno value. */
+int durable_file_sync_name(char *path);
+
 /* Removes PATH.part where it is still there, as after a failure. */
 void durable_file_remove(const struct durable_file *file);
 

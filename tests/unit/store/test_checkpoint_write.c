@@ -158,6 +158,27 @@ static void test_lost_write(void **state)
     run_directory_free(&run);
 }
 
+/* The names of new folders are brought to the disk. */
+static void test_new_folders(void **state)
+{
+    (void)state;
+    enum { FOLDERS = 2 };
+    for (int n = 0; n <= FOLDERS; n++) {
+        struct error error;
+        struct run_directory run;
+        char path[TEMPORARY_PATH_BYTES];
+        snprintf(path, sizeof path, "%.300s/%d/run", folder, n);
+        assert_int_equal(run_directory_claim(&run, &comm, path, RUN_CLAIM_NEW, &error), STATUS_OK);
+        failing_files_after(n, EIO);
+        enum status status = run_directory_make(&run, &comm, &error);
+        bool failed = failing_files_failed()[0] != '\0';
+        failing_files_after(-1, 0);
+        assert_int_equal(failed, n < FOLDERS);
+        assert_int_equal(status, n < FOLDERS ? STATUS_FAILED : STATUS_OK);
+        run_directory_free(&run);
+    }
+}
+
 int main(void)
 {
     struct error error;
@@ -167,6 +188,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_every_call_fails_once, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_every_allocation_fails_once, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_words_of_the_system, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(test_new_folders, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_lost_write, make_folder, remove_folder),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
