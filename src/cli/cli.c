@@ -105,6 +105,19 @@ static void ignore_size_signal(void)
     (void)signal(SIGXFSZ, SIG_IGN);
 }
 
+/* Before there are ranks, and where communication broke, this rank may be the only one that knows of the
+ * error; else all have agreed on it. */
+static enum status leave_start(struct comm *comm, enum status status, const struct error *error)
+{
+    bool agreed = comm->handles && !error->broke_communication;
+    if (!agreed || comm->rank == 0)
+        message_error(error);
+    if (!agreed)
+        comm_abort(comm, status);
+    comm_finish(comm);
+    return status;
+}
+
 enum status cli_main(int argc, const char **argv)
 {
     struct error error = {0};
@@ -118,10 +131,8 @@ enum status cli_main(int argc, const char **argv)
     if (setup_status == STATUS_OK)
         setup_status = blis_setup_offer(&offer, &error);
     enum status status = comm_start(&comm, &start_error);
-    if (status != STATUS_OK) {
-        message_error(&start_error);
-        comm_abort(&comm, status);
-    }
+    if (status != STATUS_OK)
+        return leave_start(&comm, status, &start_error);
     if (comm.rank == 0)
         log_set_sink(print_warning, NULL);
     /* An error of the set-up waits for the ranks, so that it is printed once. */

@@ -251,6 +251,21 @@ class DirectoryTest(FaultTest):
         self.assertAllWhole(run_dir)
 
 
+class StartTest(FaultTest):
+    @unittest.skipUnless(support.strace_works(), "needs strace")
+    def test_error_of_all_ranks(self):
+        """What the ranks agreed on before there is a command is said once."""
+        injected = ("-e", "trace=fallocate", "-e", "inject=fallocate:error=ENOSPC")
+        result = run(
+            "--version",
+            ranks=3,
+            launcher=("strace", "-f", "-qq", "-o", "/dev/null", *injected),
+            environment={"LSTM_MPI_CPUS": "1"},
+            timeout=LIMIT,
+        )
+        self.assertError(1, result, "short of memory", "No space left on device")
+
+
 class KillTest(FaultTest):
     def test_rank(self):
         """Whichever rank it is, all end within seconds, and the run goes on from its checkpoint."""

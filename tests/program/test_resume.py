@@ -11,7 +11,6 @@ import random
 import re
 import shutil
 import signal
-import subprocess
 import time
 import unittest
 from pathlib import Path
@@ -33,12 +32,6 @@ OPTIONS = {
     "log-every": 1,
 }
 TOKENS = 5 * 6 * UPDATES + 20
-
-
-def strace_works():
-    """Where it is there, and may trace."""
-    command = ("strace", "-qq", "-o", "/dev/null", "true")
-    return shutil.which("strace") and subprocess.run(command, check=False).returncode == 0
 
 
 def options(**changed):
@@ -615,7 +608,7 @@ class DamageTest(ResumeTest):
             *("-e", f"trace={call}", "-e", f"inject={call}:error={failure}:when={when}"),
         )
 
-    @unittest.skipUnless(strace_works(), "needs strace")
+    @unittest.skipUnless(support.strace_works(), "needs strace")
     def test_system_errors(self):
         newest = self.newest_first[0]
         for call, failure, when, words in (
@@ -625,7 +618,7 @@ class DamageTest(ResumeTest):
         ):
             self.assertNotJudged(words, launcher=self.injected(call, newest, failure, when))
 
-    @unittest.skipUnless(strace_works(), "needs strace")
+    @unittest.skipUnless(support.strace_works(), "needs strace")
     def test_system_error_once(self):
         """The second look finds a good file."""
         for number in (1, 9):
