@@ -51,6 +51,7 @@ static const char *remedy_of(int error_number)
         {EROFS, "take a folder on a disk that can be written"},
         {ENOSPC, "make room, or take another folder"},
         {EDQUOT, "make room, or take another folder"},
+        {EFBIG, "raise the limit of file sizes (ulimit -f), or take another file system"},
         {ENOMEM, "use smaller settings or more ranks on more hosts"},
         {EMFILE, "raise the limit of open files"},
     };

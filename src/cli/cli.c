@@ -10,6 +10,7 @@
 #include "message.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 
 static void print_warning(void *unused, const char *line)
@@ -98,6 +99,25 @@ done:
     return status;
 }
 
+/* A file that reaches the limit of file sizes is an error like others, not the end. */
+static void ignore_size_signal(void)
+{
+    (void)signal(SIGXFSZ, SIG_IGN);
+}
+
+/* Before there are ranks, and where communication broke, this rank may be the only one that knows of the
+ * error; else all have agreed on it. */
+static enum status leave_start(struct comm *comm, enum status status, const struct error *error)
+{
+    bool agreed = comm->handles && !error->broke_communication;
+    if (!agreed || comm->rank == 0)
+        message_error(error);
+    if (!agreed)
+        comm_abort(comm, status);
+    comm_finish(comm);
+    return status;
+}
+
 enum status cli_main(int argc, const char **argv)
 {
     struct error error = {0};
@@ -106,16 +126,15 @@ enum status cli_main(int argc, const char **argv)
     struct blis_offer offer;
     /* Which command it is turns out later. Until then a signal waits, so that none is lost on the way to the
      * first checkpoint. */
+    ignore_size_signal();
     enum status setup_status = stop_on_signals(&error);
     if (setup_status == STATUS_OK)
         setup_status = blis_setup_offer(&offer, &error);
     if (setup_status == STATUS_OK)
         setup_status = comm_check_environment(&error);
     enum status status = comm_start(&comm, &start_error);
-    if (status != STATUS_OK) {
-        message_error(&start_error);
-        comm_abort(&comm, status);
-    }
+    if (status != STATUS_OK)
+        return leave_start(&comm, status, &start_error);
     if (comm.rank == 0)
         log_set_sink(print_warning, NULL);
     /* An error of the set-up waits for the ranks, so that it is printed once. */

@@ -1,5 +1,6 @@
 #include "inspect_json.h"
 
+#include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/text/utf8.h"
 
 #include <jansson.h>
@@ -37,30 +38,17 @@ static json_t *whole(uint64_t value)
     return json_string(text);
 }
 
-/* A path may hold any bytes; those that are no UTF-8 become U+FFFD each. */
+/* A path may hold any bytes. */
 static json_t *text(const char *bytes)
 {
-    static const char replacement[] = "\xEF\xBF\xBD";
-    json_t *value = NULL;
-    char *out = NULL;
-    size_t written = 0;
-    size_t count = bytes ? strlen(bytes) : 0;
+    char *repaired;
+    struct error error;
     if (!bytes)
         return json_null();
-    FILE *stream = open_memstream(&out, &written);
-    if (!stream)
+    if (utf8_repair(&repaired, bytes, &error) != STATUS_OK)
         return NULL;
-    while (count > 0) {
-        uint32_t code_point;
-        size_t length = utf8_decode(&code_point, bytes, count);
-        fwrite(length > 0 ? bytes : replacement, 1, length > 0 ? length : strlen(replacement), stream);
-        length += length == 0;
-        bytes += length;
-        count -= length;
-    }
-    if (fclose(stream) == 0)
-        value = json_stringn(out, written);
-    free(out);
+    json_t *value = json_string(repaired);
+    memory_free(repaired);
     return value;
 }
 

@@ -4,7 +4,9 @@
  * 2. A file gets its final name only after its last byte is on the disk (fsync before rename).
  * 3. The final name, once it exists, exists at every moment: rename replaces the old file by the new.
  * 4. When the commit returns STATUS_OK the new file is there after a power cut too: its folder was synced.
- * 5. After a failure there is no PATH.part. After a kill there may be one: it is never read, and the next
+ * 5. Only a PATH.part that this process made gets the final name or is removed: the folder behind the path
+ * may have become another one meanwhile, in which another process writes.
+ * 6. After a failure there is no PATH.part. After a kill there may be one: it is never read, and the next
  *    writer of PATH, or the next claim of the folder, removes it.
  */
 #include "lstm_mpi/store/durable_file.h"
@@ -15,6 +17,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -33,6 +36,14 @@ static enum status name_file(struct durable_file *file, const char *path, struct
     snprintf(file->part, bytes, "%s%s", path, DURABLE_FILE_SUFFIX);
 done:
     return status;
+}
+
+enum status durable_file_check_limit(const char *path, uint64_t bytes, struct error *error)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY || bytes <= limit.rlim_cur)
+        return STATUS_OK;
+    return error_system(error, EFBIG, "cannot write %s", path);
 }
 
 enum status durable_file_begin(struct durable_file *file, const char *path, struct error *error)
@@ -210,17 +221,28 @@ static int sync_folder(const char *path)
     return failure;
 }
 
-static int sync_folder_of(char *path)
+int durable_file_sync_name(char *path)
 {
+    int failure;
     char *slash = strrchr(path, '/');
-    if (!slash)
-        return sync_folder(".");
-    if (slash == path)
-        return sync_folder("/");
-    *slash = '\0';
-    int failure = sync_folder(path);
-    *slash = '/';
-    return failure;
+    if (!slash) {
+        failure = sync_folder(".");
+    } else if (slash == path) {
+        failure = sync_folder("/");
+    } else {
+        *slash = '\0';
+        failure = sync_folder(path);
+        *slash = '/';
+    }
+    /* Some file systems have no sync for folders. */
+    return failure == EINVAL || failure == EOPNOTSUPP ? 0 : failure;
+}
+
+static bool has_part(const struct durable_file *file)
+{
+    struct stat own, now;
+    return file->part && file->descriptor >= 0 && fstat(file->descriptor, &own) == 0 &&
+           stat(file->part, &now) == 0 && own.st_dev == now.st_dev && own.st_ino == now.st_ino;
 }
 
 enum status durable_file_commit(struct durable_file *file, struct error *error)
@@ -228,18 +250,20 @@ enum status durable_file_commit(struct durable_file *file, struct error *error)
     enum status status = durable_file_sync(file, error);
     if (status != STATUS_OK)
         return status;
+    if (!has_part(file)) {
+        error_set(error, STATUS_FAILED, "cannot write %s", file->path);
+        error_why(error, "%s is not there any more, or another one", file->part);
+        return error_remedy(error, "leave the folder and its files as they are while a run is at work");
+    }
     if (rename(file->part, file->path) != 0)
         return cannot_write(file, errno, error);
-    int failure = sync_folder_of(file->path);
-    /* Some file systems have no sync for folders. */
-    if (failure == EINVAL || failure == EOPNOTSUPP)
-        failure = 0;
+    int failure = durable_file_sync_name(file->path);
     return failure == 0 ? STATUS_OK : cannot_write(file, failure, error);
 }
 
 void durable_file_remove(const struct durable_file *file)
 {
-    if (file->part)
+    if (has_part(file))
         unlink(file->part);
 }
 

@@ -30,6 +30,7 @@ void file_format_check(struct h5 *h5)
         h5_fail(h5, "its format version is %llu, and this program reads version %d",
                 (unsigned long long)version, FORMAT_VERSION);
         error_remedy(h5->error, "use the version of the program that wrote it");
+        h5->error->not_judged = true;
     }
     memory_free(format);
 }

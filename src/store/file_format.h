@@ -7,7 +7,7 @@
 
 void file_format_put(struct h5 *h5);
 
-/* Fails on a file of another kind or version. */
+/* Fails on a file of another kind; on one of another version with an error that is `not_judged`. */
 void file_format_check(struct h5 *h5);
 
 #endif

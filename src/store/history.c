@@ -63,6 +63,11 @@ done:
     return status;
 }
 
+uint64_t history_bytes(const struct history *history)
+{
+    return history->count * (sizeof *history->records + history->ranks * sizeof *history->times);
+}
+
 void history_free(struct history *history)
 {
     memory_free(history->records);

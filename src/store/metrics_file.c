@@ -20,10 +20,14 @@ done:
     return status;
 }
 
+/* More than HDF5 takes for a few datasets and their names. */
+enum { OVERHEAD_BYTES = 1 << 16 };
+
 enum status metrics_file_write(const char *path, const struct history *history, struct error *error)
 {
     enum status status = STATUS_OK;
-    struct durable_file file;
+    struct durable_file file = {0};
+    TRY(durable_file_check_limit(path, history_bytes(history) + OVERHEAD_BYTES, error));
     TRY(durable_file_begin(&file, path, error));
     TRY(fill(&file, history, error));
     TRY(durable_file_commit(&file, error));

@@ -17,7 +17,6 @@
 #include <time.h>
 #include <unistd.h>
 
-static const char checkpoint_stem[] = "checkpoint";
 static const char checkpoint_name[] = RUN_DIRECTORY_CHECKPOINT;
 static const char best_name[] = RUN_DIRECTORY_BEST;
 static const char metrics_name[] = RUN_DIRECTORY_METRICS;
@@ -113,7 +112,7 @@ done:
     return status;
 }
 
-/* Makes all folders of a path that are missing. */
+/* Makes all folders of a path that are missing, such that they survive a power cut as their files do. */
 static enum status make_folders(const char *path, struct error *error)
 {
     enum status status = STATUS_OK;
@@ -125,6 +124,8 @@ static enum status make_folders(const char *path, struct error *error)
             *slash = '\0';
         int error_number = mkdir(part, 0777) == 0 ? 0 : errno;
         if (error_number != 0 && error_number != EEXIST && stat(part, &facts) != 0)
+            TRY(error_system(error, error_number, "cannot make the folder %s", path));
+        if (error_number == 0 && (error_number = durable_file_sync_name(part)) != 0)
             TRY(error_system(error, error_number, "cannot make the folder %s", path));
         if (!slash)
             break;
@@ -147,14 +148,32 @@ static enum status holds_a_run(const struct run_directory *run, struct error *er
                         "--resume goes on with it, --overwrite begins it anew, --run-dir takes another");
 }
 
-/* NAME.part, and what MPI libraries put beside it for a moment (NAME.part.locktest.0). */
+/* Behind NAME.part: nothing, or what Open MPI puts there for a moment, with the number of a rank. */
+static bool is_end_of_leftover(const char *end)
+{
+    static const char *const ends[] = {".data.", ".metadata.", ".locktest."};
+    bool found = *end == '\0';
+    for (size_t i = 0; i < sizeof ends / sizeof *ends && !found; i++) {
+        const char *digits = end + strlen(ends[i]);
+        found = strncmp(end, ends[i], strlen(ends[i])) == 0 && *digits != '\0' &&
+                digits[strspn(digits, "0123456789")] == '\0';
+    }
+    return found;
+}
+
+/* Is it half of a file of this program, and not a user's, such as what split makes? */
 static bool is_leftover(const char *name)
 {
-    const char *suffix = strstr(name, ".h5" DURABLE_FILE_SUFFIX);
-    bool ours = strncmp(name, checkpoint_stem, sizeof checkpoint_stem - 1) == 0 ||
-                strncmp(name, best_name, sizeof best_name - 1) == 0 ||
-                strncmp(name, metrics_name, sizeof metrics_name - 1) == 0;
-    return ours && suffix;
+    static const char part[] = ".h5" DURABLE_FILE_SUFFIX;
+    char of[NAME_BYTES];
+    uint64_t update;
+    const char *suffix = strstr(name, part);
+    if (!suffix || (size_t)(suffix - name) + sizeof older_suffix > sizeof of)
+        return false;
+    snprintf(of, sizeof of, "%.*s%s", (int)(suffix - name), name, older_suffix);
+    bool ours = strcmp(of, checkpoint_name) == 0 || strcmp(of, best_name) == 0 ||
+                strcmp(of, metrics_name) == 0 || is_older(of, &update);
+    return ours && is_end_of_leftover(suffix + strlen(part));
 }
 
 static enum status remove_leftovers(const struct run_directory *run, struct error *error)
@@ -202,19 +221,21 @@ static enum status lock_folder(struct run_directory *run, unsigned seconds, stru
     run->was_there = folder >= 0;
     if (folder < 0)
         return STATUS_OK;
-    for (unsigned try = 0; !run->has_lock && try <= seconds * TRIES_A_SECOND; try++) {
+    int failure = EWOULDBLOCK;
+    for (unsigned try = 0; try <= seconds * TRIES_A_SECOND; try++) {
         if (try > 0)
             nanosleep(&pause, NULL);
-        run->has_lock = flock(folder, LOCK_EX | LOCK_NB) == 0;
-        if (!run->has_lock && errno != EWOULDBLOCK && errno != EINTR)
+        failure = flock(folder, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
+        if (failure != EWOULDBLOCK && failure != EINTR)
             break;
     }
-    int error_number = errno;
-    if (run->has_lock)
-        run->lock = folder;
-    else
+    run->has_folder = failure != EWOULDBLOCK;
+    if (!run->has_folder) {
         close(folder);
-    return !run->has_lock && error_number == EWOULDBLOCK ? is_taken(run, error) : STATUS_OK;
+        return is_taken(run, error);
+    }
+    run->folder = folder;
+    return STATUS_OK;
 }
 
 /* Rank 0's part of a claim. */
@@ -271,9 +292,30 @@ void run_directory_free(struct run_directory *run)
     memory_free(run->checkpoint);
     memory_free(run->best);
     memory_free(run->metrics);
-    if (run->has_lock)
-        close(run->lock);
+    if (run->has_folder)
+        close(run->folder);
     *run = (struct run_directory){0};
+}
+
+/* Rank 0's part of a check. */
+static enum status check_place(const struct run_directory *run, struct error *error)
+{
+    struct stat claimed, now;
+    if (!run->has_folder)
+        return STATUS_OK;
+    if (fstat(run->folder, &claimed) != 0 || stat(run->path, &now) != 0)
+        return error_system(error, errno, "cannot write into %s", run->path);
+    if (claimed.st_dev == now.st_dev && claimed.st_ino == now.st_ino)
+        return STATUS_OK;
+    error_set(error, STATUS_FAILED, "cannot write into %s", run->path);
+    error_why(error, "the folder is another one now, and that of this run was moved away");
+    return error_remedy(error, "go on with --resume and the --run-dir that it has now");
+}
+
+enum status run_directory_check(const struct run_directory *run, const struct comm *comm, struct error *error)
+{
+    enum status status = comm->rank == 0 ? check_place(run, error) : STATUS_OK;
+    return agree_on_status(comm, status, error);
 }
 
 /* Makes rank 0's contents everyone's. */
@@ -327,6 +369,7 @@ void run_directory_resumed(struct run_directory *run, const char *path, uint64_t
 {
     run->has_newest = strcmp(path, run->checkpoint) == 0;
     run->newest_update = update;
+    run->has_bad = !run->has_newest && is_older(path + strlen(run->path) + 1, &run->good_number);
 }
 
 /* For file systems without hard links. */
@@ -348,6 +391,35 @@ done:
     return status;
 }
 
+static bool is_same_file(const char *a, const char *b)
+{
+    struct stat one, other;
+    return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev &&
+           one.st_ino == other.st_ino;
+}
+
+/* Gives a file, or that which a symbolic link leads to, another name besides its own; a file that has the
+ * name is replaced at once, and nothing is removed before. Where there are no links, it becomes a copy. */
+static enum status add_name(const char *path, const char *name, struct error *error)
+{
+    enum status status = STATUS_OK;
+    char *part = NULL;
+    size_t bytes = strlen(name) + sizeof DURABLE_FILE_SUFFIX;
+    TRY(memory_new(&part, bytes, error));
+    snprintf(part, bytes, "%s%s", name, DURABLE_FILE_SUFFIX);
+    if (unlink(part) != 0 && errno != ENOENT)
+        TRY(error_system(error, errno, "cannot remove %s", part));
+    if (linkat(AT_FDCWD, path, AT_FDCWD, part, AT_SYMLINK_FOLLOW) != 0)
+        status = copy_file(path, name, error);
+    else if (rename(part, name) != 0)
+        status = error_system(error, errno, "cannot replace %s", name);
+    if (status != STATUS_OK)
+        unlink(part);
+done:
+    memory_free(part);
+    return status;
+}
+
 /* Rank 0 gives checkpoint.h5 the name of an older one besides its own. `*made` is that name where it did not
  * exist before. A file that has the name already is of the same update, and one of them is enough. */
 static enum status keep_newest(char **made, const struct run_directory *run, struct error *error)
@@ -357,10 +429,8 @@ static enum status keep_newest(char **made, const struct run_directory *run, str
     struct stat facts;
     TRY(older_path(&older, run, run->newest_update, error));
     bool existed = lstat(older, &facts) == 0;
-    if (existed && unlink(older) != 0)
-        TRY(error_system(error, errno, "cannot replace %s", older));
-    if (link(run->checkpoint, older) != 0)
-        TRY(copy_file(run->checkpoint, older, error));
+    if (!is_same_file(run->checkpoint, older))
+        TRY(add_name(run->checkpoint, older, error));
     if (!existed) {
         *made = older;
         older = NULL;
@@ -370,13 +440,16 @@ done:
     return status;
 }
 
-/* Rank 0 removes older checkpoints beyond those to keep. What cannot be removed takes room, no more. */
+/* Rank 0 removes what is of an earlier run, and older checkpoints beyond those to keep. What cannot be
+ * removed takes room, no more. */
 static enum status prune(const struct run_directory *run, size_t keep, struct error *error)
 {
     enum status status = STATUS_OK;
     struct contents contents = {0};
     char *path = NULL;
     size_t kept = 0;
+    if (run->newest_update == 0 && unlink(run->best) != 0 && errno != ENOENT)
+        log_warning("cannot remove %s of an earlier run: %s", run->best, strerror(errno));
     TRY(list_contents(&contents, run, error));
     for (size_t i = 0; i < contents.older_count; i++) {
         if (contents.older[i] < run->newest_update && kept < keep) {
@@ -395,16 +468,76 @@ done:
     return status;
 }
 
+/* Gives a file its NAME.bad, in the place of no other file. Where there are links it has its own name too. */
+static enum status name_bad(const char *path, struct error *error)
+{
+    enum status status = STATUS_OK;
+    char *name = NULL;
+    size_t bytes = strlen(path) + NAME_BYTES;
+    TRY(memory_new(&name, bytes, error));
+    for (unsigned n = 1;; n++) {
+        struct stat facts;
+        snprintf(name, bytes, n == 1 ? "%s%s" : "%s%s-%u", path, RUN_DIRECTORY_BAD, n);
+        if (linkat(AT_FDCWD, path, AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0 || is_same_file(path, name))
+            break;
+        if (lstat(name, &facts) == 0)
+            continue;
+        if (rename(path, name) != 0 && errno != ENOENT)
+            status = error_system(error, errno, "cannot keep %s as %s", path, name);
+        break;
+    }
+done:
+    memory_free(name);
+    return status;
+}
+
+/* Rank 0 makes way for what the run will write. */
+static enum status set_bad_aside(const struct run_directory *run, struct error *error)
+{
+    enum status status = STATUS_OK;
+    struct contents contents = {0};
+    char *path = NULL;
+    TRY(name_bad(run->checkpoint, error));
+    TRY(list_contents(&contents, run, error));
+    for (size_t i = 0; i < contents.older_count && contents.older[i] > run->good_number; i++) {
+        TRY(older_path(&path, run, contents.older[i], error));
+        TRY(name_bad(path, error));
+        if (unlink(path) != 0 && errno != ENOENT)
+            TRY(error_system(error, errno, "cannot remove %s, which is not good", path));
+        memory_free(path);
+        path = NULL;
+    }
+done:
+    memory_free(path);
+    memory_free(contents.older);
+    return status;
+}
+
 /* After a failure on rank 0: where checkpoint.h5 is still the former file, its second name goes; else that
  * name is the former file's only one. */
 static void undo_keep(struct run_directory *run, const char *made)
 {
-    struct stat newest, older;
-    if (stat(run->checkpoint, &newest) == 0 && stat(made, &older) == 0 && newest.st_dev == older.st_dev &&
-        newest.st_ino == older.st_ino)
+    if (is_same_file(run->checkpoint, made))
         unlink(made);
     else
         run->has_newest = false;
+}
+
+/* A bound of the bytes that the file of a snapshot has. */
+static uint64_t most_bytes(const struct snapshot *snapshot)
+{
+    enum { FILE_OVERHEAD_BYTES = 1 << 18, TENSOR_OVERHEAD_BYTES = 1 << 11 };
+    uint64_t bytes = FILE_OVERHEAD_BYTES + 2 * history_bytes(snapshot->history);
+    size_t size = vocabulary_size(snapshot->vocabulary);
+    size_t longest = 0;
+    for (uint32_t id = 0; id < size; id++) {
+        size_t length = strlen(vocabulary_shown(snapshot->vocabulary, id));
+        longest = length > longest ? length : longest;
+    }
+    bytes += size * (longest + 1 + sizeof(uint32_t) + sizeof(uint64_t));
+    for (size_t t = 0; t < snapshot->tensor_count; t++)
+        bytes += TENSOR_OVERHEAD_BYTES + tensor_elements(&snapshot->tensors[t]) * sizeof(float);
+    return bytes + bytes / 1000; /* checksums */
 }
 
 enum status run_directory_write_checkpoint(struct run_directory *run, const struct comm *comm,
@@ -413,9 +546,16 @@ enum status run_directory_write_checkpoint(struct run_directory *run, const stru
     enum status status = STATUS_OK;
     char *made = NULL;
     bool becomes_older = run->has_newest && run->newest_update < snapshot->progress.update && keep > 0;
-    if (comm->rank == 0 && becomes_older)
+    if (comm->rank == 0)
+        status = check_place(run, error);
+    if (status == STATUS_OK)
+        status = durable_file_check_limit(run->checkpoint, most_bytes(snapshot), error);
+    if (status == STATUS_OK && comm->rank == 0 && run->has_bad)
+        status = set_bad_aside(run, error);
+    if (status == STATUS_OK && comm->rank == 0 && becomes_older)
         status = keep_newest(&made, run, error);
     TRY(agree_on_status(comm, status, error));
+    run->has_bad = false;
     status = checkpoint_write(comm, run->checkpoint, snapshot, error);
     if (status != STATUS_OK && made)
         undo_keep(run, made);
@@ -423,9 +563,9 @@ enum status run_directory_write_checkpoint(struct run_directory *run, const stru
         goto done;
     run->has_newest = true;
     run->newest_update = snapshot->progress.update;
-    if (comm->rank == 0 && run->newest_update == 0 && unlink(run->best) != 0 && errno != ENOENT)
-        log_warning("cannot remove %s of an earlier run: %s", run->best, strerror(errno));
     if (comm->rank == 0)
+        status = check_place(run, error);
+    if (status == STATUS_OK && comm->rank == 0)
         status = prune(run, keep, error);
     TRY(agree_on_status(comm, status, error));
 done:
@@ -436,5 +576,11 @@ done:
 enum status run_directory_write_best(const struct run_directory *run, const struct comm *comm,
                                      const struct snapshot *snapshot, struct error *error)
 {
-    return checkpoint_write(comm, run->best, snapshot, error);
+    enum status status = comm->rank == 0 ? check_place(run, error) : STATUS_OK;
+    if (status == STATUS_OK)
+        status = durable_file_check_limit(run->best, most_bytes(snapshot), error);
+    TRY(agree_on_status(comm, status, error));
+    TRY(checkpoint_write(comm, run->best, snapshot, error));
+done:
+    return status;
 }

@@ -1,4 +1,5 @@
 #include "lstm_mpi/text/utf8.h"
+#include "lstm_mpi/base/memory.h"
 
 #include <string.h>
 #include <unistr.h>
@@ -115,4 +116,22 @@ size_t utf8_encode(unsigned char bytes[UTF8_MAX_BYTES], uint32_t code_point)
 {
     int length = u8_uctomb(bytes, code_point, UTF8_MAX_BYTES);
     return length > 0 ? (size_t)length : 0;
+}
+
+enum status utf8_repair(char **out, const char *text, struct error *error)
+{
+    static const char replacement[] = "\xEF\xBF\xBD";
+    size_t count = strlen(text);
+    size_t written = 0;
+    enum status status = memory_allocate(out, count + 1, sizeof replacement, error);
+    for (size_t position = 0; status == STATUS_OK && position < count;) {
+        uint32_t code_point;
+        size_t length = utf8_decode(&code_point, text + position, count - position);
+        const char *from = length > 0 ? text + position : replacement;
+        size_t bytes = length > 0 ? length : sizeof replacement - 1;
+        memcpy(*out + written, from, bytes);
+        written += bytes;
+        position += length > 0 ? length : 1;
+    }
+    return status;
 }

@@ -324,7 +324,7 @@ enum status evaluate_lines(struct evaluate_result *result, const struct comm *co
         TRY(tell_round(&scoring, result, sink, context, &go_on, error));
     }
     if (result->tokens == 0) {
-        error_set(error, STATUS_FAILED, "there is nothing to foretell");
+        error_set(error, STATUS_FAILED, "there is nothing to predict");
         error_why(error, "the text has no line");
         TRY(error_remedy(error, "give a longer one"));
     }

@@ -6,8 +6,11 @@
 #include "lstm_mpi/dist/agree.h"
 #include "lstm_mpi/model/parameters.h"
 #include "lstm_mpi/store/checkpoint_shape.h"
+#include "lstm_mpi/store/readable.h"
 
+#include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 /* Its weights must be those of the network that its settings describe. */
 static enum status check_weights(const struct checkpoint *checkpoint, struct error *error)
@@ -46,19 +49,62 @@ done:
     return status;
 }
 
-/* The first of the candidates that is good; `error` is that of the last one that did not. */
-static enum status open_first_good(struct checkpoint **out, char **paths, size_t count,
+static bool may_be_damage(const struct error *error)
+{
+    return !error->short_of_memory && !error->broke_communication && !error->not_judged;
+}
+
+/* A file is bad if it is not good at a second look either, and all of it can be read: what the system or HDF5
+ * did not get just now is no damage, and must not cost the newest checkpoint. After a failure `*bad` is false
+ * where the file may be good. */
+static enum status judge(struct checkpoint **out, bool *bad, const char *path, const struct comm *comm,
+                         struct error *error)
+{
+    enum { LOOKS = 2 };
+    enum status status = STATUS_OK;
+    for (int look = 0; look < LOOKS; look++) {
+        struct error unread;
+        status = open_good(out, path, comm, error);
+        *bad = status != STATUS_OK && may_be_damage(error);
+        if (!*bad)
+            break;
+        enum status reading = agree_on_status(comm, readable_check(path, &unread), &unread);
+        if (reading != STATUS_OK) {
+            *bad = false;
+            *error = unread;
+            return reading;
+        }
+    }
+    return status;
+}
+
+static void add_way_out(struct error *error)
+{
+    char remedy[ERROR_TEXT_BYTES];
+    memcpy(remedy, error->remedy, sizeof remedy);
+    error_remedy(error, "%s%sor move the file away to go on from an older one", remedy,
+                 remedy[0] ? ", " : "");
+}
+
+/* The first of the candidates that is good; `error` is that of the last one that did not. `*bad`: none is. */
+static enum status open_first_good(struct checkpoint **out, bool *bad, char **paths, size_t count,
                                    const struct comm *comm, struct error *error)
 {
     enum status status = STATUS_OK;
+    *bad = false;
     for (size_t i = 0; i < count; i++) {
         char line[ERROR_LINE_BYTES];
-        status = open_good(out, paths[i], comm, error);
-        if (status == STATUS_OK || error->short_of_memory || error->broke_communication)
+        bool is_last = i + 1 == count;
+        status = judge(out, bad, paths[i], comm, error);
+        if (status != STATUS_OK && !*bad && !is_last && !error->short_of_memory)
+            add_way_out(error);
+        if (!*bad)
             break;
         error_line(line, error);
-        if (i + 1 < count)
-            log_warning("%s; the next older checkpoint is tried", line);
+        if (!is_last)
+            log_warning("%s; the next older checkpoint is tried, and the first one saved leaves this file as "
+                        "%s%s",
+                        line, paths[i], RUN_DIRECTORY_BAD);
     }
     return status;
 }
@@ -81,10 +127,11 @@ enum status resume_open_newest(struct checkpoint **out, struct run_directory *di
     enum status status;
     char **paths = NULL;
     size_t count = 0;
+    bool bad;
     *out = NULL;
     TRY(run_directory_candidates(&paths, &count, directory, comm, error));
-    status = open_first_good(out, paths, count, comm, error);
-    if (status != STATUS_OK && !error->short_of_memory && !error->broke_communication)
+    status = open_first_good(out, &bad, paths, count, comm, error);
+    if (bad)
         status = no_good_checkpoint(directory->path, error);
     if (status != STATUS_OK)
         goto done;

@@ -5,8 +5,9 @@
 #include "lstm_mpi/store/run_directory.h"
 
 /* Opens the newest good checkpoint of a claimed run directory, with a warning for each newer one that is not
- * good; NULL where there is no checkpoint at all. Fails where there are some, but no good one: that is no
- * fresh start. Collective. */
+ * good: damaged, cut short or of another form. NULL where there is no checkpoint at all. Fails where there
+ * are some, but no good one, which is no fresh start; and where a newer one may be good, but cannot be read
+ * now or not by this version of the program. Collective. */
 MUST_CHECK enum status resume_open_newest(struct checkpoint **out, struct run_directory *directory,
                                           const struct comm *comm, struct error *error);
 

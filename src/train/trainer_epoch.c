@@ -148,10 +148,12 @@ enum status trainer_epoch_end(struct trainer *trainer, struct error *error)
     TRY(trainer_validate_judge(trainer, &standing, error));
     if (trainer->observer->epoch)
         trainer->observer->epoch(trainer->observer->context, &standing);
-    if (settings->checkpoint_every > 0 && progress->epoch % settings->checkpoint_every == 0)
+    if (settings->checkpoint_every > 0 && progress->epoch % settings->checkpoint_every == 0) {
         TRY(trainer_save(trainer, error));
-    else if (progress->epoch % settings->log_every == 0)
+    } else if (progress->epoch % settings->log_every == 0) {
+        TRY(run_directory_check(&trainer->directory, trainer->comm, error));
         TRY(trainer_save_metrics(trainer, error));
+    }
 done:
     return status;
 }

@@ -9,6 +9,7 @@ import os
 import random
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -242,6 +243,12 @@ def updates_done(checkpoint):
 def is_of_the_run(name):
     """Neither a time, nor the options, of which some may change when a run goes on."""
     return not re.search(r"second|@created|^/config|^/checksum/metrics", name)
+
+
+def strace_works():
+    """Where it is there, and may trace."""
+    command = ("strace", "-qq", "-o", "/dev/null", "true")
+    return shutil.which("strace") and subprocess.run(command, check=False).returncode == 0
 
 
 class ProgramTest(unittest.TestCase):

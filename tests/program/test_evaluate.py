@@ -300,7 +300,7 @@ class BadInputTest(support.ProgramTest):
                 result = run(*self.words[:-1], bad, *per_line, ranks=ranks)
                 self.assertError(1, result, "bad.txt", "offset 10", "0xFF")
                 result = run(*self.words[:-1], mark, *per_line, ranks=ranks)
-                self.assertError(1, result, "nothing to foretell")
+                self.assertError(1, result, "nothing to predict")
         self.assertError(1, run(*self.words[:-1], short), "1 token")
         self.assertError(1, run("evaluate", "--checkpoint", missing, *self.words[3:]), "missing.txt")
         self.assertError(1, run("evaluate", "--checkpoint", short, *self.words[3:]), "short.txt")

@@ -4,6 +4,7 @@
 import importlib.util
 import itertools
 import json
+import os
 import random
 import re
 import struct
@@ -75,6 +76,19 @@ class RoundTripTest(ExchangeTest):
                 self.assertEqual(before["config"].attrs[name], after["config"].attrs[name], name)
         again = self.export(imported, "again.safetensors")
         self.assertEqual(file.read_bytes(), again.read_bytes())
+
+    def test_path_that_is_no_utf8(self):
+        """Bytes that are no characters become U+FFFD, as inspect shows them."""
+        corpus = self.folder / os.fsdecode(b"caf\xe9.txt")
+        corpus.write_text(exchange.TEXT, encoding="utf-8")
+        result = support.run(
+            *("train", "--corpus", corpus, "--run-dir", self.folder / "run", "--batch-size", exchange.ROWS),
+            *("--num-steps", 4, "--epochs", 1, "--predict-length", 0, "--quiet"),
+        )
+        self.assertDone(result)
+        data = self.export(self.folder / "run/checkpoint.h5").read_bytes()
+        header = json.loads(data[8 : 8 + struct.unpack("<Q", data[:8])[0]])
+        self.assertTrue(json.loads(header["__metadata__"]["config"])["corpus"].endswith("caf\ufffd.txt"))
 
     def test_ranks_make_no_difference(self):
         checkpoint = self.train("--hidden-size", 5, "--epochs", 1)

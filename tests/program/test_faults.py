@@ -120,6 +120,27 @@ class FullDiskTest(FaultTest):
                 )
 
 
+class FileSizeTest(FaultTest):
+    LIMIT_BYTES = 24 << 20  # MPI's own files are smaller
+
+    def test_limit(self):
+        """A file that may not be so large: an error, and the checkpoints stay."""
+        run_dir = self.folder / "run"
+        self.assertDone(run(*self.options(run_dir, "--hidden-size", 1300, "--max-updates", 1)))
+        self.assertGreater((run_dir / "checkpoint.h5").stat().st_size, self.LIMIT_BYTES)
+        before = support.tree(run_dir)
+        for ranks in (None, 2):
+            with self.subTest(ranks=ranks):
+                result = run(
+                    *("train", "--resume", "--run-dir", run_dir, "--max-updates", 2, "--quiet"),
+                    ranks=ranks,
+                    launcher=("prlimit", f"--fsize={self.LIMIT_BYTES}"),
+                    timeout=LIMIT,
+                )
+                self.assertError(1, result, "File too large", "ulimit -f")
+                self.assertEqual(before, support.tree(run_dir))
+
+
 class ReadOnlyTest(FaultTest):
     def test_from_the_start(self):
         folder = self.file_system("disk", 1024)
@@ -181,6 +202,30 @@ class DirectoryTest(FaultTest):
                 self.assertFalse(run_dir.exists())
                 self.assertWhole(self.folder / f"elsewhere{ranks}" / "checkpoint.h5")
 
+    def test_moved_and_made_again(self):
+        """Another run has the name of the folder now: nothing of it is touched."""
+        cases = (
+            (None, ("--checkpoint-every", 1)),
+            (2, ("--checkpoint-every", 1)),
+            (None, ("--checkpoint-every", 0, "--log-every", 1)),
+        )
+        for number, (ranks, cadence) in enumerate(cases):
+            with self.subTest(ranks=ranks, cadence=cadence):
+                run_dir = self.folder / f"run{number}"
+                moved = self.folder / f"moved{number}"
+                with support.start(*self.options(run_dir, "--epochs", 10**6, *cadence), ranks=ranks) as running:
+                    wait_for_update(self, running, run_dir, 10 if "--log-every" not in cadence else 0)
+                    for pid in running.ranks():
+                        os.kill(pid, signal.SIGSTOP)
+                    run_dir.rename(moved)
+                    self.assertDone(run(*self.options(run_dir, "--epochs", 3)))
+                    (run_dir / "checkpoint.h5.part").write_bytes(b"of the other run")
+                    before = support.tree(run_dir)
+                    for pid in running.ranks():
+                        os.kill(pid, signal.SIGCONT)
+                    self.assertError(1, running.wait(LIMIT), run_dir)
+                self.assertEqual(before, support.tree(run_dir))
+                self.assertWhole(moved / "checkpoint.h5")
 
     def test_two_runs_at_once(self):
         """The second one refuses; when the first is gone, in whatever way, it may go on."""
@@ -204,6 +249,21 @@ class DirectoryTest(FaultTest):
         for result in failed:
             self.assertError(1, result, run_dir, "--run-dir")
         self.assertAllWhole(run_dir)
+
+
+class StartTest(FaultTest):
+    @unittest.skipUnless(support.strace_works(), "needs strace")
+    def test_error_of_all_ranks(self):
+        """What the ranks agreed on before there is a command is said once."""
+        injected = ("-e", "trace=fallocate", "-e", "inject=fallocate:error=ENOSPC")
+        result = run(
+            "--version",
+            ranks=3,
+            launcher=("strace", "-f", "-qq", "-o", "/dev/null", *injected),
+            environment={"LSTM_MPI_CPUS": "1"},
+            timeout=LIMIT,
+        )
+        self.assertError(1, result, "short of memory", "No space left on device")
 
 
 class KillTest(FaultTest):

@@ -13,6 +13,7 @@ import shutil
 import signal
 import time
 import unittest
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -553,6 +554,7 @@ class DamageTest(ResumeTest):
                 shutil.copytree(self.run_dir, saved)
                 for checkpoint in self.newest_first[:damaged]:
                     self.damage(checkpoint)
+                bad = {checkpoint: checkpoint.read_bytes() for checkpoint in self.newest_first[:damaged]}
                 result = self.train(
                     self.run_dir, resume=True, max_updates=0, checkpoint_every=1, ranks=ranks
                 )
@@ -562,11 +564,72 @@ class DamageTest(ResumeTest):
                 for checkpoint, line in zip(self.newest_first, warnings):
                     self.assertTrue(line.startswith("lstm_mpi: warning: "), result)
                     self.assertIn(f"{checkpoint}", line)
+                    kept = Path(f"{checkpoint}.bad")
+                    self.assertIn(f"{kept}", line)
+                    self.assertEqual(bad[checkpoint], kept.read_bytes())
+                    kept.unlink()
                 if ranks is None:
                     self.assertSameRun(self.whole, self.run_dir)
                 self.assertAllWhole(self.run_dir)
                 shutil.rmtree(self.run_dir)
                 saved.rename(self.run_dir)
+
+    def assertNotJudged(self, *named, **how):
+        """The newest one may be good: an error, no older one is taken, and every file stays."""
+        before = support.tree(self.run_dir)
+        for ranks in (None,) if how else (None, 2):
+            with self.subTest(ranks=ranks, **how):
+                result = run(
+                    *("train", "--resume", "--run-dir", self.run_dir, "--max-updates", 0, "--quiet"),
+                    ranks=ranks,
+                    **how,
+                )
+                self.assertError(1, result, self.newest_first[0], "move the file away", *named)
+                self.assertEqual("", "".join(re.findall("warning.*", result.stderr)), result)
+                self.assertEqual(before, support.tree(self.run_dir))
+
+    def test_another_version(self):
+        with h5py.File(self.newest_first[0], "r+") as file:
+            file.attrs.modify("format_version", 2)
+        self.assertNotJudged("format version is 2", "use the version of the program")
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    def test_no_permission(self):
+        os.chmod(self.folder, 0o755)
+        for path in (self.run_dir, *self.run_dir.iterdir()):
+            os.chown(path, 65534, 65534)
+        os.chmod(self.newest_first[0], 0)
+        self.assertNotJudged("Permission denied", "check the permissions", user=65534)
+
+    def injected(self, call, path, failure, when):
+        """strace, which lets this call on this file fail."""
+        return (
+            *("strace", "-f", "-qq", "-o", "/dev/null", "-P", str(path)),
+            *("-e", f"trace={call}", "-e", f"inject={call}:error={failure}:when={when}"),
+        )
+
+    @unittest.skipUnless(support.strace_works(), "needs strace")
+    def test_system_errors(self):
+        newest = self.newest_first[0]
+        for call, failure, when, words in (
+            ("pread64", "EIO", "1+", "Input/output error"),
+            ("pread64", "ENOMEM", "4+", "Cannot allocate memory"),
+            ("openat", "EMFILE", "4+", "Too many open files"),
+        ):
+            self.assertNotJudged(words, launcher=self.injected(call, newest, failure, when))
+
+    @unittest.skipUnless(support.strace_works(), "needs strace")
+    def test_system_error_once(self):
+        """The second look finds a good file."""
+        for number in (1, 9):
+            launcher = self.injected("pread64", self.newest_first[0], "EIO", number)
+            self.assertDone(
+                run(
+                    *("train", "--resume", "--run-dir", self.run_dir, "--quiet"),
+                    *("--max-updates", 3 * UPDATES + 2),
+                    launcher=launcher,
+                )
+            )
 
     def test_only_older_ones(self):
         """checkpoint.h5 was removed by hand."""

@@ -94,6 +94,8 @@ FAILING_FILES_CALL(int, failing_files_number, posix_fallocate, (int file, off_t 
                    (file, offset, bytes), false)
 FAILING_FILES_CALL(int, -1, fsync, (int file), (file), false)
 FAILING_FILES_CALL(int, -1, rename, (const char *from, const char *to), (from, to), false)
-FAILING_FILES_CALL(int, -1, link, (const char *from, const char *to), (from, to), false)
+FAILING_FILES_CALL(int, -1, linkat,
+                   (int from_folder, const char *from, int to_folder, const char *to, int flags),
+                   (from_folder, from, to_folder, to, flags), false)
 
 #endif

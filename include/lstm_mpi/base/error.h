@@ -20,6 +20,7 @@ struct error {
     enum status status;
     bool short_of_memory;
     bool broke_communication; /* this rank left a collective half-way: the others may wait for it */
+    bool not_judged;          /* it is about a file that may be good: another version could read it */
     char what[ERROR_TEXT_BYTES];
     char why[ERROR_TEXT_BYTES];
     char remedy[ERROR_TEXT_BYTES];

@@ -22,6 +22,11 @@ struct durable_file {
 /* Makes the names, removes what a killed run left of PATH.part, and opens an empty one. */
 MUST_CHECK enum status durable_file_begin(struct durable_file *file, const char *path, struct error *error);
 
+/* Fails where the limit of file sizes does not leave this process so many bytes. HDF5 does not survive it
+ * when a file cannot be written, not even one in memory, to which the limit applies too: so this comes first.
+ */
+MUST_CHECK enum status durable_file_check_limit(const char *path, uint64_t bytes, struct error *error);
+
 /* Makes the names, and opens the PATH.part that another process has begun. */
 MUST_CHECK enum status durable_file_join(struct durable_file *file, const char *path, struct error *error);
 
@@ -54,6 +59,10 @@ MUST_CHECK enum status durable_file_sync(const struct durable_file *file, struct
 /* Brings PATH.part, which all others have closed, to the disk and gives it its name in place of the former
  * file. */
 MUST_CHECK enum status durable_file_commit(struct durable_file *file, struct error *error);
+
+/* Brings the name of a new file or folder to the disk: the folder that it is in. The path is as before
+ * afterwards. Returns 0 or an errno value. */
+int durable_file_sync_name(char *path);
 
 /* Removes PATH.part where it is still there, as after a failure. */
 void durable_file_remove(const struct durable_file *file);

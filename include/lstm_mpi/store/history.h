@@ -45,6 +45,9 @@ struct history {
 MUST_CHECK enum status history_add(struct history *history, const struct epoch_record *record,
                                    const struct rank_times *times, size_t ranks, struct error *error);
 
+/* In a file. */
+uint64_t history_bytes(const struct history *history);
+
 /* Frees what the history holds, not the struct. */
 void history_free(struct history *history);
 

@@ -12,6 +12,8 @@
 #define RUN_DIRECTORY_CHECKPOINT "checkpoint.h5"
 #define RUN_DIRECTORY_BEST "best.h5"
 #define RUN_DIRECTORY_METRICS "metrics.h5"
+/* Behind the name of a checkpoint that was not good; where that name is taken, "-2" and so on follow. */
+#define RUN_DIRECTORY_BAD ".bad"
 
 /* What to do where the folder holds a run already. */
 enum run_claim {
@@ -25,11 +27,13 @@ struct run_directory {
     char *checkpoint;       /* PATH/checkpoint.h5 */
     char *best;             /* PATH/best.h5 */
     char *metrics;          /* PATH/metrics.h5 */
-    int lock;               /* rank 0: the folder, open and locked, */
-    bool has_lock;          /* if so; elsewhere, and where a file system has no locks, not */
+    int folder;             /* rank 0: the folder, open, and locked where the file system has locks, */
+    bool has_folder;        /* if so */
     bool was_there;         /* rank 0: the folder, before this run */
     bool has_newest;        /* `checkpoint` is a good one of this run, */
     uint64_t newest_update; /* after so many updates */
+    bool has_bad;           /* checkpoint.h5 and the older ones above this number were not good, */
+    uint64_t good_number;   /* and are still in their places */
 };
 
 /* Claims the folder for this run, if it is there, and removes what a killed run left half written in it.
@@ -51,17 +55,25 @@ void run_directory_free(struct run_directory *run);
 MUST_CHECK enum status run_directory_candidates(char ***paths, size_t *count, const struct run_directory *run,
                                                 const struct comm *comm, struct error *error);
 
-/* Says that the run goes on from this candidate, which was `update` updates old. */
+/* Says that the run goes on from this candidate, which was `update` updates old, and that those before it
+ * were not good. */
 void run_directory_resumed(struct run_directory *run, const char *path, uint64_t update);
 
 /* Writes the snapshot as checkpoint.h5. The former one becomes checkpoint-UPDATE.h5, unless it is of the same
  * update; of the older ones the `keep` newest stay. Those at or after the snapshot's update go: they are of
- * an overwritten run, or were not good. A snapshot before the first update removes best.h5 too. At every
- * moment checkpoint.h5 is whole, once there was one. After a failure all files are as they were. Collective.
+ * an overwritten run. Those that were not good when the run was resumed are kept as NAME.bad. A snapshot
+ * before the first update removes best.h5 too. At every moment checkpoint.h5 is whole, once there was one.
+ * After a failure all files are as they were, but for the bad ones, which may have those names. Collective.
  */
 MUST_CHECK enum status run_directory_write_checkpoint(struct run_directory *run, const struct comm *comm,
                                                       const struct snapshot *snapshot, size_t keep,
                                                       struct error *error);
+
+/* Fails where the path leads to another folder than the claimed one, or to none: what is written by that path
+ * would be written into another run's files. Before metrics.h5 is written; the functions here do it
+ * themselves. Collective. */
+MUST_CHECK enum status run_directory_check(const struct run_directory *run, const struct comm *comm,
+                                           struct error *error);
 
 /* Writes the snapshot as best.h5, in the place of the former one. After a failure that is as it was.
  * Collective. */

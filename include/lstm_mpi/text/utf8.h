@@ -4,6 +4,8 @@
 /* UTF-8 as the Unicode standard defines it, with nothing forgiven: overlong forms, surrogates, values
  * beyond U+10FFFF and characters that are cut short are errors. */
 
+#include "lstm_mpi/base/error.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -26,6 +28,10 @@ size_t utf8_decode_all(uint32_t *code_points, size_t capacity, const unsigned ch
 
 /* Writes a character. Returns its length; 0 for a surrogate and beyond U+10FFFF. */
 size_t utf8_encode(unsigned char bytes[UTF8_MAX_BYTES], uint32_t code_point);
+
+/* Copies a text of any bytes, such as a path, with U+FFFD in the place of each byte that belongs to no
+ * character. The caller owns the copy: memory_free. */
+MUST_CHECK enum status utf8_repair(char **out, const char *text, struct error *error);
 
 /* A byte 10xxxxxx, which never begins a character. */
 static inline bool utf8_continues(unsigned char byte)

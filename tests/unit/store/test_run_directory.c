@@ -166,15 +166,25 @@ static void test_leftovers(void **state)
 {
     (void)state;
     struct run_directory run;
-    static const char *const others[] = {"checkpoint-x.h5", "checkpoint-007.h5", "notes.h5.part"};
-    for (size_t i = 0; i < 3; i++)
+    static const char *const others[] = {
+        "checkpoint-x.h5",          "checkpoint-007.h5",        "notes.h5.part",
+        "checkpoint.h5.part-aa",    "checkpoint-3.h5.partab",   "checkpoint.h5.part.data.x",
+        "checkpoint-old.h5.part",   "checkpoint.h5.part.data.", "metrics.h5.part.txt",
+        "best.h5.part.locktest.0a", "checkpoint.h5.part.part",
+    };
+    enum { OTHERS = sizeof others / sizeof *others };
+    char list[4096] = "";
+    for (size_t i = 0; i < OTHERS; i++)
         touch(others[i]);
+    snprintf(list, sizeof list, "%s", temporary_folder_list(folder));
     touch("checkpoint.h5.part");
     touch("checkpoint-3.h5.part");
     touch("checkpoint.h5.part.locktest.0");
+    touch("checkpoint-12.h5.part.data.1");
+    touch("best.h5.part.metadata.10");
     touch("metrics.h5.part");
     claim(&run, RUN_CLAIM_NEW);
-    assert_string_equal(temporary_folder_list(folder), "checkpoint-007.h5 checkpoint-x.h5 notes.h5.part ");
+    assert_string_equal(temporary_folder_list(folder), list);
     run_directory_free(&run);
 }
 
@@ -215,7 +225,8 @@ static void test_overwrite(void **state)
     run_directory_free(&run);
 }
 
-/* checkpoint.h5 was not good: it does not become an older one, and the one gone on from stays until then. */
+/* checkpoint.h5 was not good: it does not become an older one, and the one gone on from stays until then.
+ * What was not good stays under other names. */
 static void test_resume_from_an_older_one(void **state)
 {
     (void)state;
@@ -229,6 +240,8 @@ static void test_resume_from_an_older_one(void **state)
     run_directory_free(&run);
     touch("checkpoint.h5");
     touch("checkpoint-7.h5");
+    touch("checkpoint.h5.bad");
+    touch("checkpoint.h5.bad-2");
 
     claim(&run, RUN_CLAIM_RESUME);
     assert_int_equal(run_directory_candidates(&paths, &count, &run, &comm, &error), STATUS_OK);
@@ -240,10 +253,15 @@ static void test_resume_from_an_older_one(void **state)
     run_directory_resumed(&run, paths[2], 4);
     memory_free(paths);
     write_update(&run, 4, 9);
-    assert_string_equal(temporary_folder_list(folder), "checkpoint-1.h5 checkpoint.h5 ");
+    assert_string_equal(temporary_folder_list(folder),
+                        "checkpoint-1.h5 checkpoint-7.h5.bad checkpoint.h5 checkpoint.h5.bad "
+                        "checkpoint.h5.bad-2 checkpoint.h5.bad-3 ");
     assert_int_equal(update_in("checkpoint.h5"), 4);
     write_update(&run, 5, 9);
-    assert_string_equal(temporary_folder_list(folder), "checkpoint-1.h5 checkpoint-4.h5 checkpoint.h5 ");
+    write_update(&run, 8, 9);
+    assert_string_equal(temporary_folder_list(folder),
+                        "checkpoint-1.h5 checkpoint-4.h5 checkpoint-5.h5 checkpoint-7.h5.bad checkpoint.h5 "
+                        "checkpoint.h5.bad checkpoint.h5.bad-2 checkpoint.h5.bad-3 ");
     run_directory_free(&run);
 }
 
@@ -260,6 +278,71 @@ static void test_resume_from_the_newest(void **state)
     assert_string_equal(temporary_folder_list(folder), "checkpoint.h5 ");
     write_update(&run, 6, 2);
     assert_string_equal(temporary_folder_list(folder), "checkpoint-3.h5 checkpoint.h5 ");
+    run_directory_free(&run);
+}
+
+static void link_to(const char *target, const char *name)
+{
+    char path[TEMPORARY_PATH_BYTES];
+    inner(path, name);
+    unlink(path);
+    assert_int_equal(symlink(target, path), 0);
+}
+
+/* To go back, checkpoint.h5 was made a symbolic link: what it leads to stays. */
+static void test_symbolic_link(void **state)
+{
+    (void)state;
+    struct run_directory run;
+    claim(&run, RUN_CLAIM_NEW);
+    for (uint64_t update = 1; update <= 3; update++)
+        write_update(&run, update, 9);
+    run_directory_free(&run);
+    char *two;
+    size_t bytes, bytes_after;
+    char path[TEMPORARY_PATH_BYTES];
+    inner(path, "checkpoint-2.h5");
+    assert_non_null(two = temporary_file_read(path, &bytes));
+    link_to("checkpoint-2.h5", "checkpoint.h5");
+
+    claim(&run, RUN_CLAIM_RESUME);
+    run_directory_resumed(&run, run.checkpoint, 2);
+    write_update(&run, 4, 9);
+    assert_string_equal(temporary_folder_list(folder), "checkpoint-1.h5 checkpoint-2.h5 checkpoint.h5 ");
+    assert_int_equal(update_in("checkpoint.h5"), 4);
+    char *after = temporary_file_read(path, &bytes_after);
+    assert_non_null(after);
+    assert_int_equal(bytes, bytes_after);
+    assert_memory_equal(two, after, bytes);
+    free(two);
+    free(after);
+    run_directory_free(&run);
+}
+
+/* It may lead to a file of any name: that gets the one of an older checkpoint besides. */
+static void test_symbolic_link_to_a_copy(void **state)
+{
+    (void)state;
+    struct run_directory run;
+    struct stat facts;
+    char from[TEMPORARY_PATH_BYTES], path[TEMPORARY_PATH_BYTES];
+    claim(&run, RUN_CLAIM_NEW);
+    write_update(&run, 2, 9);
+    run_directory_free(&run);
+    inner(from, "checkpoint.h5");
+    inner(path, "mine.h5");
+    assert_int_equal(rename(from, path), 0);
+    link_to("mine.h5", "checkpoint.h5");
+    touch("checkpoint-2.h5.part");
+    claim(&run, RUN_CLAIM_RESUME);
+    run_directory_resumed(&run, run.checkpoint, 2);
+    write_update(&run, 4, 9);
+    assert_string_equal(temporary_folder_list(folder), "checkpoint-2.h5 checkpoint.h5 mine.h5 ");
+    assert_int_equal(update_in("mine.h5"), 2);
+    assert_int_equal(update_in("checkpoint-2.h5"), 2);
+    inner(path, "checkpoint-2.h5");
+    assert_int_equal(lstat(path, &facts), 0);
+    assert_true(S_ISREG(facts.st_mode));
     run_directory_free(&run);
 }
 
@@ -325,6 +408,8 @@ int main(int count, char **arguments)
         cmocka_unit_test_setup_teardown(test_overwrite, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_resume_from_an_older_one, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_resume_from_the_newest, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(test_symbolic_link, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(test_symbolic_link_to_a_copy, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_killed, make_folder, remove_folder),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,3 +1,4 @@
+#include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/text/utf8.h"
 
 #include <setjmp.h>
@@ -128,13 +129,32 @@ static void finds_the_first_bad_byte(void **state)
     assert_int_equal(utf8_check("a\0b", 3), 3);
 }
 
+static void repairs_what_is_no_character(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"", ""},
+        {"a我😀", "a我😀"},
+        {"\xFF", "\uFFFD"},
+        {"r\xE9sum\xE9/我", "r\uFFFDsum\uFFFD/我"},
+        {"我\xE6\x88", "我\uFFFD\uFFFD"},
+        {"\xFF\xFE\xFD", "\uFFFD\uFFFD\uFFFD"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct error error;
+        char *repaired;
+        assert_int_equal(utf8_repair(&repaired, cases[i][0], &error), STATUS_OK);
+        assert_string_equal(repaired, cases[i][1]);
+        memory_free(repaired);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(decodes_as_the_standard_says),
-        cmocka_unit_test(nothing_is_no_character),
-        cmocka_unit_test(encodes_what_it_decodes),
-        cmocka_unit_test(finds_the_first_bad_byte),
+        cmocka_unit_test(decodes_as_the_standard_says), cmocka_unit_test(nothing_is_no_character),
+        cmocka_unit_test(encodes_what_it_decodes),      cmocka_unit_test(finds_the_first_bad_byte),
+        cmocka_unit_test(repairs_what_is_no_character),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
