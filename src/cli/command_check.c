@@ -1,6 +1,7 @@
 #include "command_check.h"
 
 #include "lstm_mpi/base/memory.h"
+#include "lstm_mpi/base/plural.h"
 #include "lstm_mpi/config/settings_check.h"
 #include "lstm_mpi/config/settings_saved.h"
 #include "lstm_mpi/config/settings_specs.h"
@@ -123,8 +124,9 @@ static void print_head(const struct comm *comm, const struct settings *settings,
         printf("arithmetic %s vector code, for products too\n", level);
     else
         printf("arithmetic %s kernels of BLIS, %s vector code\n", blis_setup_in_use()->configuration, level);
-    printf("batch      %" PRIu64 " rows of %" PRIu64 " random tokens, on %d rank%s\n\n", settings->batch_size,
-           settings->num_steps, comm->size, comm->size == 1 ? "" : "s");
+    printf("batch      %" PRIu64 " row%s of %" PRIu64 " random token%s, on %d rank%s\n\n",
+           settings->batch_size, plural(settings->batch_size), settings->num_steps,
+           plural(settings->num_steps), comm->size, plural((uint64_t)comm->size));
     printf("Gradients and central differences of the loss\n"
            "  %-28s %15s %13s %10s %10s\n",
            "tensor", "shape", "numbers", "directions", "difference");

@@ -1,6 +1,7 @@
 #include "progress.h"
 
 #include "lstm_mpi/base/clock.h"
+#include "lstm_mpi/base/plural.h"
 #include "lstm_mpi/base/smaller.h"
 #include "lstm_mpi/config/settings_specs.h"
 #include "lstm_mpi/linalg/blis_setup.h"
@@ -19,11 +20,6 @@ static const double bar_interval_seconds = 0.1;
 /* Of reading the corpus: what is done before the first number is not worth a line. */
 static const double reading_line_seconds = 10;
 static const double reading_bar_seconds = 1;
-
-static const char *plural(uint64_t count)
-{
-    return count == 1 ? "" : "s";
-}
 
 enum { PERPLEXITY_BYTES = 32 };
 
@@ -142,7 +138,8 @@ static void show_finished(FILE *out, const struct settings *settings, const stru
                 "this run is finished: %" PRIu64 " log interval%s brought no better validation perplexity\n",
                 settings->patience, plural(settings->patience));
     else
-        fprintf(out, "this run is finished: it has done its %" PRIu64 " epochs\n", settings->epochs);
+        fprintf(out, "this run is finished: it has done its %" PRIu64 " epoch%s\n", settings->epochs,
+                plural(settings->epochs));
 }
 
 static double mebibytes(uint64_t bytes)
@@ -160,8 +157,9 @@ static void show_memory(FILE *out, const struct trainer_facts *facts)
 
 static void show_update(FILE *out, const struct settings *settings)
 {
-    fprintf(out, "update     %" PRIu64 " rows of %" PRIu64 " steps, %s", settings->batch_size,
-            settings->num_steps, settings->optimizer == SETTINGS_OPTIMIZER_ADAM ? "adam, " : "");
+    fprintf(out, "update     %" PRIu64 " row%s of %" PRIu64 " step%s, %s", settings->batch_size,
+            plural(settings->batch_size), settings->num_steps, plural(settings->num_steps),
+            settings->optimizer == SETTINGS_OPTIMIZER_ADAM ? "adam, " : "");
     if (settings->momentum > 0)
         fprintf(out, "momentum %g, ", settings->momentum);
     if (settings->weight_decay > 0)

@@ -17,6 +17,7 @@
 #include "batches_private.h"
 
 #include "lstm_mpi/base/memory.h"
+#include "lstm_mpi/base/plural.h"
 #include "lstm_mpi/base/random.h"
 #include "lstm_mpi/base/smaller.h"
 
@@ -83,8 +84,9 @@ enum status batches_check(const struct batches_spec *spec, struct error *error)
         return STATUS_OK;
     error_set(error, STATUS_FAILED, "the corpus is too short");
     error_why(error,
-              "it has %zu tokens and %zu are needed: batch-size %zu · num-steps %zu + 1 after offset %zu",
-              spec->tokens, needed, spec->batch_size, spec->num_steps, batches_largest_offset(spec));
+              "it has %zu token%s and %zu are needed: batch-size %zu · num-steps %zu + 1 after offset %zu",
+              spec->tokens, plural(spec->tokens), needed, spec->batch_size, spec->num_steps,
+              batches_largest_offset(spec));
     return error_remedy(error,
                         "use a longer text, a larger max-tokens, or a smaller batch-size or num-steps");
 }

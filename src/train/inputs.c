@@ -2,6 +2,7 @@
 
 #include "lstm_mpi/base/clock.h"
 #include "lstm_mpi/base/memory.h"
+#include "lstm_mpi/base/plural.h"
 #include "lstm_mpi/config/settings_specs.h"
 #include "lstm_mpi/dist/agree.h"
 #include "lstm_mpi/dist/watch.h"
@@ -22,8 +23,9 @@ enum status inputs_check_ranks(const struct comm *comm, uint64_t batch_size, str
     if ((uint64_t)comm->size <= batch_size)
         return STATUS_OK;
     error_set(error, STATUS_FAILED, "more ranks than batch rows");
-    error_why(error, "%d ranks would share %" PRIu64 " rows", comm->size, batch_size);
-    return error_remedy(error, "use at most %" PRIu64 " ranks or a larger --batch-size", batch_size);
+    error_why(error, "%d ranks would share %" PRIu64 " row%s", comm->size, batch_size, plural(batch_size));
+    return error_remedy(error, "use at most %" PRIu64 " rank%s or a larger --batch-size", batch_size,
+                        plural(batch_size));
 }
 
 enum status inputs_check_same_sizes(const struct corpus *corpus, const struct comm *comm, struct error *error)

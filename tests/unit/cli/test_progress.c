@@ -138,6 +138,11 @@ static void the_header_of_a_resumed_run_says_from_where(void **unused)
     assert_non_null(strstr(header, "gradients not clipped\n"));
     assert_non_null(strstr(header, "going on from runs/lstm/checkpoint.h5 (epoch 1000, update 8000)\n"));
     assert_non_null(strstr(header, "this run is finished: it has done its 1000 epochs\n"));
+    screen.settings.epochs = screen.settings.batch_size = screen.settings.num_steps = 1;
+    screen.observer.begin(screen.observer.context, &screen.settings, &facts);
+    header = take(&screen);
+    assert_non_null(strstr(header, "update     1 row of 1 step, "));
+    assert_non_null(strstr(header, "it has done its 1 epoch\n"));
     close_screen(&screen);
 }
 
