@@ -2,6 +2,7 @@
 
 #include "lstm_mpi/base/log.h"
 #include "lstm_mpi/base/memory.h"
+#include "lstm_mpi/base/plural.h"
 #include "lstm_mpi/dist/agree.h"
 #include "lstm_mpi/train/evaluate.h"
 #include "standard_output.h"
@@ -37,6 +38,16 @@ static enum status print_result(const struct evaluate_result *result, struct err
     return standard_output_write(line, (size_t)bytes, error);
 }
 
+/* A little is lost in any other text; where it is more, the numbers tell of another one. */
+static void warn_of_unknown(const struct evaluate_result *result, const struct vocabulary *vocabulary)
+{
+    static const double little = 0.01;
+    double share = (double)result->unknown / (double)result->foretold;
+    if (share > little)
+        log_warning("%.1f %% of the %s are not in the vocabulary: they are measured as <unk>", 100 * share,
+                    vocabulary_rules(vocabulary)->tokenizer->plural);
+}
+
 static enum status print_lines(void *unused, const double *log_probabilities, size_t count, bool *go_on,
                                struct error *error)
 {
@@ -63,9 +74,9 @@ static enum status read_model(struct trained_model *model, struct settings *sett
     TRY(trained_model_read(model, settings, checkpoint, error));
     if (model->spec.bidirectional)
         log_warning(
-            "the model is bidirectional: it sees, within windows of %llu tokens, those that it should "
+            "the model is bidirectional: it sees, within windows of %llu token%s, those that it should "
             "foretell; this is no measure of it",
-            (unsigned long long)settings->num_steps);
+            (unsigned long long)settings->num_steps, plural(settings->num_steps));
 done:
     return status;
 }
@@ -92,8 +103,10 @@ enum status command_evaluate(const struct comm *comm, struct settings *settings,
         TRY(evaluate_lines(&result, comm, &spec, print_lines, NULL, error));
     else
         TRY(evaluate_text(&result, comm, &spec, error));
-    if (comm->rank == 0)
+    if (comm->rank == 0) {
+        warn_of_unknown(&result, model.vocabulary);
         status = print_result(&result, error);
+    }
     TRY(agree_on_status(comm, status, error));
 done:
     checkpoint_close(checkpoint);

@@ -29,7 +29,7 @@ struct row_line {
 };
 
 /* What a rank says of its lines of a round, an array of doubles. */
-enum { SAID_LINES, SAID_TOKENS, SAID_CHARACTERS, SAID_LOSSES };
+enum { SAID_LINES, SAID_TOKENS, SAID_UNKNOWN, SAID_CHARACTERS, SAID_LOSSES };
 
 struct scoring {
     const struct evaluate_spec *spec;
@@ -126,6 +126,8 @@ static enum status encode_line(const struct scoring *scoring, struct row_line *l
         line->tokens[1 + i] = ids[i];
     line->tokens[count + 1] = newline;
     line->count = count + 2;
+    for (size_t i = 0; i < count; i++)
+        scoring->said[SAID_UNKNOWN] += ids[i] == VOCABULARY_UNKNOWN;
     line->position = 0;
     scoring->said[SAID_TOKENS] += (double)(count + 1);
     scoring->said[SAID_CHARACTERS] += (double)(characters_of(text, bytes) + 1);
@@ -272,6 +274,7 @@ static enum status tell(struct scoring *scoring, const double *said, struct eval
     size_t count = (size_t)said[SAID_LINES];
     result->tokens += (uint64_t)said[SAID_TOKENS];
     result->foretold += (uint64_t)said[SAID_TOKENS];
+    result->unknown += (uint64_t)said[SAID_UNKNOWN];
     result->characters += (uint64_t)said[SAID_CHARACTERS];
     for (size_t i = 0; i < count; i++) {
         scoring->scores[i] = 0 - said[SAID_LOSSES + i];

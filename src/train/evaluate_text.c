@@ -2,6 +2,7 @@
 #include "evaluation.h"
 #include "inputs.h"
 #include "lstm_mpi/base/memory.h"
+#include "lstm_mpi/base/plural.h"
 #include "lstm_mpi/dist/agree.h"
 #include "row_text.h"
 
@@ -51,7 +52,7 @@ static enum status count_tokens(struct reading *reading, const struct comm *comm
         *tokens = spec->max_tokens;
     if (*tokens < 2) {
         error_set(error, STATUS_FAILED, "there is nothing to foretell");
-        error_why(error, "the text has %" PRIu64 " token%s", *tokens, *tokens == 1 ? "" : "s");
+        error_why(error, "the text has %" PRIu64 " token%s", *tokens, plural(*tokens));
         TRY(error_remedy(error, "give a longer one"));
     }
 done:
@@ -90,9 +91,11 @@ enum status evaluate_text(struct evaluate_result *result, const struct comm *com
     TRY(agree_on_status(comm, create_own(&reading, comm, spec, tokens, error), error));
     TRY(evaluation_run(&reading.evaluation, comm, reading.network.model, &text, &mean_loss, error));
     TRY(comm_sum_u64(comm, &reading.text.characters, 1, error));
+    TRY(comm_sum_u64(comm, &reading.text.unknown, 1, error));
     *result = (struct evaluate_result){
         .tokens = tokens,
         .foretold = tokens - 1,
+        .unknown = reading.text.unknown,
         .characters = reading.text.characters,
         .loss = mean_loss * (double)(tokens - 1),
     };

@@ -67,13 +67,17 @@ done:
     return status;
 }
 
-static void count_characters(struct row_text *text, size_t row, struct range tokens)
+static void count_in(struct row_text *text, size_t row, struct range tokens)
 {
     size_t end = tokens.first + tokens.count;
     size_t from = text->counted[row] > tokens.first ? text->counted[row] : tokens.first + 1;
     const uint32_t *characters = text->token_characters + row * text->window;
-    for (size_t token = from; token < end; token++)
-        text->characters += characters[token - text->held[row].first];
+    const uint32_t *ids = text->ids + row * text->window;
+    for (size_t token = from; token < end; token++) {
+        size_t place = token - text->held[row].first;
+        text->characters += characters[place];
+        text->unknown += ids[place] == VOCABULARY_UNKNOWN;
+    }
     text->counted[row] = end;
 }
 
@@ -87,6 +91,6 @@ enum status row_text_read(void *context, size_t row, struct range tokens, uint32
     }
     size_t at = row * text->window + (tokens.first - text->held[row].first);
     memcpy(ids, text->ids + at, tokens.count * sizeof *ids);
-    count_characters(text, row, tokens);
+    count_in(text, row, tokens);
     return STATUS_OK;
 }

@@ -18,6 +18,7 @@ struct row_text {
     uint32_t *token_characters; /* [rows, window] */
     size_t *counted;            /* [rows]: the place up to which a row has been counted in */
     uint64_t characters;        /* of all tokens that were read, the first of each row excepted */
+    uint64_t unknown;           /* of the same tokens, those that the vocabulary lacks */
 };
 
 /* Windows for `rows` rows that read at most `least` tokens at once. The caller owns what it holds, after a

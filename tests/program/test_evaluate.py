@@ -122,6 +122,19 @@ class EvaluateTest(support.ProgramTest):
             line = self.evaluate("--max-tokens", 100)
             self.assertRegex(line, rf"^perplexity {perplexity}, bits per character {bits}, 100 tokens\n$")
 
+    def test_much_that_is_unknown(self):
+        """A warning with the share, by the text and by its lines alike, on ranks too."""
+        corpus = self.write("other.txt", self.text[:290] + "\nΩß123")
+        for words in ((), ("--per-line",)):
+            share = 5 / 295 if not words else 5 / 297
+            for ranks in (None, 3):
+                result = run(*self.words(*words, corpus=corpus), ranks=ranks)
+                self.assertStatus(0, result)
+                warning = rf"lstm_mpi: warning: {100 * share:.1f} % of the characters [^\n]*<unk>"
+                self.assertRegex(result.stderr, rf"\A{warning}\n\Z")
+        corpus.write_text(self.text[:590] + "ΩßΩß", encoding="utf-8")
+        self.evaluate(corpus=corpus)
+
     def test_lines(self):
         """Each by itself, behind a newline and with its own one."""
         *scores, summary = self.evaluate("--per-line", "--batch-size", 4).splitlines(keepends=True)
@@ -191,7 +204,12 @@ class EvaluateTest(support.ProgramTest):
             self.checkpoint = run_dir / "checkpoint.h5"
             characters = len(english.replace("\n", "") if "--drop-newlines" in words else english)
             for lines in ((), ("--per-line",)):
-                results = [self.evaluate(*lines, "--batch-size", 3, corpus=corpus, ranks=r) for r in (None, 3)]
+                results = []
+                for ranks in (None, 3):
+                    result = run(*self.words(*lines, "--batch-size", 3, corpus=corpus), ranks=ranks)
+                    self.assertStatus(0, result)
+                    self.assertEqual("--lowercase" in words and lines != (), "warning" in result.stderr)  # dog.the
+                    results.append(result.stdout)
                 self.assertEqual(*results)
                 *scores, summary = results[0].splitlines()
                 perplexity, bits, tokens = map(float, re.findall(r"[\d.]+", summary))
@@ -206,8 +224,8 @@ class EvaluateTest(support.ProgramTest):
                     self.assertLess(total, characters)
         bad = self.write("bad.txt", b"a\xff\r\n\xfe")
         self.checkpoint = self.folder / "token-byte/checkpoint.h5"
-        self.assertIn(" 6 tokens", self.evaluate("--per-line", corpus=bad))
-        self.assertIn(" 5 tokens", self.evaluate(corpus=bad))
+        self.assertIn(" 6 tokens", run(*self.words("--per-line", corpus=bad)).stdout)
+        self.assertIn(" 5 tokens", run(*self.words(corpus=bad)).stdout)
 
     def test_broken_pipe(self):
         """Whoever reads a line and goes gets it, no complaint, and no long wait: on ranks too, of which only the
@@ -248,8 +266,9 @@ class EvaluateTest(support.ProgramTest):
 
     def test_built_in_text(self):
         result = run("evaluate", "--checkpoint", self.checkpoint, "--max-tokens", 50)
-        self.assertDone(result)
+        self.assertStatus(0, result)
         self.assertIn(" 50 tokens", result.stdout)
+        self.assertIn("not in the vocabulary", result.stderr)
 
 
 class BadInputTest(support.ProgramTest):

@@ -21,8 +21,9 @@ struct evaluate_spec {
 };
 
 struct evaluate_result {
-    uint64_t tokens;     /* of the text */
-    uint64_t foretold;   /* those that the model was asked for */
+    uint64_t tokens;   /* of the text */
+    uint64_t foretold; /* those that the model was asked for */
+    uint64_t unknown;  /* of these, those that the vocabulary lacks; newlines that were put in do not count */
     uint64_t characters; /* that these consist of */
     double loss;         /* the sum of their cross-entropies, in nats */
 };
