@@ -28,6 +28,17 @@ static void fail_at_line(struct reader *reader, const char *why, const char *rem
     error_remedy(reader->error, "%s", remedy);
 }
 
+/* inih cuts a comment behind white space where it begins with ;, and this one with #. */
+static void cut_comment(char *line)
+{
+    for (char *at = line; *at; at++) {
+        if (at > line && at[0] == '#' && strchr(" \t\v\f", at[-1])) {
+            *at = '\0';
+            return;
+        }
+    }
+}
+
 /* Reads one line into `line` and moves it to the left border. After an error the text seems to end. */
 static char *next_line(char *line, int size, void *context)
 {
@@ -60,6 +71,7 @@ static char *next_line(char *line, int size, void *context)
         text += strlen(byte_order_mark);
     text += strspn(text, " \t\v\f");
     memmove(line, text, strlen(text) + 1);
+    cut_comment(line);
     return line;
 }
 

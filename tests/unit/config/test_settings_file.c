@@ -71,7 +71,7 @@ static void a_plain_file(void **state)
                                         "prefix = 春 天\n"
                                         "prefix = a = b: c\n"
                                         "sampling: random\n"
-                                        "run-dir = runs/a # b"),
+                                        "run-dir = runs/a#b\t# with a comment"),
                      STATUS_OK);
     const struct settings *settings = &fixture->settings;
     assert_int_equal(settings->batch_size, 8);
@@ -81,7 +81,7 @@ static void a_plain_file(void **state)
     assert_string_equal(settings->prefix.items[0], "春 天");
     assert_string_equal(settings->prefix.items[1], "a = b: c");
     assert_int_equal(settings->sampling, SAMPLING_RANDOM);
-    assert_string_equal(settings->run_dir, "runs/a # b");
+    assert_string_equal(settings->run_dir, "runs/a#b");
     assert_true(settings_given(settings, "batch-size"));
     assert_false(settings_given(settings, "num-steps"));
 }
