@@ -109,6 +109,8 @@ enum status cli_main(int argc, const char **argv)
     enum status setup_status = stop_on_signals(&error);
     if (setup_status == STATUS_OK)
         setup_status = blis_setup_offer(&offer, &error);
+    if (setup_status == STATUS_OK)
+        setup_status = comm_check_environment(&error);
     enum status status = comm_start(&comm, &start_error);
     if (status != STATUS_OK) {
         message_error(&start_error);

@@ -124,6 +124,11 @@ done:
     return status;
 }
 
+enum status comm_check_environment(struct error *error)
+{
+    return launch_check_cpus(error);
+}
+
 enum status comm_start(struct comm *comm, struct error *error)
 {
     enum status status;

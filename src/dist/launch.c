@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 /* A whole number from the environment; `otherwise` where there is none. */
@@ -69,6 +70,16 @@ void launch_bind(const cpu_set_t *cpus, int number)
     CPU_SET(cpu, &own);
     /* Where the system does not allow it, the scheduler has the choice. */
     (void)sched_setaffinity(0, sizeof own, &own);
+}
+
+enum status launch_check_cpus(struct error *error)
+{
+    const char *text = getenv("LSTM_MPI_CPUS");
+    if (!text || (text[0] && !text[strspn(text, "0123456789")] && environment_number("LSTM_MPI_CPUS", 0) > 0))
+        return STATUS_OK;
+    error_set(error, STATUS_FAILED, "LSTM_MPI_CPUS is '%s'", text);
+    error_why(error, "it is no number of CPUs");
+    return error_remedy(error, "set it to 1 or more, or unset it and the CPUs are counted");
 }
 
 int launch_cpus_said(int found)

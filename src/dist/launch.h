@@ -3,6 +3,8 @@
 
 /* What the launcher says of this host, before MPI starts. */
 
+#include "lstm_mpi/base/error.h"
+
 #include <sched.h>
 
 /* How many ranks mpirun or srun starts on this host; 1 where neither says so. */
@@ -17,6 +19,9 @@ void launch_cpus_of_rank(cpu_set_t *cpus);
 /* Lets this thread, and those that it starts, run on the CPU of this number among `cpus` alone, where it
  * might run on all of them: what somebody else has bound stays as it is. */
 void launch_bind(const cpu_set_t *cpus, int number);
+
+/* Fails where LSTM_MPI_CPUS is set to what is no number of CPUs. */
+MUST_CHECK enum status launch_check_cpus(struct error *error);
 
 /* How many CPUs the ranks of this host may use together, who may use `found` as it seems: LSTM_MPI_CPUS where
  * it is set. */

@@ -80,6 +80,12 @@ class CrowdedTest(support.ProgramTest):
         self.assertDone(resumed)
         self.assertSameRun(self.folder / "alone", self.folder / "again")
 
+    def test_a_number_that_is_none(self):
+        for said in ("foo", 0, -1):
+            for ranks in (None, 3):
+                result = run("train", "--run-dir", self.folder / "run", ranks=ranks, environment=cpus(said))
+                self.assertError(1, result, f"LSTM_MPI_CPUS is '{said}'")
+
     def test_not_crowded(self):
         result, _ = self.train("run", ranks=3, on_cpus=3)
         self.assertNotIn("the rows of a batch", result.stdout)

@@ -38,6 +38,10 @@ static inline bool comm_is_worker(const struct comm *comm)
 /* A run of a single rank, for what needs no MPI. */
 extern const struct comm comm_alone;
 
+/* Fails where a variable of the environment that comm_start looks at makes no sense: it would be passed over.
+ * Not collective. */
+MUST_CHECK enum status comm_check_environment(struct error *error);
+
 /* Starts MPI and fills `comm`. Before MPI starts, where this host has more ranks than CPUs it asks Open MPI
  * to yield the CPU while waiting (unless the user chose otherwise). Signals stay as MPI leaves them. After a
  * failure `comm` is good for comm_finish and comm_abort only. Collective. */

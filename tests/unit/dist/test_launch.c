@@ -126,6 +126,20 @@ static void cpus_may_be_said(void **state)
     assert_null(getenv("OMPI_MCA_mpi_yield_when_idle"));
 }
 
+static void cpus_that_are_no_number(void **state)
+{
+    (void)state;
+    struct error error;
+    assert_int_equal(launch_check_cpus(&error), STATUS_OK);
+    setenv("LSTM_MPI_CPUS", "8", 1);
+    assert_int_equal(launch_check_cpus(&error), STATUS_OK);
+    static const char *const texts[] = {"foo", "0", "-1", "", " 8", "8x", "99999999999999999999"};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        setenv("LSTM_MPI_CPUS", texts[i], 1);
+        assert_int_equal(launch_check_cpus(&error), STATUS_FAILED);
+    }
+}
+
 static void crowded_hosts_yield(void **state)
 {
     (void)state;
@@ -161,6 +175,7 @@ int main(void)
         cmocka_unit_test_setup(cpus_are_those_allowed, forget_launcher),
         cmocka_unit_test_setup(a_rank_can_be_bound, forget_launcher),
         cmocka_unit_test_setup(cpus_may_be_said, forget_launcher),
+        cmocka_unit_test_setup(cpus_that_are_no_number, forget_launcher),
         cmocka_unit_test_setup(crowded_hosts_yield, forget_launcher),
         cmocka_unit_test(no_shared_file_pointers_unless_chosen),
     };
