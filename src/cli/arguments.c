@@ -117,9 +117,11 @@ static enum status popt_failed(const struct parser *parser, int code, struct err
         return error_remedy(error, "write %s VALUE or %s=VALUE", typed, typed);
     }
     if (code == POPT_ERROR_UNWANTEDARG) {
+        const char *name = typed + strspn(typed, "-");
         error_why(error, "it takes no value");
-        return error_remedy(error, "write %s, or --no-%s to switch it off", typed,
-                            typed + strspn(typed, "-"));
+        if (!settings_find(name)) /* --no-NAME, or --help */
+            return error_remedy(error, "write %s alone", typed);
+        return error_remedy(error, "write %s, or --no-%s to switch it off", typed, name);
     }
     return error_why(error, "%s", poptStrerror(code));
 }

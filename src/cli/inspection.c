@@ -56,9 +56,8 @@ static enum status find_files(struct inspection *inspection, struct error *error
     TRY(take_if_there(&inspection->checkpoint_file, path, RUN_DIRECTORY_CHECKPOINT, error));
     TRY(take_if_there(&inspection->metrics_file, path, RUN_DIRECTORY_METRICS, error));
     if (!inspection->checkpoint_file.path && !inspection->metrics_file.path) {
-        error_set(error, STATUS_FAILED, "cannot inspect %s", path);
-        error_why(error, "the folder has neither a %s nor a %s", RUN_DIRECTORY_CHECKPOINT,
-                  RUN_DIRECTORY_METRICS);
+        error_set(error, STATUS_FAILED, "there is no run in %s", path);
+        error_why(error, "it has neither a %s nor a %s", RUN_DIRECTORY_CHECKPOINT, RUN_DIRECTORY_METRICS);
         status = error_remedy(error, "name a run directory, a checkpoint or a metrics file");
     }
 done:

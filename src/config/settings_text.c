@@ -3,6 +3,7 @@
 #include "lstm_mpi/base/memory.h"
 
 #include <errno.h>
+#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -23,14 +24,23 @@ static void write_choices(char *out, size_t bytes, const struct settings_row *ro
     }
 }
 
+static const char *or_random(const struct settings_row *row)
+{
+    return row->kind == SETTINGS_WHOLE_OR_RANDOM ? ", or random" : "";
+}
+
+static enum status ask_for_whole_up_to(const struct settings_row *row, struct error *error)
+{
+    return error_remedy(error, "give a whole number from %" PRIu64 " to %" PRIu64 "%s", row->least, row->most,
+                        or_random(row));
+}
+
+/* A limit that is there for the sake of the computer is told only to who goes beyond it. */
 static enum status ask_for_whole(const struct settings_row *row, struct error *error)
 {
-    const char *or_random = row->kind == SETTINGS_WHOLE_OR_RANDOM ? ", or random" : "";
-    if (row->most != INT64_MAX) {
-        return error_remedy(error, "give a whole number from %" PRIu64 " to %" PRIu64 "%s", row->least,
-                            row->most, or_random);
-    }
-    return error_remedy(error, "give a whole number of at least %" PRIu64 "%s", row->least, or_random);
+    if (row->most != INT64_MAX)
+        return ask_for_whole_up_to(row, error);
+    return error_remedy(error, "give a whole number of at least %" PRIu64 "%s", row->least, or_random(row));
 }
 
 static enum status ask_for_real(const struct settings_row *row, struct error *error)
@@ -84,8 +94,13 @@ static enum status read_whole(uint64_t *out, const struct settings_row *row, con
     errno = 0;
     uint64_t value = strtoull(digits, NULL, 10);
     bool negative = text[0] == '-' && value > 0;
-    if (errno != 0 || negative || value < row->least || value > row->most)
+    bool too_large = !negative && (errno != 0 || value > row->most);
+    if (negative || value < row->least)
         return refuse(row, text, "out of range", origin, error);
+    if (too_large) {
+        refuse(row, text, "out of range", origin, error);
+        return ask_for_whole_up_to(row, error);
+    }
     *out = value;
     return STATUS_OK;
 }
@@ -114,6 +129,11 @@ static enum status read_real(double *out, const struct settings_row *row, const 
         return refuse(row, text, "not a number", origin, error);
     bool too_low = value < row->lowest || (row->lowest_excluded && value == row->lowest);
     bool too_high = row->below > 0 && value >= row->below;
+    if (value == INFINITY && row->below == 0) {
+        refuse(row, text, "out of range", origin, error);
+        return error_remedy(error, "give a number %s %g and up to %g",
+                            row->lowest_excluded ? "above" : "of at least", row->lowest, DBL_MAX);
+    }
     if (!isfinite(value) || too_low || too_high)
         return refuse(row, text, "out of range", origin, error);
     *out = value;

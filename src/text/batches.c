@@ -88,7 +88,8 @@ enum status batches_check(const struct batches_spec *spec, struct error *error)
               spec->tokens, plural(spec->tokens), needed, spec->batch_size, spec->num_steps,
               batches_largest_offset(spec));
     return error_remedy(error,
-                        "use a longer text, a larger max-tokens, or a smaller batch-size or num-steps");
+                        "use a longer text, a larger max-tokens, or a smaller %sbatch-size or num-steps",
+                        least_offset(spec) > 0 ? "start-offset, " : "");
 }
 
 size_t batches_offset(const struct batches_spec *spec, uint64_t epoch)

@@ -211,6 +211,14 @@ static enum status check_held_out(size_t tokens, size_t held_out, const struct s
     return error_remedy(error, "hold out a larger part");
 }
 
+/* To the error of a text that is too short because most of it is held out. */
+static void add_held_out(size_t held_out, struct error *error)
+{
+    struct error short_text = *error;
+    error_why(error, "%s; %zu more are held out by --valid-fraction", short_text.why, held_out);
+    error_remedy(error, "hold out less, or %s", short_text.remedy);
+}
+
 /* Which tokens are trained on, which are held out, and this rank's rows of both. */
 static enum status deal_out(struct inputs *inputs, const struct comm *comm, const struct settings *settings,
                             struct error *error)
@@ -227,7 +235,12 @@ static enum status deal_out(struct inputs *inputs, const struct comm *comm, cons
         .bidirectional = settings->bidirectional,
     };
     enum status status = check_held_out(tokens, held_out, settings, error);
-    return status == STATUS_OK ? batches_check(&inputs->spec, error) : status;
+    if (status != STATUS_OK)
+        return status;
+    status = batches_check(&inputs->spec, error);
+    if (status != STATUS_OK && held_out > 0)
+        add_held_out(held_out, error);
+    return status;
 }
 
 static enum status prepare(struct reading *reading, struct token_counts *counts,

@@ -72,7 +72,7 @@ static enum status no_good_checkpoint(const char *directory, struct error *error
     error_line(last, &cause);
     error_set(error, STATUS_FAILED, "no good checkpoint is left in %s", directory);
     error_why(error, "%s", last);
-    return error_remedy(error, "take another --run-dir, or --overwrite to begin anew");
+    return error_remedy(error, "take another --run-dir, or --overwrite instead of --resume to begin anew");
 }
 
 enum status resume_open_newest(struct checkpoint **out, struct run_directory *directory,

@@ -4,6 +4,7 @@
 #include "lstm_mpi/config/settings_specs.h"
 #include "lstm_mpi/dist/agree.h"
 #include "lstm_mpi/model/initialize.h"
+#include "lstm_mpi/store/checkpoint_shape.h"
 #include "lstm_mpi/store/history.h"
 
 #include <inttypes.h>
@@ -113,6 +114,16 @@ static struct tensor share_of_node(const struct tensor *whole, const struct comm
     return share;
 }
 
+static enum status ask_for_shape(const struct run_state *run, const struct checkpoint *origin,
+                                 struct error *error)
+{
+    size_t hidden = checkpoint_shape_of(origin).hidden;
+    if (hidden > 0 && hidden != run->update.spec.model.hidden_size)
+        return error_remedy(error, "give --hidden-size %zu, as that model has it", hidden);
+    return error_remedy(
+        error, "give the options of the shape, such as --num-layers and --bias, as that model has them");
+}
+
 /* Each rank reads its share of the weights, and for a run its share of the optimizer's states and its own
  * rows of the carried one. */
 static enum status read_tensors(struct run_state *run, const struct checkpoint *origin, bool weights_only,
@@ -123,6 +134,9 @@ static enum status read_tensors(struct run_state *run, const struct checkpoint *
         struct tensor tensor = run->tensors[i];
         if (weights_only && !is_weight(&tensor))
             continue;
+        status = weights_only ? checkpoint_check_tensor(origin, &tensor, error) : STATUS_OK;
+        if (status != STATUS_OK)
+            return ask_for_shape(run, origin, error);
         if (is_best(&tensor) && !checkpoint_find(origin, tensor.path))
             continue;
         if (tensor.split_dim < 0)
@@ -131,8 +145,7 @@ static enum status read_tensors(struct run_state *run, const struct checkpoint *
     }
     status = checkpoint_check_model(origin, run->tensors, run->tensor_count, error);
     if (status != STATUS_OK)
-        error_remedy(
-            error, "give the options of the shape, such as --num-layers and --bias, as that model has them");
+        ask_for_shape(run, origin, error);
 done:
     return status;
 }

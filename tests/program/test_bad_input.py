@@ -140,6 +140,24 @@ class CorpusTest(BadInputTest):
         }
         self.refused(cases, on_ranks=("the first of many", "cut at the end", "the second file"))
 
+    def test_advice(self):
+        """What to do about it is something that helps."""
+        options = ("train", "--corpus", self.corpus, "--run-dir", self.folder / "run")
+        for status, words, *named in (
+            (2, ("--no-quiet=3",), "write --no-quiet alone"),
+            (2, ("--quiet=3",), "--no-quiet to switch it off"),
+            (2, ("--epochs", 10**20), "from 1 to 9223372036854775807"),
+            (2, ("--start-offset", 2**63), "from 0 to 9223372036854775807, or random"),
+            (2, ("--lr", "1e999"), "above 0 and up to 1.79769e+308"),
+            (1, ("--valid-fraction", 0.99, "--num-steps", 1), "198 more are held out", "(hold out less, or "),
+            (1, ("--start-offset", 199), "a smaller start-offset, "),
+        ):
+            self.assertError(status, run(*options, *words), *named)
+        (self.folder / "empty").mkdir()
+        for command in ("report", "inspect"):
+            result = run(command, self.folder / "empty")
+            self.assertError(1, result, f"there is no run in {self.folder / 'empty'}: it has neither")
+
     def test_too_short(self):
         """Both numbers are named; one token more is enough."""
         tokens = 3 * 5 + 1

@@ -651,6 +651,17 @@ class InitFromTest(CommandLineTest):
         self.assertError(1, result, self.run_dir / "checkpoint.h5", 20, 16)
         self.assertFalse((self.folder / "new").exists())
 
+    def test_shape_that_nobody_tells(self):
+        """A file that has no settings, with a hidden size that is not the default one."""
+        self.assertDone(run(*self.options("--quiet")))
+        checkpoint = self.run_dir / "checkpoint.h5"
+        with h5py.File(checkpoint, "r+") as file:
+            del file["config"], file["checksum"]
+        new = ("train", "--init-from", checkpoint, "--run-dir", self.folder / "new", "--corpus", self.corpus)
+        new += ("--batch-size", 8, "--num-steps", 6, "--epochs", 1, "--quiet")
+        self.assertError(1, run(*new, ranks=2), checkpoint, "--hidden-size 16")
+        self.assertDone(run(*new, "--hidden-size", 16))
+
     def test_network_that_lacks_a_part(self):
         """What a smaller network has no place for is not left out in silence."""
         self.assertDone(run(*self.options("--quiet", "--num-layers", 2, "--bias", "double")))

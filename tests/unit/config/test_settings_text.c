@@ -206,6 +206,11 @@ static void errors_say_what_to_do(void **state)
     error_line(line, &fixture->error);
     assert_string_equal(line,
                         "option --x: 'ab%sc' is not a whole number (give a whole number of at least 0)");
+    assert_int_equal(give(fixture, "keep", "9223372036854775808"), STATUS_USAGE);
+    error_line(line, &fixture->error);
+    assert_string_equal(line,
+                        "option --x: '9223372036854775808' is out of range (give a whole number from 0 to "
+                        "9223372036854775807)");
     assert_int_equal(give(fixture, "progress", "fast"), STATUS_USAGE);
     error_line(line, &fixture->error);
     assert_string_equal(line, "option --x: 'fast' is not one of the choices (give auto, bar or plain)");
