@@ -337,7 +337,7 @@ static void print_verdicts(FILE *out, const struct comparison *comparison)
           out);
     begin_line(out, "settings");
     if (comparison->setting_count > 0)
-        fprintf(out, "%zu differ\n", comparison->setting_count);
+        fprintf(out, "%zu differ%s\n", comparison->setting_count, comparison->setting_count == 1 ? "s" : "");
     else
         fputs("the same\n", out);
 }

@@ -349,6 +349,7 @@ class CompareTest(support.ProgramTest):
         self.assertDone(support.run("train", "--run-dir", twin, "--resume", "--epochs", 3, "--quiet"))
         found = json.loads(self.inspect(self.folder / "a", twin, "--format", "json"))
         self.assertEqual({"epochs": ["2", "3"]}, found["config"])
+        self.assertIn("settings      1 differs\n", self.inspect(self.folder / "a", twin))
 
     def test_what_cannot_be_compared(self):
         a = self.folder / "a"
