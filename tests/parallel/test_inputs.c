@@ -313,7 +313,8 @@ static void test_more_ranks_than_rows(const struct comm *comm)
         return;
     make_settings(&settings, "/nowhere", "sequential");
     snprintf(rows, sizeof rows, "%d", comm->size - 1);
-    snprintf(why, sizeof why, "%d ranks would share %d rows", comm->size, comm->size - 1);
+    snprintf(why, sizeof why, "%d ranks would share %d row%s", comm->size, comm->size - 1,
+             comm->size == 2 ? "" : "s");
     set(&settings, "batch-size", rows);
     check_fails(comm, &settings, "more ranks than batch rows", why);
 }
