@@ -27,7 +27,7 @@ static enum status write_model(struct settings *settings, const struct checkpoin
     struct vocabulary *vocabulary = NULL;
     const char *path = settings->safetensors.items[0];
     TRY(check_that_they_differ(path, checkpoint->path, error));
-    TRY(target_file_check(path, settings->overwrite, error));
+    TRY(target_file_check(path, settings->overwrite || exchange_may_replace(path), error));
     TRY(settings_saved_tokens(settings, checkpoint->saved, checkpoint->saved_count, checkpoint->path, error));
     struct token_rules rules = settings_specs_tokens(settings);
     TRY(checkpoint_read_vocabulary(&vocabulary, checkpoint, &rules, error));

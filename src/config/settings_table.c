@@ -478,7 +478,7 @@ const struct settings_row settings_table[] = {
         .group = run,
         .help = "allow a run directory that already holds a run, and begin it anew",
         .elsewhere = {{SETTINGS_IMPORT, .help = "write over a file that is there already"},
-                      {SETTINGS_EXPORT, .help = "write over a file that is there already"}},
+                      {SETTINGS_EXPORT, .help = "write over a file that holds something else than a model"}},
         .commands = SETTINGS_TRAIN | SETTINGS_EXPORT | SETTINGS_IMPORT,
         .on_resume = SETTINGS_OF_THIS_START,
     },

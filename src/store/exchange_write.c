@@ -3,12 +3,33 @@
 #include "lstm_mpi/store/checkpoint_shape.h"
 #include "lstm_mpi/store/durable_file.h"
 #include "lstm_mpi/store/exchange.h"
+#include "safetensors_header.h"
 #include "torch_layout.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* Bytes at a time, and, for the sake of the cache, rows at least. */
 enum { BLOCK_BYTES = 4 << 20, LEAST_ROWS = 16 };
+
+bool exchange_may_replace(const char *path)
+{
+    struct stat facts;
+    struct safetensors_header header = {0};
+    struct error error;
+    int descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (descriptor < 0)
+        return errno == ENOENT;
+    bool may =
+        fstat(descriptor, &facts) == 0 &&
+        (facts.st_size == 0 || safetensors_header_read(&header, descriptor, path, &error) == STATUS_OK);
+    safetensors_header_free(&header);
+    close(descriptor);
+    return may;
+}
 
 static enum status cannot_export(const struct checkpoint *checkpoint, struct error *error)
 {

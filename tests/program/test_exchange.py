@@ -123,7 +123,13 @@ class RoundTripTest(ExchangeTest):
         self.import_(file, checkpoint, "--overwrite")
         self.assertNotEqual(before, checkpoint.read_bytes())
 
-    def test_export_spares_a_file_that_is_there(self):
+    def test_export_takes_the_place_of_a_model(self):
+        checkpoint = self.train("--hidden-size", 4, "--epochs", 1)
+        for target in (self.write("empty.safetensors", ""), self.export(checkpoint)):
+            self.assertDone(support.run("export", "--checkpoint", checkpoint, target))
+            self.import_(target, self.folder / f"{target.stem}.h5")
+
+    def test_export_spares_what_is_no_model(self):
         checkpoint = self.train("--hidden-size", 4, "--epochs", 1)
         target = self.write("model.safetensors", "something else")
         for ranks in (None, 2):

@@ -11,6 +11,8 @@
 
 #include "lstm_mpi/store/checkpoint.h"
 
+#include <stdbool.h>
+
 /* Writes the model of a checkpoint to `path`; the file appears whole or not at all, in place of a former one.
  * Needs memory for the largest tensor. Fails on a network that PyTorch has no module for. Not collective. */
 MUST_CHECK enum status exchange_write(const char *path, const struct checkpoint *checkpoint,
@@ -25,6 +27,10 @@ struct exchange_model {
     size_t tensor_count;
     float *weights;
 };
+
+/* Whether exchange_write may take the place of what is at this path without being told so: of nothing, an
+ * empty file, or a file of its kind. Not collective. */
+bool exchange_may_replace(const char *path);
 
 /* Reads a file that exchange_write or another program made. The vocabulary is that of
  * `vocabulary_from`, which is not taken over; NULL: that of the file, which must have one then. Fails on a
