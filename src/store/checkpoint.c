@@ -1,5 +1,6 @@
 #include "lstm_mpi/store/checkpoint.h"
 #include "checksum.h"
+#include "config_digest.h"
 #include "file_format.h"
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/dist/agree.h"
@@ -43,6 +44,7 @@ static void read_config(struct checkpoint *checkpoint)
 {
     struct h5 *h5 = &checkpoint->file->h5;
     h5_read_attributes(h5, "/config", keep_setting, checkpoint);
+    config_digest_verify(h5);
     if (h5_has(h5, "/config", "corpus_digest"))
         checkpoint->corpus_digest = h5_read_u64(h5, "/config", "corpus_digest");
 }

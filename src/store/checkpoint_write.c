@@ -21,6 +21,7 @@
  * a rank on which HDF5 fails ends the run, and the others with it.
  */
 #include "checksum.h"
+#include "config_digest.h"
 #include "dataset_list.h"
 #include "file_format.h"
 #include "lstm_mpi/base/memory.h"
@@ -184,6 +185,7 @@ static enum status lay_out(const struct durable_file *file, const struct snapsho
     put_progress(&h5, snapshot);
     make_tensors(&h5, snapshot);
     dataset_list_write(&list, &h5);
+    config_digest_put(&h5);
     if (text_type >= 0 && H5Tclose(text_type) < 0)
         h5_fail_in(&h5, "/vocabulary/token");
     dataset_list_free(&list);

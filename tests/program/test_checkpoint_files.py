@@ -352,6 +352,23 @@ class FlippedBitTest(FileTest):
         for path in flips:
             self.assertEqual(1, len(re.findall(re.escape(f"{path}:"), result.stderr)), path)
 
+    def test_flipped_in_a_long_setting(self):
+        """HDF5 has no checksum for attributes of many kilobytes."""
+        corpus = []
+        for i in range(700):
+            corpus.append(self.folder / f"{i:0>80}.txt")
+            corpus[-1].write_text("one of many files\n")
+        words = [word for path in corpus for word in ("--corpus", path)]
+        checkpoint = self.folder / "run" / "checkpoint.h5"
+        shape = ("--hidden-size", 4, "--batch-size", 2, "--num-steps", 4, "--epochs", 1)
+        self.assertStatus(0, run("train", *words, *shape, "--run-dir", checkpoint.parent, "--predict-length", 0))
+        data = bytearray(checkpoint.read_bytes())
+        data[data.index(corpus[350].name.encode()) + 79] ^= 1
+        checkpoint.write_bytes(data)
+        result = run("inspect", checkpoint)
+        self.assertStatus(1, result)
+        self.assertIn("damaged", result.stderr)
+
 
 if __name__ == "__main__":
     unittest.main()
