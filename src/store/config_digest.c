@@ -7,8 +7,8 @@
 static const char group[] = "/checksum";
 static const char attribute[] = "config";
 
-/* Those of more than 4 KiB may lie in a file by themselves, without a checksum. */
-enum { LONG_BYTES = 1 << 11 };
+/* Those of 64 KiB and more lie in a file by themselves, without a checksum. */
+enum { LONG_BYTES = 1 << 15 };
 
 static void add(struct h5 *h5, const char *name, const char *text, void *context)
 {
