@@ -75,7 +75,8 @@ void launch_bind(const cpu_set_t *cpus, int number)
 enum status launch_check_cpus(struct error *error)
 {
     const char *text = getenv("LSTM_MPI_CPUS");
-    if (!text || (text[0] && !text[strspn(text, "0123456789")] && environment_number("LSTM_MPI_CPUS", 0) > 0))
+    bool is_number = text && !text[strspn(text, "0123456789")];
+    if (!text || !text[0] || (is_number && environment_number("LSTM_MPI_CPUS", 0) > 0))
         return STATUS_OK;
     error_set(error, STATUS_FAILED, "LSTM_MPI_CPUS is '%s'", text);
     error_why(error, "it is no number of CPUs");

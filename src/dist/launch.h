@@ -20,7 +20,7 @@ void launch_cpus_of_rank(cpu_set_t *cpus);
  * might run on all of them: what somebody else has bound stays as it is. */
 void launch_bind(const cpu_set_t *cpus, int number);
 
-/* Fails where LSTM_MPI_CPUS is set to what is no number of CPUs. */
+/* Fails where LSTM_MPI_CPUS is set to what is no number of CPUs; empty it is as if not set. */
 MUST_CHECK enum status launch_check_cpus(struct error *error);
 
 /* How many CPUs the ranks of this host may use together, who may use `found` as it seems: LSTM_MPI_CPUS where

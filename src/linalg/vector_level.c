@@ -40,7 +40,7 @@ static enum vector_level level_named(const char *name)
 enum status vector_level_check_variable(struct error *error)
 {
     const char *wanted = getenv(variable);
-    if (!wanted || level_named(wanted) < VECTOR_LEVEL_COUNT)
+    if (!wanted || !*wanted || level_named(wanted) < VECTOR_LEVEL_COUNT)
         return STATUS_OK;
     error_set(error, STATUS_FAILED, "%s is '%s'", variable, wanted);
     error_why(error, "it is none of baseline, avx2, avx512");

@@ -13,6 +13,7 @@ import shutil
 import signal
 import time
 import unittest
+import unittest.mock
 from pathlib import Path
 
 import h5py
@@ -599,7 +600,9 @@ class DamageTest(ResumeTest):
         for path in (self.run_dir, *self.run_dir.iterdir()):
             os.chown(path, 65534, 65534)
         os.chmod(self.newest_first[0], 0)
-        self.assertNotJudged("Permission denied", "check the permissions", user=65534)
+        reachable = shutil.copy(support.program(), self.folder / "lstm_mpi")
+        with unittest.mock.patch.dict(os.environ, LSTM_MPI=str(reachable)):
+            self.assertNotJudged("Permission denied", "check the permissions", user=65534, folder=self.folder)
 
     def injected(self, call, path, failure, when):
         """strace, which lets this call on this file fail."""

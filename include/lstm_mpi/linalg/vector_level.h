@@ -21,8 +21,8 @@ enum vector_level {
  * LSTM_MPI_VECTOR_LEVEL (baseline, avx2, avx512) asks for. */
 enum vector_level vector_level_in_use(void);
 
-/* Fails where LSTM_MPI_VECTOR_LEVEL is set to what is no level's name. One that this CPU cannot run is no
- * failure. */
+/* Fails where LSTM_MPI_VECTOR_LEVEL is set to what is no level's name; empty it is as if not set. One that
+ * this CPU cannot run is no failure. */
 MUST_CHECK enum status vector_level_check_variable(struct error *error);
 
 /* Takes no higher level than `most` from now on. Before anything is computed: levels round differently. */

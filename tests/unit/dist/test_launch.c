@@ -133,7 +133,9 @@ static void cpus_that_are_no_number(void **state)
     assert_int_equal(launch_check_cpus(&error), STATUS_OK);
     setenv("LSTM_MPI_CPUS", "8", 1);
     assert_int_equal(launch_check_cpus(&error), STATUS_OK);
-    static const char *const texts[] = {"foo", "0", "-1", "", " 8", "8x", "99999999999999999999"};
+    setenv("LSTM_MPI_CPUS", "", 1);
+    assert_int_equal(launch_check_cpus(&error), STATUS_OK);
+    static const char *const texts[] = {"foo", "0", "-1", " 8", "8x", "99999999999999999999"};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         setenv("LSTM_MPI_CPUS", texts[i], 1);
         assert_int_equal(launch_check_cpus(&error), STATUS_FAILED);
