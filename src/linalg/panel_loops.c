@@ -57,7 +57,7 @@ static void pack_copied(size_t width, size_t lanes, size_t depth, const float *s
         return;
     }
 #define COPY(width) copy_lanes(width, depth, source, depth_stride, factors, panel)
-    FOR_WIDTH(width, COPY);
+    FOR_WIDE_WIDTH(width, COPY, FOR_NARROW_WIDTH(width, COPY, COPY(width)));
 #undef COPY
 }
 
@@ -76,7 +76,7 @@ static void add_weighted_rows(size_t rows, size_t width, size_t columns, const f
                               const float *factors, float *sum)
 {
 #define ADD_WEIGHTED(columns) add_weighted(rows, width, columns, panel, factors, sum)
-    FOR_WIDTH(columns, ADD_WEIGHTED);
+    FOR_WIDE_WIDTH(columns, ADD_WEIGHTED, ADD_WEIGHTED(columns));
 #undef ADD_WEIGHTED
 }
 

@@ -66,12 +66,9 @@ static inline __attribute__((always_inline)) void largest_of_vectors(const struc
 
 static void softmax_largest(const struct softmax_tile *tile)
 {
-    if (tile->columns < tile->width) {
-        largest_of_columns(tile);
-        return;
-    }
+    size_t whole_width = tile->columns == tile->width ? tile->width : 0;
 #define LARGEST(width) largest_of_vectors(tile, width)
-    FOR_WIDTH(tile->width, LARGEST);
+    FOR_WIDE_WIDTH(whole_width, LARGEST, largest_of_columns(tile));
 #undef LARGEST
 }
 
@@ -126,13 +123,10 @@ static void transpose_tile(const struct softmax_tile *tile)
 
 static void softmax_exponentials(const struct softmax_tile *tile)
 {
-    if (tile->columns < tile->width) {
-        exponentials_of_columns(tile);
-    } else {
+    size_t whole_width = tile->columns == tile->width ? tile->width : 0;
 #define EXPONENTIALS(width) exponentials_of_vectors(tile, width)
-        FOR_WIDTH(tile->width, EXPONENTIALS);
+    FOR_WIDE_WIDTH(whole_width, EXPONENTIALS, exponentials_of_columns(tile));
 #undef EXPONENTIALS
-    }
     transpose_tile(tile);
 }
 
