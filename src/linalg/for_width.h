@@ -14,7 +14,7 @@
         else if ((width) == 16)                \
             CALL(16);                          \
         else                                   \
-            OTHERWISE;                         \
+            (OTHERWISE);                       \
     } while (0)
 
 #define FOR_NARROW_WIDTH(width, CALL, OTHERWISE) \
@@ -26,7 +26,7 @@
         else if ((width) == 4)                   \
             CALL(4);                             \
         else                                     \
-            OTHERWISE;                           \
+            (OTHERWISE);                         \
     } while (0)
 
 #endif

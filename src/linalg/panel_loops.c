@@ -57,7 +57,10 @@ static void pack_copied(size_t width, size_t lanes, size_t depth, const float *s
         return;
     }
 #define COPY(width) copy_lanes(width, depth, source, depth_stride, factors, panel)
-    FOR_WIDE_WIDTH(width, COPY, FOR_NARROW_WIDTH(width, COPY, COPY(width)));
+    if (width < 16)
+        FOR_NARROW_WIDTH(width, COPY, COPY(width));
+    else
+        FOR_WIDE_WIDTH(width, COPY, COPY(width));
 #undef COPY
 }
 
