@@ -13,7 +13,7 @@
 
 /* What is gone on from, one after the other. */
 struct beginnings {
-    struct sample_beginning *items; /* they own their tokens */
+    struct prefix *items;
     size_t count;
     char *file_text; /* of --prefix-file; NULL: there is none */
 };
@@ -21,44 +21,25 @@ struct beginnings {
 static void free_beginnings(struct beginnings *beginnings)
 {
     for (size_t i = 0; i < beginnings->count; i++)
-        memory_free((uint32_t *)beginnings->items[i].tokens);
+        prefix_free(&beginnings->items[i]);
     memory_free(beginnings->items);
     free(beginnings->file_text);
-}
-
-static bool all_known(const struct sample_beginning *beginning)
-{
-    for (size_t i = 0; i < beginning->count; i++) {
-        if (beginning->tokens[i] == VOCABULARY_UNKNOWN)
-            return false;
-    }
-    return true;
 }
 
 /* Adds a text to the beginnings, which have room for it. */
 static enum status add_text(struct beginnings *beginnings, const struct vocabulary *vocabulary,
                             const char *text, size_t bytes, struct error *error)
 {
-    uint32_t *tokens;
-    size_t count;
-    enum status status = vocabulary_encode_text(vocabulary, &tokens, &count, text, bytes, error);
+    struct prefix *prefix = &beginnings->items[beginnings->count];
+    enum status status = prefix_encode(prefix, vocabulary, text, bytes, error);
     if (status != STATUS_OK)
         return status;
-    beginnings->items[beginnings->count++] = (struct sample_beginning){text, bytes, tokens, count};
-    if (count > 0)
+    beginnings->count++;
+    if (prefix->count > 0)
         return STATUS_OK;
     error_set(error, STATUS_FAILED, "there is nothing to begin with");
     error_why(error, "of the prefix no %s is left", vocabulary_rules(vocabulary)->tokenizer->name);
     return error_remedy(error, "give a prefix that is more than newlines");
-}
-
-static void warn_of_unknown(const struct vocabulary *vocabulary, const struct beginnings *beginnings)
-{
-    for (size_t i = 0; i < beginnings->count; i++) {
-        if (!all_known(&beginnings->items[i]))
-            log_warning("the prefix '%s' has %s that are not in the vocabulary: <unk> is used for them",
-                        beginnings->items[i].text, vocabulary_rules(vocabulary)->tokenizer->plural);
-    }
 }
 
 static enum status write_samples(const struct trained_model *model, const struct settings *settings,
@@ -142,10 +123,10 @@ static enum status add_file(struct beginnings *beginnings, const struct vocabula
 /* Takes the last of the beginnings out again where the vocabulary lacks some of it. */
 static void keep_known(struct beginnings *beginnings)
 {
-    struct sample_beginning *last = &beginnings->items[beginnings->count - 1];
-    if (all_known(last))
+    struct prefix *last = &beginnings->items[beginnings->count - 1];
+    if (prefix_is_known(last))
         return;
-    memory_free((uint32_t *)last->tokens);
+    prefix_free(last);
     beginnings->count--;
 }
 
@@ -159,13 +140,12 @@ static enum status add_default(struct beginnings *beginnings, const struct vocab
         keep_known(beginnings);
     }
     if (beginnings->count == 0) {
-        struct sample_beginning token = {.count = 1};
-        uint32_t *id;
-        TRY(memory_new(&id, 1, error));
-        *id = vocabulary_opening(vocabulary);
-        token.tokens = id;
-        token.text = vocabulary_text(vocabulary, *id, &token.bytes);
-        beginnings->items[beginnings->count++] = token;
+        struct prefix *token = &beginnings->items[0];
+        TRY(memory_new(&token->tokens, 1, error));
+        token->tokens[0] = vocabulary_opening(vocabulary);
+        token->count = 1;
+        token->text = vocabulary_text(vocabulary, token->tokens[0], &token->bytes);
+        beginnings->count = 1;
     }
 done:
     return status;
@@ -211,7 +191,8 @@ static enum status choose_beginnings(struct beginnings *beginnings, const struct
         const char *text = settings->prefix.items[i];
         TRY(add_text(beginnings, vocabulary, text, strlen(text), error));
     }
-    warn_of_unknown(vocabulary, beginnings);
+    for (size_t i = 0; i < beginnings->count; i++)
+        prefix_warn_of_unknown(&beginnings->items[i], vocabulary);
 done:
     return status;
 }

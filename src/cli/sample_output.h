@@ -5,24 +5,17 @@
  * follows, and a newline; between two of them a line of nothing but a form feed. They are made some at once,
  * as a batch. The first of a batch is written as it comes, the others when they are whole. */
 
+#include "lstm_mpi/generate/prefix.h"
 #include "lstm_mpi/generate/sampler.h"
 #include "trained_model.h"
-
-/* What samples go on from: a text, and the tokens that the model reads it as. Views. */
-struct sample_beginning {
-    const char *text;
-    size_t bytes;
-    const uint32_t *tokens;
-    size_t count; /* at least 1 */
-};
 
 struct sample_output_spec {
     const struct trained_model *model;
     struct sampler_spec sampling;
-    struct sample_beginning beginning;
-    uint64_t length;     /* tokens after the beginning */
-    uint64_t count;      /* samples, at least 1 */
-    bool behind_another; /* the line with the form feed comes first */
+    struct prefix beginning; /* of at least 1 token; a view */
+    uint64_t length;         /* tokens after the beginning */
+    uint64_t count;          /* samples, at least 1 */
+    bool behind_another;     /* the line with the form feed comes first */
 };
 
 /* Until all are written or nobody reads any more: `*open` becomes false then, and that is no error. Memory

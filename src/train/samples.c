@@ -1,38 +1,22 @@
 #include "samples.h"
 
-#include "lstm_mpi/base/log.h"
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/dist/watch.h"
 
 #include <string.h>
 
-static bool all_known(const struct sample_prefix *prefix)
-{
-    for (size_t i = 0; i < prefix->count; i++) {
-        if (prefix->tokens[i] == VOCABULARY_UNKNOWN)
-            return false;
-    }
-    return true;
-}
-
 static enum status add_prefix(struct samples *samples, const char *text, bool given, struct error *error)
 {
-    struct sample_prefix *prefix = &samples->prefixes[samples->prefix_count];
-    prefix->text = text;
-    enum status status = vocabulary_encode_text(samples->vocabulary, &prefix->tokens, &prefix->count, text,
-                                                strlen(text), error);
+    struct prefix *prefix = &samples->prefixes[samples->prefix_count];
+    enum status status = prefix_encode(prefix, samples->vocabulary, text, strlen(text), error);
     if (status != STATUS_OK)
         return status;
-    bool known = all_known(prefix);
-    if (!known && given)
-        log_warning("the prefix '%s' has %s that are not in the vocabulary: <unk> is used for them", text,
-                    vocabulary_rules(samples->vocabulary)->tokenizer->plural);
-    if (prefix->count > 0 && (known || given)) {
+    if (given)
+        prefix_warn_of_unknown(prefix, samples->vocabulary);
+    if (prefix->count > 0 && (given || prefix_is_known(prefix)))
         samples->prefix_count++;
-    } else {
-        memory_free(prefix->tokens);
-        *prefix = (struct sample_prefix){0};
-    }
+    else
+        prefix_free(prefix);
     return STATUS_OK;
 }
 
@@ -59,7 +43,7 @@ void samples_free(struct samples *samples)
 {
     generator_destroy(samples->generator);
     for (size_t i = 0; i < samples->prefix_count; i++)
-        memory_free(samples->prefixes[i].tokens);
+        prefix_free(&samples->prefixes[i]);
     memory_free(samples->prefixes);
     memory_free(samples->text);
     *samples = (struct samples){0};
@@ -83,14 +67,13 @@ static enum status append_token(struct samples *samples, size_t *length, uint32_
     return append(samples, length, text, bytes, error);
 }
 
-static enum status show_one(struct samples *samples, const struct comm *comm,
-                            const struct sample_prefix *prefix, const struct trainer_observer *observer,
-                            struct error *error)
+static enum status show_one(struct samples *samples, const struct comm *comm, const struct prefix *prefix,
+                            const struct trainer_observer *observer, struct error *error)
 {
     enum status status = STATUS_OK;
     size_t length = 0;
     generator_start(samples->generator, prefix->tokens, prefix->count, 0);
-    TRY(append(samples, &length, prefix->text, strlen(prefix->text), error));
+    TRY(append(samples, &length, prefix->text, prefix->bytes, error));
     for (size_t i = 0; i < samples->length; i++) {
         TRY(append_token(samples, &length, generator_next(samples->generator)[0], error));
         watch_go_on(comm);

@@ -5,18 +5,14 @@
 
 #include "lstm_mpi/config/settings.h"
 #include "lstm_mpi/generate/generator.h"
-#include "lstm_mpi/text/vocabulary.h"
+#include "lstm_mpi/generate/prefix.h"
 #include "lstm_mpi/train/trainer.h"
 
 struct samples {
     const struct vocabulary *vocabulary;
     size_t length;
     struct generator *generator; /* NULL: no samples are wanted */
-    struct sample_prefix {
-        const char *text; /* as it was given: a view of the settings */
-        uint32_t *tokens;
-        size_t count;
-    } * prefixes;
+    struct prefix *prefixes;
     size_t prefix_count;
     char *text;
     size_t text_capacity;
