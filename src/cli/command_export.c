@@ -1,5 +1,6 @@
 #include "command_export.h"
 
+#include "lstm_mpi/base/same_file.h"
 #include "lstm_mpi/config/settings_specs.h"
 #include "lstm_mpi/dist/agree.h"
 #include "lstm_mpi/store/checkpoint.h"
@@ -7,13 +8,10 @@
 #include "target_file.h"
 
 #include <stdio.h>
-#include <sys/stat.h>
 
 static enum status check_that_they_differ(const char *path, const char *checkpoint, struct error *error)
 {
-    struct stat target, source;
-    if (stat(path, &target) != 0 || stat(checkpoint, &source) != 0 || target.st_dev != source.st_dev ||
-        target.st_ino != source.st_ino)
+    if (!same_file_at(path, checkpoint))
         return STATUS_OK;
     error_set(error, STATUS_FAILED, "cannot write %s", path);
     error_why(error, "it is the checkpoint itself");

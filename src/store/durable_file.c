@@ -11,6 +11,7 @@
  */
 #include "lstm_mpi/store/durable_file.h"
 #include "lstm_mpi/base/memory.h"
+#include "lstm_mpi/base/same_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -242,7 +243,7 @@ static bool has_part(const struct durable_file *file)
 {
     struct stat own, now;
     return file->part && file->descriptor >= 0 && fstat(file->descriptor, &own) == 0 &&
-           stat(file->part, &now) == 0 && own.st_dev == now.st_dev && own.st_ino == now.st_ino;
+           stat(file->part, &now) == 0 && same_file(&own, &now);
 }
 
 enum status durable_file_commit(struct durable_file *file, struct error *error)

@@ -1,6 +1,7 @@
 #include "lstm_mpi/store/run_directory.h"
 #include "lstm_mpi/base/log.h"
 #include "lstm_mpi/base/memory.h"
+#include "lstm_mpi/base/same_file.h"
 #include "lstm_mpi/dist/agree.h"
 #include "lstm_mpi/store/checkpoint.h"
 #include "lstm_mpi/store/durable_file.h"
@@ -305,7 +306,7 @@ static enum status check_place(const struct run_directory *run, struct error *er
         return STATUS_OK;
     if (fstat(run->folder, &claimed) != 0 || stat(run->path, &now) != 0)
         return error_system(error, errno, "cannot write into %s", run->path);
-    if (claimed.st_dev == now.st_dev && claimed.st_ino == now.st_ino)
+    if (same_file(&claimed, &now))
         return STATUS_OK;
     error_set(error, STATUS_FAILED, "cannot write into %s", run->path);
     error_why(error, "the folder is another one now, and that of this run was moved away");
@@ -391,13 +392,6 @@ done:
     return status;
 }
 
-static bool is_same_file(const char *a, const char *b)
-{
-    struct stat one, other;
-    return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev &&
-           one.st_ino == other.st_ino;
-}
-
 /* Gives a file, or that which a symbolic link leads to, another name besides its own; a file that has the
  * name is replaced at once, and nothing is removed before. Where there are no links, it becomes a copy. */
 static enum status add_name(const char *path, const char *name, struct error *error)
@@ -429,7 +423,7 @@ static enum status keep_newest(char **made, const struct run_directory *run, str
     struct stat facts;
     TRY(older_path(&older, run, run->newest_update, error));
     bool existed = lstat(older, &facts) == 0;
-    if (!is_same_file(run->checkpoint, older))
+    if (!same_file_at(run->checkpoint, older))
         TRY(add_name(run->checkpoint, older, error));
     if (!existed) {
         *made = older;
@@ -478,7 +472,7 @@ static enum status name_bad(const char *path, struct error *error)
     for (unsigned n = 1;; n++) {
         struct stat facts;
         snprintf(name, bytes, n == 1 ? "%s%s" : "%s%s-%u", path, RUN_DIRECTORY_BAD, n);
-        if (linkat(AT_FDCWD, path, AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0 || is_same_file(path, name))
+        if (linkat(AT_FDCWD, path, AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0 || same_file_at(path, name))
             break;
         if (lstat(name, &facts) == 0)
             continue;
@@ -517,7 +511,7 @@ done:
  * name is the former file's only one. */
 static void undo_keep(struct run_directory *run, const char *made)
 {
-    if (is_same_file(run->checkpoint, made))
+    if (same_file_at(run->checkpoint, made))
         unlink(made);
     else
         run->has_newest = false;
