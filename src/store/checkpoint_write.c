@@ -43,11 +43,7 @@ static enum status add_vocabulary(struct dataset_list *list, hid_t *text_type, s
 {
     enum status status = STATUS_OK;
     size_t size = vocabulary_size(vocabulary);
-    size_t longest = 0;
-    for (uint32_t id = 0; id < size; id++) {
-        size_t length = strlen(vocabulary_shown(vocabulary, id));
-        longest = length > longest ? length : longest;
-    }
+    size_t longest = vocabulary_longest_shown(vocabulary);
     *text_type = h5_text_type(h5, longest, H5T_STR_NULLTERM);
 
     char *texts;

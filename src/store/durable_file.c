@@ -39,10 +39,21 @@ done:
     return status;
 }
 
-enum status durable_file_check_limit(const char *path, uint64_t bytes, struct error *error)
+/* RLIM_INFINITY: there is none. */
+static rlim_t size_limit(void)
 {
     struct rlimit limit;
-    if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY || bytes <= limit.rlim_cur)
+    return getrlimit(RLIMIT_FSIZE, &limit) == 0 ? limit.rlim_cur : RLIM_INFINITY;
+}
+
+bool durable_file_has_limit(void)
+{
+    return size_limit() != RLIM_INFINITY;
+}
+
+enum status durable_file_check_limit(const char *path, uint64_t bytes, struct error *error)
+{
+    if (bytes <= size_limit())
         return STATUS_OK;
     return error_system(error, EFBIG, "cannot write %s", path);
 }

@@ -523,15 +523,17 @@ static uint64_t most_bytes(const struct snapshot *snapshot)
     enum { FILE_OVERHEAD_BYTES = 1 << 18, TENSOR_OVERHEAD_BYTES = 1 << 11 };
     uint64_t bytes = FILE_OVERHEAD_BYTES + 2 * history_bytes(snapshot->history);
     size_t size = vocabulary_size(snapshot->vocabulary);
-    size_t longest = 0;
-    for (uint32_t id = 0; id < size; id++) {
-        size_t length = strlen(vocabulary_shown(snapshot->vocabulary, id));
-        longest = length > longest ? length : longest;
-    }
-    bytes += size * (longest + 1 + sizeof(uint32_t) + sizeof(uint64_t));
+    bytes +=
+        size * (vocabulary_longest_shown(snapshot->vocabulary) + 1 + sizeof(uint32_t) + sizeof(uint64_t));
     for (size_t t = 0; t < snapshot->tensor_count; t++)
         bytes += TENSOR_OVERHEAD_BYTES + tensor_elements(&snapshot->tensors[t]) * sizeof(float);
     return bytes + bytes / 1000; /* checksums */
+}
+
+/* The bound takes a look at the whole vocabulary: only where there is a limit. */
+static enum status check_limit(const char *path, const struct snapshot *snapshot, struct error *error)
+{
+    return durable_file_has_limit() ? durable_file_check_limit(path, most_bytes(snapshot), error) : STATUS_OK;
 }
 
 enum status run_directory_write_checkpoint(struct run_directory *run, const struct comm *comm,
@@ -543,7 +545,7 @@ enum status run_directory_write_checkpoint(struct run_directory *run, const stru
     if (comm->rank == 0)
         status = check_place(run, error);
     if (status == STATUS_OK)
-        status = durable_file_check_limit(run->checkpoint, most_bytes(snapshot), error);
+        status = check_limit(run->checkpoint, snapshot, error);
     if (status == STATUS_OK && comm->rank == 0 && run->has_bad)
         status = set_bad_aside(run, error);
     if (status == STATUS_OK && comm->rank == 0 && becomes_older)
@@ -572,7 +574,7 @@ enum status run_directory_write_best(const struct run_directory *run, const stru
 {
     enum status status = comm->rank == 0 ? check_place(run, error) : STATUS_OK;
     if (status == STATUS_OK)
-        status = durable_file_check_limit(run->best, most_bytes(snapshot), error);
+        status = check_limit(run->best, snapshot, error);
     TRY(agree_on_status(comm, status, error));
     TRY(checkpoint_write(comm, run->best, snapshot, error));
 done:

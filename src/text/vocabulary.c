@@ -3,6 +3,7 @@
 #include "cutter.h"
 #include "lstm_mpi/base/digest.h"
 #include "lstm_mpi/base/memory.h"
+#include "lstm_mpi/base/smaller.h"
 #include "lstm_mpi/text/utf8.h"
 #include "word_table.h"
 
@@ -338,6 +339,14 @@ const char *vocabulary_text(const struct vocabulary *vocabulary, uint32_t id, si
 const char *vocabulary_shown(const struct vocabulary *vocabulary, uint32_t id)
 {
     return vocabulary->entries[id].shown;
+}
+
+size_t vocabulary_longest_shown(const struct vocabulary *vocabulary)
+{
+    size_t longest = 0;
+    for (uint32_t id = 0; id < vocabulary->size; id++)
+        longest = larger(longest, strlen(vocabulary_shown(vocabulary, id)));
+    return longest;
 }
 
 uint32_t vocabulary_code_point(const struct vocabulary *vocabulary, uint32_t id)

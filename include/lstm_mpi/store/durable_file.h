@@ -7,6 +7,7 @@
 
 #include "lstm_mpi/base/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,6 +22,9 @@ struct durable_file {
 
 /* Makes the names, removes what a killed run left of PATH.part, and opens an empty one. */
 MUST_CHECK enum status durable_file_begin(struct durable_file *file, const char *path, struct error *error);
+
+/* Whether this process has a limit of file sizes. */
+bool durable_file_has_limit(void);
 
 /* Fails where the limit of file sizes does not leave this process so many bytes. HDF5 does not survive it
  * when a file cannot be written, not even one in memory, to which the limit applies too: so this comes first.

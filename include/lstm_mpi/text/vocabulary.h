@@ -38,6 +38,9 @@ const char *vocabulary_shown(const struct vocabulary *vocabulary,
 uint32_t vocabulary_code_point(const struct vocabulary *vocabulary, uint32_t id); /* 0 for <unk> and words */
 uint64_t vocabulary_count(const struct vocabulary *vocabulary, uint32_t id);
 
+/* The most bytes that a text of vocabulary_shown has. */
+size_t vocabulary_longest_shown(const struct vocabulary *vocabulary);
+
 /* Whether tokens have code points. */
 bool vocabulary_has_code_points(const struct vocabulary *vocabulary);
 

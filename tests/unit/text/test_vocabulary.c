@@ -110,6 +110,7 @@ static void the_zero_character_is_a_token_like_others(void **state)
     assert_memory_equal(vocabulary_text(vocabulary, 1, &bytes), "\0", 2);
     assert_int_equal(bytes, 1);
     assert_string_equal(vocabulary_shown(vocabulary, 1), "<0x00>");
+    assert_int_equal(vocabulary_longest_shown(vocabulary), strlen("<0x00>"));
     assert_int_equal(vocabulary_code_point(vocabulary, 1), 0);
     assert_int_equal(vocabulary_count(vocabulary, 1), 2);
     assert_int_equal(encoded(vocabulary, "\0", 1), 1);
