@@ -1,7 +1,6 @@
 #include "inspect_json.h"
 
-#include "lstm_mpi/base/memory.h"
-#include "lstm_mpi/text/utf8.h"
+#include "lstm_mpi/store/json_text.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -38,18 +37,9 @@ static json_t *whole(uint64_t value)
     return json_string(text);
 }
 
-/* A path may hold any bytes. */
 static json_t *text(const char *bytes)
 {
-    char *repaired;
-    struct error error;
-    if (!bytes)
-        return json_null();
-    if (utf8_repair(&repaired, bytes, &error) != STATUS_OK)
-        return NULL;
-    json_t *value = json_string(repaired);
-    memory_free(repaired);
-    return value;
+    return bytes ? json_text(bytes) : json_null();
 }
 
 static json_t *file_value(struct builder *builder, const struct inspected_file *file)

@@ -1,7 +1,7 @@
 #include "exchange_metadata.h"
 #include "lstm_mpi/base/memory.h"
 #include "lstm_mpi/config/settings_text.h"
-#include "lstm_mpi/text/utf8.h"
+#include "lstm_mpi/store/json_text.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -15,18 +15,6 @@ static const char counts_key[] = "counts";
 static const char config_key[] = "config";
 
 /* Writing. Jansson passes a failure on: adding NULL fails. */
-
-/* A path may hold any bytes. */
-static json_t *text_value(const char *bytes)
-{
-    char *repaired;
-    struct error error;
-    if (utf8_repair(&repaired, bytes, &error) != STATUS_OK)
-        return NULL;
-    json_t *value = json_string(repaired);
-    memory_free(repaired);
-    return value;
-}
 
 /* A number as a number, a flag as a boolean, all else as the text that --config takes. */
 static json_t *setting_value(const struct settings_saved *saved)
@@ -46,7 +34,7 @@ static json_t *setting_value(const struct settings_saved *saved)
         if (end > saved->text && *end == '\0')
             return json_real(value);
     }
-    return text_value(saved->text);
+    return json_text(saved->text);
 }
 
 /* Adds JSON as a text. Takes `value`. */
