@@ -1,6 +1,7 @@
 #include "inspect_text.h"
 
 #include "lstm_mpi/base/clock.h"
+#include "lstm_mpi/base/plural.h"
 #include "shown.h"
 
 #include <inttypes.h>
@@ -270,8 +271,7 @@ static void print_metrics(FILE *out, const struct history *history)
         fputs("\nMetrics\n  of no epoch yet\n", out);
         return;
     }
-    fprintf(out, "\nMetrics of %s epoch%s", shown_grouped(number, history->count),
-            history->count == 1 ? "" : "s");
+    fprintf(out, "\nMetrics of %s epoch%s", shown_grouped(number, history->count), plural(history->count));
     if (rows < history->count)
         fprintf(out, ", %zu of them shown", rows);
     fprintf(out, "\n  %7s  %12s", "epoch", "perplexity");

@@ -1,5 +1,7 @@
 #include "roll.h"
 
+#include "lstm_mpi/base/plural.h"
+
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -128,7 +130,7 @@ static int name_node(struct text *text, const struct roll *roll, int node, enum 
         count += is_one;
     }
     if (count > 0)
-        add(text, "%srank%s %s on %s", text->length > 0 ? " and " : "", count == 1 ? "" : "s", ranks.bytes,
+        add(text, "%srank%s %s on %s", text->length > 0 ? " and " : "", plural((uint64_t)count), ranks.bytes,
             host_of(roll, node));
     return count;
 }

@@ -2,6 +2,7 @@
 #include "axis.h"
 #include "chart.h"
 #include "lstm_mpi/base/memory.h"
+#include "lstm_mpi/base/plural.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -146,7 +147,7 @@ static void write_bar(FILE *out, const struct mean *mean, const struct axis *axi
     axis_format(text[0], mean->seconds[0]);
     axis_format(text[1], mean->seconds[1]);
     fprintf(out, "<g><title>rank %zu, mean of %zu epoch%s\ncomputing: %s s\nwaiting: %s s</title>", rank,
-            mean->epochs, mean->epochs == 1 ? "" : "s", text[0], text[1]);
+            mean->epochs, plural(mean->epochs), text[0], text[1]);
     if (labelled)
         fprintf(out, "<text class=\"rank\" x=\"%d\" y=\"%.1f\">rank %zu</text>", LEFT - 8, y + height / 2 + 4,
                 rank);

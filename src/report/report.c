@@ -4,6 +4,7 @@
 #include "html.h"
 #include "lstm_mpi/base/clock.h"
 #include "lstm_mpi/base/memory.h"
+#include "lstm_mpi/base/plural.h"
 #include "rank_charts.h"
 #include "report_style.h"
 
@@ -367,7 +368,7 @@ static void write_head(const struct page *page)
     fwrite(report_style_text, 1, report_style_bytes, page->out);
     fprintf(page->out,
             "</style>\n</head>\n<body>\n<h1>%zu run%s of lstm_mpi</h1>\n<p class=\"faint\">as of %s</p>\n",
-            page->count, page->count == 1 ? "" : "s", now);
+            page->count, plural(page->count), now);
 }
 
 static enum status prepare(struct page *page, struct error *error)
